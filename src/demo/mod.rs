@@ -1,0 +1,3 @@
+//! `forebay demo` and the stand-ins that it and the tests use.
+
+pub mod okta;

@@ -1,0 +1,4 @@
+//! Forebay: sign-ins from each tenant's Okta in, one steady OpenID Connect provider out.
+
+pub mod demo;
+pub mod world;
