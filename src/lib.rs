@@ -1,4 +1,9 @@
 //! Forebay: sign-ins from each tenant's Okta in, one steady OpenID Connect provider out.
 
+pub mod db;
 pub mod demo;
+pub mod error;
+pub mod model;
+pub mod rules;
+pub mod seal;
 pub mod world;

@@ -24,8 +24,8 @@ use sha2::{Digest, Sha256};
     Hash,
     Serialize,
     Deserialize,
-    diesel::FromSqlRow,
-    diesel::AsExpression,
+    diesel::deserialize::FromSqlRow,
+    diesel::expression::AsExpression,
 )]
 #[serde(transparent)]
 #[diesel(sql_type = diesel::sql_types::BigInt)]

@@ -1,0 +1,133 @@
+//! One connection, to SQLite or to PostgreSQL, chosen by the URL's scheme.
+//!
+//! Queries are written once against [`Conn`]; where the dialects differ, `on_backend!` runs the same expression
+//! against whichever connection is open. The derive's own `establish` is not used: it would try one backend after
+//! the other and turn a mistyped PostgreSQL URL into a new SQLite file.
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationVersion;
+use diesel::prelude::*;
+use diesel::{PgConnection, SqliteConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Held while one node migrates, so that others which start at the same moment wait for it (any constant will do).
+const MIGRATION_LOCK: i64 = 0x464f_5245_4241_59;
+
+/// A database connection of either kind.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Evaluates one expression against the open connection, whichever it is.
+#[macro_export]
+macro_rules! on_backend {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite($c) => $body,
+            $crate::db::Conn::Postgres($c) => $body,
+        }
+    };
+}
+
+/// The columns of `T` in the order of its fields, for `returning(columns::<T>())` on [`Conn`].
+pub fn columns<T: Selectable<MultiBackend>>() -> T::SelectExpression {
+    T::construct_selection()
+}
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file path, or `:memory:`.
+    Sqlite(String),
+    /// A libpq connection URL.
+    Postgres(String),
+}
+
+impl Target {
+    /// Reads `sqlite://path`, `sqlite::memory:`, `postgres://…` or `postgresql://…`.
+    pub fn parse(url: &str) -> Result<Target, String> {
+        if let Some(path) = url
+            .strip_prefix("sqlite://")
+            .or_else(|| url.strip_prefix("sqlite:"))
+        {
+            return match path {
+                "" => Err("names no file: write sqlite://forebay.db, for example".into()),
+                path => Ok(Target::Sqlite(path.to_owned())),
+            };
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Target::Postgres(url.to_owned()));
+        }
+        Err("must begin with sqlite:// or postgres://".into())
+    }
+
+    /// Opens a connection and sets what every connection of ours needs.
+    pub fn open(&self) -> Result<Conn, ConnectionError> {
+        match self {
+            Target::Sqlite(path) => {
+                let mut conn = SqliteConnection::establish(path)?;
+                conn.batch_execute(
+                    // WAL lets readers go on beside the writer; FULL makes an acknowledged commit survive a power cut.
+                    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;",
+                )
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Conn::Sqlite(conn))
+            }
+            Target::Postgres(url) => Ok(Conn::Postgres(PgConnection::establish(url)?)),
+        }
+    }
+}
+
+/// What a migration run did or why it could not.
+pub type MigrationResult = Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Brings the schema up to date and names the migrations that ran. Safe when several nodes start at once: on
+/// PostgreSQL under an advisory lock, on SQLite because each migration is a transaction and the file has one writer.
+pub fn migrate(conn: &mut Conn) -> MigrationResult {
+    fn names(versions: Vec<MigrationVersion<'_>>) -> Vec<String> {
+        versions.iter().map(ToString::to_string).collect()
+    }
+    match conn {
+        Conn::Sqlite(c) => {
+            // A lock taken by a second process that starts now makes the other wait (busy_timeout), then find nothing.
+            c.immediate_transaction(|c| -> Result<Vec<String>, MigrationFailure> {
+                Ok(c.run_pending_migrations(SQLITE).map(names)?)
+            })
+            .map_err(|failure| failure.0)
+        }
+        Conn::Postgres(c) => {
+            c.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
+            let result = c.run_pending_migrations(POSTGRES).map(names);
+            c.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+            result
+        }
+    }
+}
+
+/// How many migrations this build knows that the database has not seen.
+pub fn pending_migrations(conn: &mut Conn) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+    match conn {
+        Conn::Sqlite(c) => Ok(c.pending_migrations(SQLITE)?.len()),
+        Conn::Postgres(c) => Ok(c.pending_migrations(POSTGRES)?.len()),
+    }
+}
+
+struct MigrationFailure(Box<dyn std::error::Error + Send + Sync>);
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for MigrationFailure {
+    fn from(cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        MigrationFailure(cause)
+    }
+}
+
+impl From<diesel::result::Error> for MigrationFailure {
+    fn from(cause: diesel::result::Error) -> Self {
+        MigrationFailure(cause.into())
+    }
+}

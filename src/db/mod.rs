@@ -1,0 +1,226 @@
+//! The database behind two doors: [`Db::read`] and [`Db::write`]. Both take a closure over one connection and run it
+//! off the async threads; nothing else in the crate opens a connection or holds one while it waits for the network.
+//!
+//! On PostgreSQL a write is one transaction on a pooled connection. On SQLite, which has one writer at a time anyway,
+//! a single thread runs the queued closures, each in a savepoint of one `BEGIN IMMEDIATE` transaction, commits
+//! durably and only then answers: waiting requests share the cost of a commit, and none starves.
+
+pub mod column;
+mod conn;
+pub mod schema;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+
+pub use column::Json;
+pub use conn::{Conn, MigrationResult, MultiBackend, Target, columns, migrate, pending_migrations};
+
+use crate::error::StoreError;
+
+/// Writes that may wait in SQLite's queue; a caller beyond that is told at once that the database is busy.
+const QUEUE: usize = 2048;
+/// Closures that share one commit at the most.
+const BATCH: usize = 256;
+/// How long a request waits for a free connection.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Opens connections for the pool.
+#[derive(Debug)]
+struct Manager(Target);
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, Self::Error> {
+        self.0.open().map_err(diesel::r2d2::Error::ConnectionError)
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+        use diesel::connection::SimpleConnection;
+        conn.batch_execute("SELECT 1")
+            .map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        std::thread::panicking()
+            || crate::on_backend!(conn, |c| AnsiTransactionManager::is_broken_transaction_manager(c))
+    }
+}
+
+/// The database; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: r2d2::Pool<Manager>,
+    /// SQLite only: the queue of the one writer.
+    writer: Option<mpsc::Sender<Job>>,
+    target: Arc<Target>,
+}
+
+/// Runs in the writer's transaction and gives back what is to be done once it is known whether that was committed.
+type Job = Box<dyn FnOnce(&mut Conn) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+impl Db {
+    /// Opens the database. `readers` is the number of pooled connections (on PostgreSQL they write, too).
+    pub fn open(target: &Target, readers: u32) -> Result<Db, StoreError> {
+        let lost = |cause: &dyn std::fmt::Display| StoreError::Lost(cause.to_string());
+        // The first connection is made by hand, so that its error says what is wrong and not only "timed out".
+        let first = target.open().map_err(|cause| lost(&cause))?;
+        let pool = r2d2::Pool::builder()
+            .max_size(readers.max(1))
+            .min_idle(Some(1))
+            .connection_timeout(WAIT)
+            .test_on_check_out(matches!(target, Target::Postgres(_)))
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Manager(target.clone()));
+        let writer = match target {
+            Target::Postgres(_) => None,
+            Target::Sqlite(_) => {
+                let (queue, jobs) = mpsc::channel(QUEUE);
+                let target = target.clone();
+                std::thread::Builder::new()
+                    .name("forebay-writer".into())
+                    .spawn(move || write_batches(first, &target, jobs))
+                    .map_err(|cause| lost(&cause))?;
+                Some(queue)
+            }
+        };
+        Ok(Db {
+            pool,
+            writer,
+            target: Arc::new(target.clone()),
+        })
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Runs a closure that only reads.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        off_thread(move || {
+            let mut conn = pool
+                .get()
+                .map_err(|_| StoreError::Busy("no connection came free"))?;
+            work(&mut conn)
+        })
+        .await
+    }
+
+    /// Runs a closure in one transaction: committed durably when it returns `Ok`, undone when it returns `Err`.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<diesel::result::Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let Some(writer) = &self.writer else {
+            let pool = self.pool.clone();
+            return off_thread(move || {
+                let mut conn = pool
+                    .get()
+                    .map_err(|_| StoreError::Busy("no connection came free"))?;
+                Connection::transaction(&mut *conn, work)
+            })
+            .await;
+        };
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |conn| {
+            let outcome = conn.transaction(work);
+            Box::new(move |committed| {
+                // Nobody waits any more when the request was dropped; the work is done all the same.
+                let _ = answer.send(match committed {
+                    Ok(()) => outcome,
+                    Err(cause) => Err(E::from(cause)),
+                });
+            })
+        });
+        writer
+            .try_send(job)
+            .map_err(|_| StoreError::Busy("the write queue is full"))?;
+        match result.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(E::from(StoreError::Lost("the writer dropped it".into()))),
+        }
+    }
+}
+
+async fn off_thread<T, E, F>(work: F) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    F: FnOnce() -> Result<T, E> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(cause) => Err(E::from(StoreError::Lost(cause.to_string()))),
+    }
+}
+
+/// The life of SQLite's writer: take what waits (never wait for more), run it, commit, answer.
+fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = jobs.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            match jobs.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(_) => break,
+            }
+        }
+        if !run_batch(&mut conn, batch.drain(..)) {
+            // The connection's transaction state cannot be trusted after a panic or a failed commit.
+            match target.open() {
+                Ok(fresh) => conn = fresh,
+                Err(cause) => error!(%cause, "the writer could not reopen the database"),
+            }
+        }
+    }
+}
+
+/// Runs the jobs in one transaction and answers them. False when the connection is to be replaced.
+fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Job>) -> bool {
+    let begun = match conn {
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
+        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c),
+    };
+    let mut failure = begun.err().map(|cause| cause.to_string());
+    let mut answers = Vec::new();
+    for job in jobs {
+        if failure.is_some() {
+            // Dropping the job drops its channel: the caller hears that it was lost.
+            continue;
+        }
+        match catch_unwind(AssertUnwindSafe(|| job(conn))) {
+            Ok(answer) => answers.push(answer),
+            Err(_) => failure = Some("a job in the same commit panicked".into()),
+        }
+    }
+    if failure.is_none() {
+        let committed = crate::on_backend!(conn, |c| AnsiTransactionManager::commit_transaction(c));
+        failure = committed.err().map(|cause| cause.to_string());
+    }
+    if let Some(cause) = &failure {
+        error!(%cause, "a batch of writes failed");
+        let _ = crate::on_backend!(conn, |c| AnsiTransactionManager::rollback_transaction(c));
+    }
+    for answer in answers {
+        answer(match &failure {
+            None => Ok(()),
+            Some(cause) => Err(StoreError::Lost(cause.clone())),
+        });
+    }
+    failure.is_none()
+}

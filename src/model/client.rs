@@ -1,0 +1,160 @@
+//! App client: a downstream application, what it may ask for, and the secrets it proves itself with.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::{app_clients, client_secrets};
+use crate::db::{Conn, Json, columns};
+use crate::text_enum;
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = app_clients)]
+#[diesel(treat_none_as_null = true)]
+pub struct Client {
+    /// Unique over all pools: the client id alone tells the pool.
+    pub id: String,
+    pub user_pool_id: String,
+    pub name: String,
+    pub enabled: bool,
+    pub settings: Json<Settings>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+text_enum! {
+    /// Cognito's `AllowedOAuthFlows`.
+    pub enum Flow { Code = "code", Implicit = "implicit", ClientCredentials = "client_credentials" }
+}
+
+/// What the client may do (Cognito's names in their own spelling where they have one).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `CallbackURLs`: exact strings.
+    pub redirect_uris: Vec<String>,
+    /// `LogoutURLs`: exact strings, also good as `post_logout_redirect_uri`.
+    pub logout_uris: Vec<String>,
+    pub default_redirect_uri: Option<String>,
+    pub flows: Vec<Flow>,
+    pub scopes: Vec<String>,
+    /// `SupportedIdentityProviders`: provider names of the pool; `COGNITO` stands for native users.
+    pub providers: Vec<String>,
+    pub access_token_seconds: i64,
+    pub id_token_seconds: i64,
+    pub refresh_token_seconds: i64,
+    /// Attributes that tokens and userInfo may carry; `None`: all.
+    pub read_attributes: Option<Vec<String>>,
+    /// Attributes that this client's users and sign-ins may change; `None`: all.
+    pub write_attributes: Option<Vec<String>>,
+    /// `EnableTokenRevocation`.
+    pub revocation: bool,
+    pub rotation: Rotation,
+    /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
+    pub require_pkce: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            redirect_uris: Vec::new(),
+            logout_uris: Vec::new(),
+            default_redirect_uri: None,
+            flows: vec![Flow::Code],
+            scopes: Vec::new(),
+            providers: Vec::new(),
+            access_token_seconds: 3600,
+            id_token_seconds: 3600,
+            refresh_token_seconds: 30 * 86_400,
+            read_attributes: None,
+            write_attributes: None,
+            revocation: true,
+            rotation: Rotation::default(),
+            require_pkce: false,
+        }
+    }
+}
+
+/// Cognito's `RefreshTokenRotation`. A public client's tokens rotate whatever it says (RFC 9700 §2.2.2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rotation {
+    pub enabled: bool,
+    /// 0-60: how long the predecessor still yields the same successor.
+    pub grace_seconds: i64,
+}
+
+/// One live secret of a client: its hash to compare with, and itself sealed for the API calls that must show it.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = client_secrets)]
+pub struct Secret {
+    /// `<client id>--<created at>`, as Cognito's.
+    pub id: String,
+    pub client_id: String,
+    /// SHA-256: generated secrets are random, so a password hash would only cost.
+    pub hash: Vec<u8>,
+    pub sealed: Vec<u8>,
+    pub created_at: UnixTime,
+}
+
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Client>> {
+    app_clients::table
+        .find(id)
+        .select(Client::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Client>> {
+    app_clients::table
+        .filter(app_clients::user_pool_id.eq(user_pool_id))
+        .order((app_clients::name, app_clients::id))
+        .select(Client::as_select())
+        .load(conn)
+}
+
+/// False when the id is taken.
+pub fn insert(conn: &mut Conn, client: &Client) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(app_clients::table)
+        .values(client)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, client: &Client) -> QueryResult<Option<Client>> {
+    diesel::update(app_clients::table.find(&client.id))
+        .set(client)
+        .returning(columns::<Client>())
+        .get_result(conn)
+        .optional()
+}
+
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(app_clients::table.find(id)).execute(conn)? == 1)
+}
+
+pub fn secrets(conn: &mut Conn, client_id: &str) -> QueryResult<Vec<Secret>> {
+    client_secrets::table
+        .filter(client_secrets::client_id.eq(client_id))
+        .order(client_secrets::created_at)
+        .select(Secret::as_select())
+        .load(conn)
+}
+
+pub fn insert_secret(conn: &mut Conn, secret: &Secret) -> QueryResult<()> {
+    diesel::insert_into(client_secrets::table)
+        .values(secret)
+        .execute(conn)
+        .map(|_| ())
+}
+
+pub fn delete_secret(conn: &mut Conn, client_id: &str, id: &str) -> QueryResult<bool> {
+    let rows = diesel::delete(
+        client_secrets::table
+            .find(id)
+            .filter(client_secrets::client_id.eq(client_id)),
+    )
+    .execute(conn)?;
+    Ok(rows == 1)
+}

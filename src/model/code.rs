@@ -1,0 +1,72 @@
+//! Authorization code: what a sign-in granted, waiting to be exchanged once.
+
+use diesel::prelude::*;
+
+use super::token::Granted;
+use crate::db::schema::authorization_codes;
+use crate::db::{Conn, Json, columns};
+use crate::world::UnixTime;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = authorization_codes)]
+pub struct Code {
+    /// SHA-256 of the code.
+    pub hash: Vec<u8>,
+    pub client_id: String,
+    pub user_sub: String,
+    /// The token family that the exchange will found; known from the start, so that a replay can find it.
+    pub origin_jti: String,
+    pub request: Json<Request>,
+    pub expires_at: UnixTime,
+    pub consumed_at: Option<UnixTime>,
+}
+
+/// What the exchange must match, and what it grants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub user_pool_id: String,
+    pub redirect_uri: String,
+    /// The authorization request named the redirect URI, so the token request must repeat it (RFC 6749 §4.1.3).
+    pub redirect_uri_given: bool,
+    /// PKCE S256 challenge.
+    pub code_challenge: Option<String>,
+    pub session_hash: Option<Vec<u8>>,
+    pub granted: Granted,
+}
+
+pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {
+    diesel::insert_into(authorization_codes::table)
+        .values(code)
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// Spends the code. `None` when it is unknown, expired or spent: this statement is the gate (design decision 4).
+pub fn consume(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<Code>> {
+    diesel::update(authorization_codes::table.find(hash))
+        .filter(authorization_codes::consumed_at.is_null())
+        .filter(authorization_codes::expires_at.gt(now))
+        .set(authorization_codes::consumed_at.eq(now))
+        .returning(columns::<Code>())
+        .get_result(conn)
+        .optional()
+}
+
+pub fn find(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Code>> {
+    authorization_codes::table
+        .find(hash)
+        .select(Code::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Deletes at most `limit` codes that expired before `before`.
+pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
+    let old: Vec<Vec<u8>> = authorization_codes::table
+        .filter(authorization_codes::expires_at.lt(before))
+        .limit(limit)
+        .select(authorization_codes::hash)
+        .load(conn)?;
+    diesel::delete(authorization_codes::table.filter(authorization_codes::hash.eq_any(old))).execute(conn)
+}

@@ -1,0 +1,16 @@
+//! The stored things: one file per concept with its struct and its queries. Rules name the structs; actions call the
+//! queries; nothing here decides.
+
+pub mod audit;
+pub mod client;
+pub mod code;
+pub mod group;
+pub mod key;
+pub mod mapping;
+pub mod pool;
+pub mod provider;
+pub mod resource_server;
+pub mod session;
+pub mod token;
+pub mod trace;
+pub mod user;

@@ -1,0 +1,143 @@
+//! User pool: one OpenID Connect provider with its own users, keys, clients and attribute schema.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::user_pools;
+use crate::db::{Conn, Json, columns};
+use crate::text_enum;
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = user_pools)]
+#[diesel(treat_none_as_null = true)]
+pub struct Pool {
+    /// `<region>_<alphanumerics>`, as Cognito's; part of the issuer and therefore never changed.
+    pub id: String,
+    pub name: String,
+    pub settings: Json<Settings>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+/// What an operator may set. Unknown members of an older or newer version are left alone by `default`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Cognito's shapes where they depart from the standards (string booleans in userInfo, no `aud` in access tokens…).
+    pub cognito_exact: bool,
+    /// Whether usernames are compared by their exact case. Immutable.
+    pub case_sensitive: bool,
+    pub deletion_protection: bool,
+    /// Attributes besides the standard ones, and changes to the standard ones' `required` and `mutable`.
+    pub attributes: Vec<Attribute>,
+    /// Days that the trace of a login is kept.
+    pub trace_days: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            cognito_exact: false,
+            case_sensitive: true,
+            deletion_protection: false,
+            attributes: Vec::new(),
+            trace_days: 14,
+        }
+    }
+}
+
+text_enum! {
+    pub enum AttributeType { String = "String", Number = "Number", DateTime = "DateTime", Boolean = "Boolean" }
+}
+
+/// One attribute of the pool's schema (Cognito's `SchemaAttributeType`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// `email`, `custom:department`, …
+    pub name: String,
+    pub kind: AttributeType,
+    pub mutable: bool,
+    pub required: bool,
+}
+
+/// The standard attributes of OIDC Core §5.1 as Cognito names and types them; `sub` apart.
+pub const STANDARD: &[(&str, AttributeType)] = &[
+    ("address", AttributeType::String),
+    ("birthdate", AttributeType::String),
+    ("email", AttributeType::String),
+    ("email_verified", AttributeType::Boolean),
+    ("family_name", AttributeType::String),
+    ("gender", AttributeType::String),
+    ("given_name", AttributeType::String),
+    ("locale", AttributeType::String),
+    ("middle_name", AttributeType::String),
+    ("name", AttributeType::String),
+    ("nickname", AttributeType::String),
+    ("phone_number", AttributeType::String),
+    ("phone_number_verified", AttributeType::Boolean),
+    ("picture", AttributeType::String),
+    ("preferred_username", AttributeType::String),
+    ("profile", AttributeType::String),
+    ("updated_at", AttributeType::Number),
+    ("website", AttributeType::String),
+    ("zoneinfo", AttributeType::String),
+];
+
+impl Settings {
+    /// The attribute of that name: as the pool defines it, else as the standard does.
+    pub fn attribute(&self, name: &str) -> Option<Attribute> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name == name)
+            .cloned()
+            .or_else(|| {
+                STANDARD
+                    .iter()
+                    .find(|(standard, _)| *standard == name)
+                    .map(|&(name, kind)| Attribute {
+                        name: name.to_owned(),
+                        kind,
+                        mutable: true,
+                        required: false,
+                    })
+            })
+    }
+}
+
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Pool>> {
+    user_pools::table
+        .find(id)
+        .select(Pool::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn list(conn: &mut Conn) -> QueryResult<Vec<Pool>> {
+    user_pools::table
+        .order((user_pools::name, user_pools::id))
+        .select(Pool::as_select())
+        .load(conn)
+}
+
+/// False when the id is taken.
+pub fn insert(conn: &mut Conn, pool: &Pool) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(user_pools::table)
+        .values(pool)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, pool: &Pool) -> QueryResult<Option<Pool>> {
+    diesel::update(user_pools::table.find(&pool.id))
+        .set(pool)
+        .returning(columns::<Pool>())
+        .get_result(conn)
+        .optional()
+}
+
+/// Deletes the pool and everything in it.
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(user_pools::table.find(id)).execute(conn)? == 1)
+}

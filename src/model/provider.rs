@@ -1,0 +1,232 @@
+//! Identity provider, seen from its tenant a connection: an upstream Okta (or other OpenID provider), how we are
+//! registered there, and which identifiers (email domains, aliases) lead to it.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::{identity_providers, provider_identifiers};
+use crate::db::{Conn, Json, columns};
+use crate::text_enum;
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = identity_providers)]
+#[diesel(treat_none_as_null = true)]
+pub struct Provider {
+    /// The connection's slug: unique over all pools, part of `/oauth2/idpresponse/{id}`, never changed.
+    pub id: String,
+    pub user_pool_id: String,
+    /// Cognito's `ProviderName`, unique in its pool; part of usernames.
+    pub name: String,
+    /// Compared with `iss` byte by byte.
+    pub issuer: String,
+    pub enabled: bool,
+    pub settings: Json<Settings>,
+    /// Sealed for purpose `client-secret`, the id being the name.
+    pub client_secret_sealed: Option<Vec<u8>>,
+    /// A PEM key for `private_key_jwt`, sealed for purpose `client-key`.
+    pub private_key_sealed: Option<Vec<u8>>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+text_enum! {
+    /// How we prove ourselves at the upstream token endpoint (OIDC Core §9).
+    pub enum ClientAuth {
+        SecretBasic = "client_secret_basic",
+        SecretPost = "client_secret_post",
+        PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+text_enum! {
+    /// Cognito's `attributes_request_method`.
+    pub enum UserinfoMethod { Get = "GET", Post = "POST" }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The client id at the upstream.
+    pub client_id: String,
+    pub client_auth: ClientAuth,
+    /// `kid` sent with `private_key_jwt` assertions; `None`: the key's RFC 7638 thumbprint.
+    pub private_key_id: Option<String>,
+    /// `authorize_scopes`, as a list; holds `openid`.
+    pub scopes: Vec<String>,
+    pub userinfo_method: UserinfoMethod,
+    /// The manual alternative to discovery; all of it or nothing.
+    pub endpoints: Option<Endpoints>,
+    /// The button's label.
+    pub label: String,
+    /// Sign the user out at the upstream, too.
+    pub upstream_logout: bool,
+    /// `sign-out redirect URI` is registered at the upstream; else it is not sent and the user stays on the upstream's page.
+    pub upstream_logout_return: bool,
+    /// The bare `/oauth2/idpresponse` serves this connection (an operator made it), not only `/oauth2/idpresponse/{id}`;
+    /// this is the redirect URI then sent.
+    pub shared_callback: bool,
+    /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
+    pub id_token_algorithms: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            client_id: String::new(),
+            client_auth: ClientAuth::SecretBasic,
+            private_key_id: None,
+            scopes: ["openid", "profile", "email"].map(String::from).to_vec(),
+            userinfo_method: UserinfoMethod::Get,
+            endpoints: None,
+            label: "Okta SSO".into(),
+            upstream_logout: false,
+            upstream_logout_return: true,
+            shared_callback: false,
+            id_token_algorithms: vec!["RS256".into()],
+        }
+    }
+}
+
+/// Endpoint URLs given by hand (Cognito's `authorize_url`, `token_url`, `attributes_url`, `jwks_uri`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Endpoints {
+    pub authorization: String,
+    pub token: String,
+    pub userinfo: Option<String>,
+    pub jwks: String,
+    pub end_session: Option<String>,
+}
+
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
+    identity_providers::table
+        .find(id)
+        .select(Provider::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<Option<Provider>> {
+    identity_providers::table
+        .filter(
+            identity_providers::user_pool_id
+                .eq(user_pool_id)
+                .and(identity_providers::name.eq(name)),
+        )
+        .select(Provider::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The provider that one of its identifiers (already lower case) leads to.
+pub fn find_by_identifier(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    identifier: &str,
+) -> QueryResult<Option<Provider>> {
+    identity_providers::table
+        .inner_join(
+            provider_identifiers::table.on(provider_identifiers::provider_id.eq(identity_providers::id)),
+        )
+        .filter(
+            provider_identifiers::user_pool_id
+                .eq(user_pool_id)
+                .and(provider_identifiers::identifier.eq(identifier)),
+        )
+        .select(Provider::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(identity_providers::user_pool_id.eq(user_pool_id))
+        .order(identity_providers::name)
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+pub fn list_all(conn: &mut Conn) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .order((identity_providers::user_pool_id, identity_providers::name))
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+/// Those of the named providers that exist in the pool and are enabled.
+pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(identity_providers::user_pool_id.eq(user_pool_id))
+        .filter(identity_providers::name.eq_any(names.to_vec()))
+        .filter(identity_providers::enabled.eq(true))
+        .order(identity_providers::name)
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+/// False when the slug, or the name within the pool, is taken.
+pub fn insert(conn: &mut Conn, provider: &Provider) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(identity_providers::table)
+        .values(provider)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, provider: &Provider) -> QueryResult<Option<Provider>> {
+    diesel::update(identity_providers::table.find(&provider.id))
+        .set(provider)
+        .returning(columns::<Provider>())
+        .get_result(conn)
+        .optional()
+}
+
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(identity_providers::table.find(id)).execute(conn)? == 1)
+}
+
+/// The identifiers that lead to the provider, in order.
+pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String>> {
+    provider_identifiers::table
+        .filter(provider_identifiers::provider_id.eq(provider_id))
+        .order(provider_identifiers::identifier)
+        .select(provider_identifiers::identifier)
+        .load(conn)
+}
+
+/// Every identifier of the pool with the provider it leads to.
+pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
+    provider_identifiers::table
+        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
+        .select((
+            provider_identifiers::identifier,
+            provider_identifiers::provider_id,
+        ))
+        .load(conn)
+}
+
+/// Replaces the provider's identifiers (lower case); names the first that another provider of the pool holds.
+pub fn set_identifiers(
+    conn: &mut Conn,
+    provider: &Provider,
+    identifiers: &[String],
+) -> QueryResult<Result<(), String>> {
+    diesel::delete(provider_identifiers::table.filter(provider_identifiers::provider_id.eq(&provider.id)))
+        .execute(conn)?;
+    for identifier in identifiers {
+        let row = (
+            provider_identifiers::user_pool_id.eq(&provider.user_pool_id),
+            provider_identifiers::identifier.eq(identifier),
+            provider_identifiers::provider_id.eq(&provider.id),
+        );
+        let rows = crate::on_backend!(conn, |c| diesel::insert_into(provider_identifiers::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(c))?;
+        if rows == 0 {
+            return Ok(Err(identifier.clone()));
+        }
+    }
+    Ok(Ok(()))
+}

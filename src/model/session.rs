@@ -1,0 +1,83 @@
+//! Browser session: someone signed in to a pool through a provider. The cookie holds a random value; here is its hash.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::sessions;
+use crate::db::{Conn, Json};
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub struct Session {
+    pub hash: Vec<u8>,
+    pub user_pool_id: String,
+    pub user_sub: String,
+    pub provider_id: String,
+    /// Hash of the login's upstream `state`: one login makes one session, however often its callback is sent.
+    pub login_hash: Vec<u8>,
+    pub facts: Json<Facts>,
+    /// The upstream ID token for `id_token_hint` at the upstream's logout, sealed for purpose `upstream-id-token`; kept
+    /// only where the connection asks for upstream logout.
+    pub id_token_sealed: Option<Vec<u8>>,
+    pub created_at: UnixTime,
+    pub expires_at: UnixTime,
+}
+
+/// What the upstream said about the authentication itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// When the user last proved who they are: the upstream's `auth_time` where it gave one.
+    pub auth_time: UnixTime,
+    pub amr: Vec<String>,
+    pub acr: Option<String>,
+    /// The upstream's session id (`sid`), where it gave one.
+    pub sid: Option<String>,
+}
+
+pub fn find(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<Session>> {
+    sessions::table
+        .find(hash)
+        .filter(sessions::expires_at.gt(now))
+        .select(Session::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The session that a login has already made.
+pub fn find_by_login(conn: &mut Conn, login_hash: &[u8]) -> QueryResult<Option<Session>> {
+    sessions::table
+        .filter(sessions::login_hash.eq(login_hash))
+        .select(Session::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// False when the login has made its session already.
+pub fn insert(conn: &mut Conn, session: &Session) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(sessions::table)
+        .values(session)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+/// Ends the session; true when it was alive.
+pub fn delete(conn: &mut Conn, hash: &[u8]) -> QueryResult<bool> {
+    Ok(diesel::delete(sessions::table.find(hash)).execute(conn)? == 1)
+}
+
+pub fn delete_of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::user_sub.eq(user_sub))).execute(conn)
+}
+
+/// Deletes at most `limit` sessions that ended before `before`.
+pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
+    let old: Vec<Vec<u8>> = sessions::table
+        .filter(sessions::expires_at.lt(before))
+        .limit(limit)
+        .select(sessions::hash)
+        .load(conn)?;
+    diesel::delete(sessions::table.filter(sessions::hash.eq_any(old))).execute(conn)
+}

@@ -1,0 +1,122 @@
+//! Token family (everything that descends from one login at one client, named by `origin_jti`) and its refresh tokens.
+//! ID and access tokens are JWTs and are not stored.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::{refresh_tokens, token_families};
+use crate::db::{Conn, Json, columns};
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = token_families)]
+pub struct Family {
+    pub origin_jti: String,
+    pub user_pool_id: String,
+    pub client_id: String,
+    pub user_sub: String,
+    pub session_hash: Option<Vec<u8>>,
+    pub granted: Json<Granted>,
+    pub created_at: UnixTime,
+    /// When the last refresh token dies; rotation does not move it.
+    pub expires_at: UnixTime,
+    pub revoked_at: Option<UnixTime>,
+}
+
+/// What the login granted, unchanged by refreshing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Granted {
+    pub scopes: Vec<String>,
+    pub nonce: Option<String>,
+    /// RFC 8707: the access token's audience.
+    pub resource: Option<String>,
+    /// The connection the user came by, and its mapping's version then.
+    pub provider_id: String,
+    pub mapping_version: i64,
+    pub auth_time: UnixTime,
+    pub amr: Vec<String>,
+    pub acr: Option<String>,
+    /// Cognito's `event_id`: the same in all tokens of the family.
+    pub event_id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub struct RefreshToken {
+    /// SHA-256 of the token.
+    pub hash: Vec<u8>,
+    pub origin_jti: String,
+    pub created_at: UnixTime,
+    /// When it was exchanged for its successor.
+    pub rotated_at: Option<UnixTime>,
+}
+
+pub fn insert_family(conn: &mut Conn, family: &Family) -> QueryResult<()> {
+    diesel::insert_into(token_families::table)
+        .values(family)
+        .execute(conn)
+        .map(|_| ())
+}
+
+pub fn find_family(conn: &mut Conn, origin_jti: &str) -> QueryResult<Option<Family>> {
+    token_families::table
+        .find(origin_jti)
+        .select(Family::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Revokes the family; true when it was alive.
+pub fn revoke_family(conn: &mut Conn, origin_jti: &str, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(token_families::table.find(origin_jti))
+        .filter(token_families::revoked_at.is_null())
+        .set(token_families::revoked_at.eq(now))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// Revokes all families of a user, and says how many were alive.
+pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryResult<usize> {
+    diesel::update(token_families::table.filter(token_families::user_sub.eq(user_sub)))
+        .filter(token_families::revoked_at.is_null())
+        .set(token_families::revoked_at.eq(now))
+        .execute(conn)
+}
+
+pub fn insert_refresh(conn: &mut Conn, token: &RefreshToken) -> QueryResult<()> {
+    diesel::insert_into(refresh_tokens::table)
+        .values(token)
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// The refresh token of that hash and its family.
+pub fn find_refresh(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<(RefreshToken, Family)>> {
+    refresh_tokens::table
+        .find(hash)
+        .inner_join(token_families::table)
+        .select((RefreshToken::as_select(), Family::as_select()))
+        .first(conn)
+        .optional()
+}
+
+/// Marks the token as exchanged. `None` when it was before: only one caller ever gets the row.
+pub fn rotate(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<RefreshToken>> {
+    diesel::update(refresh_tokens::table.find(hash))
+        .filter(refresh_tokens::rotated_at.is_null())
+        .set(refresh_tokens::rotated_at.eq(now))
+        .returning(columns::<RefreshToken>())
+        .get_result(conn)
+        .optional()
+}
+
+/// Deletes at most `limit` families that expired before `before`, their refresh tokens with them.
+pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
+    let old: Vec<String> = token_families::table
+        .filter(token_families::expires_at.lt(before))
+        .limit(limit)
+        .select(token_families::origin_jti)
+        .load(conn)?;
+    diesel::delete(token_families::table.filter(token_families::origin_jti.eq_any(old))).execute(conn)
+}

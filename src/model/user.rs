@@ -1,0 +1,133 @@
+//! User: a profile in a pool, and the upstream identities that lead to it.
+
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::db::schema::{identities, users};
+use crate::db::{Conn, Json, columns};
+use crate::text_enum;
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct User {
+    /// Made here, never reassigned; a UUID.
+    pub sub: String,
+    pub user_pool_id: String,
+    /// `<ProviderName>_<upstream sub>` for a federated user.
+    pub username: String,
+    pub status: Status,
+    pub enabled: bool,
+    /// By attribute name, with real JSON types.
+    pub attributes: Json<Map<String, Value>>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+text_enum! {
+    /// Cognito's `UserStatus`, those that occur here.
+    pub enum Status {
+        Confirmed = "CONFIRMED",
+        ExternalProvider = "EXTERNAL_PROVIDER",
+        ForceChangePassword = "FORCE_CHANGE_PASSWORD",
+        ResetRequired = "RESET_REQUIRED",
+        Unconfirmed = "UNCONFIRMED",
+    }
+}
+
+/// An upstream account linked to a user. Its key is (provider, issuer, subject), never an email address.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = identities)]
+pub struct Identity {
+    pub provider_id: String,
+    pub issuer: String,
+    pub subject: String,
+    pub user_sub: String,
+    pub provider_name: String,
+    /// The identity that the profile was made from.
+    pub is_primary: bool,
+    /// Milliseconds since 1970, as Cognito's `dateCreated`.
+    pub created_ms: i64,
+}
+
+pub fn find(conn: &mut Conn, sub: &str) -> QueryResult<Option<User>> {
+    users::table
+        .find(sub)
+        .select(User::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn find_by_username(conn: &mut Conn, user_pool_id: &str, username: &str) -> QueryResult<Option<User>> {
+    users::table
+        .filter(
+            users::user_pool_id
+                .eq(user_pool_id)
+                .and(users::username.eq(username)),
+        )
+        .select(User::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn find_by_identity(
+    conn: &mut Conn,
+    provider_id: &str,
+    issuer: &str,
+    subject: &str,
+) -> QueryResult<Option<User>> {
+    identities::table
+        .inner_join(users::table)
+        .filter(
+            identities::provider_id
+                .eq(provider_id)
+                .and(identities::issuer.eq(issuer))
+                .and(identities::subject.eq(subject)),
+        )
+        .select(User::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// False when the sub, or the username within the pool, is taken.
+pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(users::table)
+        .values(user)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, user: &User) -> QueryResult<Option<User>> {
+    diesel::update(users::table.find(&user.sub))
+        .set(user)
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()
+}
+
+pub fn delete(conn: &mut Conn, sub: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(users::table.find(sub)).execute(conn)? == 1)
+}
+
+/// The user's identities, the primary one first.
+pub fn identities(conn: &mut Conn, sub: &str) -> QueryResult<Vec<Identity>> {
+    identities::table
+        .filter(identities::user_sub.eq(sub))
+        .order((
+            identities::is_primary.desc(),
+            identities::created_ms,
+            identities::provider_id,
+        ))
+        .select(Identity::as_select())
+        .load(conn)
+}
+
+/// False when that upstream account is linked already: another sign-in of the same person was faster.
+pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(identities::table)
+        .values(identity)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
