@@ -1,0 +1,100 @@
+//! Making signing keys and their public side: RSA-2048 through `rsa`, JWK members (RFC 7517), thumbprints (RFC 7638).
+//!
+//! `rsa` only makes and encodes keys; it never signs (RUSTSEC-2023-0071). Making one takes tens to hundreds of
+//! milliseconds: do it off the async threads and outside a transaction.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
+use rsa::pkcs8::DecodePrivateKey;
+use rsa::traits::PublicKeyParts;
+use rsa::{RsaPrivateKey, RsaPublicKey};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::model::key::PublicJwk;
+use crate::world::Entropy;
+
+/// A private RSA key as PKCS#1 DER, with its public side.
+#[derive(Clone)]
+pub struct KeyPair {
+    pub kid: String,
+    pub private_der: Zeroizing<Vec<u8>>,
+    pub public_jwk: PublicJwk,
+}
+
+impl std::fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyPair({})", self.kid)
+    }
+}
+
+/// A new RSA-2048 key with `e` = 65537.
+pub fn generate(entropy: &Entropy) -> Result<KeyPair, rsa::Error> {
+    describe(&RsaPrivateKey::new(&mut entropy.clone(), 2048)?)
+}
+
+/// Reads a PEM key, PKCS#1 or PKCS#8, as an operator pastes it for `private_key_jwt`. The error says what is wrong.
+pub fn from_pem(pem: &str) -> Result<KeyPair, String> {
+    let key = RsaPrivateKey::from_pkcs8_pem(pem)
+        .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
+        .map_err(|_| {
+            "is not an RSA private key in PEM (PKCS#1 or PKCS#8, without a passphrase)".to_owned()
+        })?;
+    if key.size() < 256 {
+        return Err("is an RSA key of less than 2048 bits".into());
+    }
+    describe(&key).map_err(|error| error.to_string())
+}
+
+fn describe(key: &RsaPrivateKey) -> Result<KeyPair, rsa::Error> {
+    let der = key.to_pkcs1_der().map_err(rsa::Error::Pkcs1)?;
+    let public = RsaPublicKey::from(key);
+    let (n, e) = (
+        URL_SAFE_NO_PAD.encode(public.n().to_bytes_be()),
+        URL_SAFE_NO_PAD.encode(public.e().to_bytes_be()),
+    );
+    // Base64 with padding, as Cognito's kids look.
+    let kid = STANDARD.encode(thumbprint(&n, &e));
+    Ok(KeyPair {
+        private_der: Zeroizing::new(der.as_bytes().to_vec()),
+        public_jwk: PublicJwk {
+            alg: "RS256".into(),
+            e,
+            kid: kid.clone(),
+            kty: "RSA".into(),
+            n,
+            key_use: "sig".into(),
+        },
+        kid,
+    })
+}
+
+/// RFC 7638 §3: SHA-256 over the required members in lexical order.
+fn thumbprint(n: &str, e: &str) -> [u8; 32] {
+    Sha256::digest(format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_thumbprint_is_that_of_rfc_7638_section_3_1() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        assert_eq!(
+            URL_SAFE_NO_PAD.encode(thumbprint(n, "AQAB")),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+    }
+
+    #[test]
+    fn a_seeded_key_is_repeatable_and_has_2048_bits() {
+        let pair = generate(&Entropy::seeded(7)).unwrap();
+        assert_eq!(pair.kid, generate(&Entropy::seeded(7)).unwrap().kid);
+        assert_eq!(URL_SAFE_NO_PAD.decode(&pair.public_jwk.n).unwrap().len(), 256);
+        assert_eq!(pair.public_jwk.e, "AQAB");
+        assert_eq!(pair.kid.len(), 44);
+    }
+}
