@@ -50,6 +50,8 @@ pub struct Settings {
     /// `EnableTokenRevocation`.
     pub revocation: bool,
     pub rotation: Rotation,
+    /// The client keeps no secret and proves itself by PKCE alone. Fixed at registration.
+    pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Settings {
             write_attributes: None,
             revocation: true,
             rotation: Rotation::default(),
+            public: false,
             require_pkce: false,
         }
     }

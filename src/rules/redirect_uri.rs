@@ -1,0 +1,127 @@
+//! Is this redirect URI the client's? Exact string comparison; the one exception is the port of a loopback literal for
+//! native apps (RFC 8252 §7.3). Nothing is parsed and put together again, which is where others went wrong.
+
+/// The registered URI that the asked one stands for, if any.
+pub fn registered<'a>(registered: &'a [String], asked: &str) -> Option<&'a str> {
+    registered
+        .iter()
+        .find(|known| known.as_str() == asked || same_but_loopback_port(known, asked))
+        .map(String::as_str)
+}
+
+/// Both are `http://127.0.0.1` or `http://[::1]` with the same path and query, whatever their ports.
+fn same_but_loopback_port(registered: &str, asked: &str) -> bool {
+    ["http://127.0.0.1", "http://[::1]"].into_iter().any(|host| {
+        match (registered.strip_prefix(host), asked.strip_prefix(host)) {
+            (Some(registered), Some(asked)) => match (path(registered), path(asked)) {
+                (Some(registered), Some(asked)) => registered == asked,
+                _ => false,
+            },
+            _ => false,
+        }
+    })
+}
+
+/// What follows the optional port; `None` when what follows the host is no port and no path.
+fn path(rest: &str) -> Option<&str> {
+    let Some(after) = rest.strip_prefix(':') else {
+        return (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest);
+    };
+    let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+    let (port, path) = after.split_at_checked(digits)?;
+    let good = port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with('0');
+    (good && (path.is_empty() || path.starts_with(['/', '?']))).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_string_is_registered() {
+        let known = [
+            "https://ok".to_owned(),
+            "https://ok/cb?x=1".to_owned(),
+            "com.example.app:/cb".to_owned(),
+        ];
+        for exact in &known {
+            assert_eq!(registered(&known, exact), Some(exact.as_str()));
+        }
+        for other in [
+            "",
+            "//evil",
+            "/\\evil",
+            "/\t/evil",
+            "\\\\evil",
+            "https:evil",
+            "https:/evil",
+            "https://ok@evil",
+            "https://ok@@evil",
+            "https://ok:80@evil",
+            "https://ok%40evil",
+            "https://ok.evil",
+            "https://okevil",
+            "https://evil#ok",
+            "https://evil?ok",
+            "https://ok/..;/x",
+            "https://ok/%2e%2e/",
+            "https://ok%00",
+            "https://ok%0d%0a",
+            "https://ok.",
+            "HTTPS://ok",
+            "https://OK",
+            "https://ok/",
+            "https://ok#",
+            "https://ok:443",
+            "https://ok:0443",
+            "https://оk",
+            "https://ok⁄cb",
+            "https://ｏｋ",
+            "JaVaScRiPt:alert(1)",
+            "data:text/html,x",
+            "https://ok/cb?x=1&y=2",
+            "https://ok/cb",
+            " https://ok",
+            "https://ok ",
+        ] {
+            assert_eq!(registered(&known, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn loopback_literals_match_on_any_port_and_nothing_else_does() {
+        let known = [
+            "http://127.0.0.1/cb".to_owned(),
+            "http://[::1]:9999/cb".to_owned(),
+            "http://localhost:1/cb".to_owned(),
+        ];
+        for good in [
+            "http://127.0.0.1:51004/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]/cb",
+            "http://[::1]:1/cb",
+        ] {
+            assert!(registered(&known, good).is_some(), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1:51004/other",
+            "http://127.0.0.1:0/cb",
+            "http://127.0.0.1:99999/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:08/cb",
+            "http://127.0.0.1:80@evil/cb",
+            "http://127.0.0.1.evil/cb",
+            "http://127.0.0.1@evil/cb",
+            "http://127.0.0.2/cb",
+            "http://2130706433/cb",
+            "http://0177.0.0.1/cb",
+            "https://127.0.0.1/cb",
+            "http://localhost:2/cb",
+            "http://[::1%25eth0]/cb",
+            "http://127.0.0.1:51004/cb#x",
+            "http://127.0.0.1\\@evil/cb",
+        ] {
+            assert_eq!(registered(&known, bad), None, "{bad}");
+        }
+    }
+}
