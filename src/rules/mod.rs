@@ -1,8 +1,11 @@
 //! Pure decisions over facts: no I/O, no clock, no database, no async.
 
 pub mod authorize;
+pub mod discovery;
+pub mod grant;
 pub mod jwks;
 pub mod jwt;
+pub mod login;
 pub mod oauth_error;
 pub mod params;
 pub mod pkce;

@@ -1,0 +1,324 @@
+//! What the whole process shares: the database, the keys, the clock, the entropy, the way to the upstreams, and a
+//! read-through cache of configuration.
+//!
+//! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
+//! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use actix_web::web::Bytes;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::actions::Ctx;
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::model::client::{self, Client, Secret};
+use crate::model::key::{self, State, Usage};
+use crate::model::pool::{self, Pool};
+use crate::model::provider::{self, Provider};
+use crate::model::resource_server::{self, ResourceServer};
+use crate::rules::discovery;
+use crate::rules::jwks::{self, KeyPair};
+use crate::rules::jwt::{self, SignKey, VerifyKey};
+use crate::rules::secret;
+use crate::seal::{Label, Sealer};
+use crate::upstream::{Connection, Upstream};
+use crate::world::{Clock, Entropy};
+
+/// How long configuration is used before it is read again.
+const FRESH: Duration = Duration::from_secs(1);
+/// Entries of one kind that are kept at the most.
+const KEPT: usize = 50_000;
+
+/// What a broker is made of.
+pub struct Parts {
+    /// The origin that apps and browsers see, without a trailing slash. Everything that goes into an `iss`, a link or a
+    /// cookie comes from here, never from a request's `Host`.
+    pub public_url: String,
+    pub db: Db,
+    pub sealer: Sealer,
+    pub clock: Clock,
+    pub entropy: Entropy,
+    pub upstream: Upstream,
+}
+
+pub struct Broker {
+    pub public_url: String,
+    pub db: Db,
+    pub sealer: Sealer,
+    pub clock: Clock,
+    pub entropy: Entropy,
+    pub upstream: Upstream,
+    /// Counts the times configuration was forgotten, so that a value read before is not kept after.
+    generation: AtomicU64,
+    pools: Cache<String, PoolFacts>,
+    apps: Cache<String, App>,
+    connections: Cache<String, Connection>,
+}
+
+/// A pool with everything that answering for it needs.
+pub struct PoolFacts {
+    pub pool: Pool,
+    pub issuer: String,
+    pub id_token_key: SignKey,
+    pub access_token_key: SignKey,
+    /// All published keys.
+    pub verify: Vec<VerifyKey>,
+    pub resource_servers: Vec<ResourceServer>,
+    pub configuration: Document,
+    pub oauth_metadata: Document,
+    pub jwks: Document,
+}
+
+/// A public document: its bytes, made once, and their entity tag.
+pub struct Document {
+    pub body: Bytes,
+    pub etag: String,
+}
+
+impl Document {
+    fn of(value: &impl serde::Serialize) -> Document {
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        let etag: String = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Document { body: body.into(), etag }
+    }
+}
+
+/// An enabled app client with what a request of it needs.
+pub struct App {
+    pub client: Client,
+    pub secrets: Vec<Secret>,
+    pub pool: Arc<PoolFacts>,
+    /// The enabled connections that the client lists, by name.
+    pub providers: Vec<Provider>,
+    /// Identifiers (lower case) that lead to one of them, with the provider's id.
+    pub identifiers: HashMap<String, String>,
+}
+
+impl App {
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.id == id)
+    }
+}
+
+impl Broker {
+    pub fn new(parts: Parts) -> Broker {
+        jwt::install();
+        Broker {
+            public_url: parts.public_url,
+            db: parts.db,
+            sealer: parts.sealer,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            upstream: parts.upstream,
+            generation: AtomicU64::new(0),
+            pools: Cache::default(),
+            apps: Cache::default(),
+            connections: Cache::default(),
+        }
+    }
+
+    /// The context of an action that `actor` does now.
+    pub fn ctx(&self, actor: impl Into<String>, request_id: impl Into<String>) -> Ctx {
+        Ctx {
+            actor: actor.into(),
+            request_id: request_id.into(),
+            now: self.clock.now(),
+            entropy: self.entropy.clone(),
+            sealer: self.sealer.clone(),
+        }
+    }
+
+    pub fn issuer(&self, user_pool_id: &str) -> String {
+        format!("{}/{user_pool_id}", self.public_url)
+    }
+
+    /// Forgets all cached configuration: to be called after each change of it on this node.
+    pub fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.pools.clear();
+        self.apps.clear();
+        self.connections.clear();
+    }
+
+    /// A pool by its id.
+    pub async fn pool(&self, id: &str) -> Result<Option<Arc<PoolFacts>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some(known) = self.pools.get(id) {
+            return Ok(Some(known));
+        }
+        let (wanted, public_url, sealer) = (id.to_owned(), self.public_url.clone(), self.sealer.clone());
+        let facts = self
+            .db
+            .read(move |conn| -> Result<_, StoreError> {
+                let Some(pool) = pool::find(conn, &wanted)? else { return Ok(None) };
+                let keys = key::of_pool(conn, &wanted)?;
+                let servers = resource_server::list(conn, &wanted)?;
+                pool_facts(&public_url, &sealer, pool, &keys, servers).map(Some)
+            })
+            .await?;
+        Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
+    }
+
+    /// An enabled app client by its id.
+    pub async fn app(&self, client_id: &str) -> Result<Option<Arc<App>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some(known) = self.apps.get(client_id) {
+            return Ok(Some(known));
+        }
+        let wanted = client_id.to_owned();
+        let found = self
+            .db
+            .read(move |conn| -> Result<_, StoreError> {
+                let Some(client) = client::find(conn, &wanted)?.filter(|client| client.enabled) else {
+                    return Ok(None);
+                };
+                let secrets = client::secrets(conn, &client.id)?;
+                let providers = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
+                let mut identifiers = HashMap::new();
+                for provider in &providers {
+                    for identifier in provider::identifiers(conn, &provider.id)? {
+                        identifiers.insert(identifier, provider.id.clone());
+                    }
+                }
+                Ok(Some((client, secrets, providers, identifiers)))
+            })
+            .await?;
+        let Some((client, secrets, providers, identifiers)) = found else { return Ok(None) };
+        let Some(pool) = self.pool(&client.user_pool_id).await? else { return Ok(None) };
+        let app = App { client, secrets, pool, providers, identifiers };
+        Ok(Some(self.keep(&self.apps, generation, client_id, app)))
+    }
+
+    /// An enabled connection by its id, with its secrets unsealed.
+    pub async fn connection(&self, id: &str) -> Result<Option<Arc<Connection>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some(known) = self.connections.get(id) {
+            return Ok(Some(known));
+        }
+        let (wanted, sealer) = (id.to_owned(), self.sealer.clone());
+        let found = self
+            .db
+            .read(move |conn| -> Result<_, StoreError> {
+                match provider::find(conn, &wanted)?.filter(|provider| provider.enabled) {
+                    Some(provider) => connection(&sealer, provider).map(Some),
+                    None => Ok(None),
+                }
+            })
+            .await?;
+        Ok(found.map(|connection| self.keep(&self.connections, generation, id, connection)))
+    }
+
+    /// Keeps what was read, unless configuration was forgotten since.
+    fn keep<V>(&self, cache: &Cache<String, V>, generation: u64, key: &str, value: V) -> Arc<V> {
+        let value = Arc::new(value);
+        if self.generation.load(Ordering::SeqCst) == generation {
+            cache.put(key.to_owned(), value.clone());
+        }
+        value
+    }
+
+    /// Draws a fresh request id.
+    pub fn request_id(&self) -> String {
+        secret::uuid(&self.entropy)
+    }
+}
+
+/// A provider with its secrets unsealed, ready to talk to.
+pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, StoreError> {
+    let unreadable = |what: &str| StoreError::Unreadable(format!("{what} of connection {}", provider.id));
+    let open = |purpose, sealed: &Option<Vec<u8>>| match sealed {
+        None => Ok(None),
+        Some(sealed) => {
+            let label = Label { purpose, scope: &provider.user_pool_id, name: &provider.id };
+            sealer.open_text(label, sealed).map(Some).map_err(|_| unreadable(purpose))
+        }
+    };
+    let client_secret = open("client-secret", &provider.client_secret_sealed)?;
+    let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
+        .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
+        .transpose()?;
+    Ok(Connection { provider, client_secret, private_key: private_key.map(Arc::new) })
+}
+
+fn pool_facts(
+    public_url: &str,
+    sealer: &Sealer,
+    pool: Pool,
+    keys: &[key::SigningKey],
+    resource_servers: Vec<ResourceServer>,
+) -> Result<PoolFacts, StoreError> {
+    let issuer = format!("{public_url}/{}", pool.id);
+    let unreadable = |kid: &str| StoreError::Unreadable(format!("signing key {kid}"));
+    let active = |usage: Usage| {
+        let key = keys
+            .iter()
+            .find(|key| key.usage == usage && key.state == State::Active)
+            .ok_or_else(|| StoreError::Unreadable(format!("pool {} has no active {usage} key", pool.id)))?;
+        let label = Label { purpose: "signing-key", scope: &pool.id, name: &key.kid };
+        let der = sealer.open(label, &key.private_sealed).map_err(|_| unreadable(&key.kid))?;
+        SignKey::new(&key.kid, &der).map_err(|_| unreadable(&key.kid))
+    };
+    let verify = keys
+        .iter()
+        .map(|key| VerifyKey::new(&key.public_jwk).map_err(|_| unreadable(&key.kid)))
+        .collect::<Result<_, _>>()?;
+    let published: Vec<_> = keys.iter().map(|key| &key.public_jwk.0).collect();
+    Ok(PoolFacts {
+        id_token_key: active(Usage::IdToken)?,
+        access_token_key: active(Usage::AccessToken)?,
+        verify,
+        configuration: Document::of(&discovery::document(public_url, &issuer, &pool.settings)),
+        oauth_metadata: Document::of(&discovery::oauth_document(public_url, &issuer, &pool.settings)),
+        jwks: Document::of(&serde_json::json!({ "keys": published })),
+        issuer,
+        resource_servers,
+        pool,
+    })
+}
+
+/// The public URL as given, checked to be an origin: `https`, or `http` on this machine, with nothing behind the host.
+pub fn public_origin(url: &str) -> Result<String, String> {
+    let parsed = Url::parse(url).map_err(|cause| cause.to_string())?;
+    let bare = matches!(parsed.path(), "" | "/") && parsed.query().is_none() && parsed.fragment().is_none();
+    if !bare || !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("must be an origin: scheme, host and port only".into());
+    }
+    Ok(parsed.origin().ascii_serialization())
+}
+
+/// Values that are read again when they are older than [`FRESH`].
+struct Cache<K, V>(RwLock<HashMap<K, (Instant, Arc<V>)>>);
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Cache(RwLock::default())
+    }
+}
+
+impl<K: Eq + Hash, V> Cache<K, V> {
+    fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<Arc<V>>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < FRESH).map(|(_, value)| value.clone())
+    }
+
+    fn put(&self, key: K, value: Arc<V>) {
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= KEPT {
+            entries.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
+        }
+        entries.insert(key, (Instant::now(), value));
+    }
+
+    fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
