@@ -112,8 +112,14 @@ fn the_colours_have_enough_contrast() {
                 "accent-soft",
             ],
         ),
-        ("accent", &["ground", "ground-tint", "surface", "accent-soft"]),
-        ("accent-strong", &["ground", "ground-tint", "surface"]),
+        (
+            "accent",
+            &["ground", "ground-tint", "ground-deep", "surface", "accent-soft"],
+        ),
+        (
+            "accent-strong",
+            &["ground", "ground-tint", "ground-deep", "surface"],
+        ),
         ("on-accent", &["accent", "accent-strong"]),
         ("info-text", &["info-ground"]),
         ("error-text", &["error-ground", "surface"]),
@@ -121,7 +127,16 @@ fn the_colours_have_enough_contrast() {
     ];
     let control_on = [
         ("line-control", &["surface"][..]),
-        ("focus", &["ground", "ground-tint", "surface", "surface-sunken"]),
+        (
+            "focus",
+            &[
+                "ground",
+                "ground-tint",
+                "ground-deep",
+                "surface",
+                "surface-sunken",
+            ],
+        ),
     ];
     for (scheme, colours) in schemes() {
         let least = |pairs: &[(&str, &[&str])], minimum: f64| {
