@@ -7,4 +7,5 @@ pub mod error;
 pub mod model;
 pub mod rules;
 pub mod seal;
+pub mod web;
 pub mod world;

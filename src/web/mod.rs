@@ -1,0 +1,4 @@
+//! The HTTP surfaces.
+
+pub mod assets;
+pub mod pages;
