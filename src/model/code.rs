@@ -42,9 +42,11 @@ pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {
         .map(|_| ())
 }
 
-/// Spends the code. `None` when it is unknown, expired or spent: this statement is the gate (design decision 4).
-pub fn consume(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<Code>> {
+/// Spends the code of this client. `None` when it is unknown, expired, spent or another client's (for whom it stays
+/// good): this statement is the gate that makes a code single use.
+pub fn consume(conn: &mut Conn, hash: &[u8], client_id: &str, now: UnixTime) -> QueryResult<Option<Code>> {
     diesel::update(authorization_codes::table.find(hash))
+        .filter(authorization_codes::client_id.eq(client_id))
         .filter(authorization_codes::consumed_at.is_null())
         .filter(authorization_codes::expires_at.gt(now))
         .set(authorization_codes::consumed_at.eq(now))

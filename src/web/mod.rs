@@ -1,4 +1,119 @@
-//! The HTTP surfaces.
+//! The HTTP surfaces. This is the whole route table; production and tests build the service through [`routes`].
 
 pub mod assets;
+pub mod cookies;
+pub mod headers;
+mod health;
+pub mod oidc;
 pub mod pages;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::rules::discovery::paths;
+
+/// Every route. The application data must hold a `web::Data<Broker>`.
+pub fn routes(cfg: &mut ServiceConfig) {
+    assets::configure(cfg);
+    cfg.service(resource("/healthz").get(health::live))
+        .service(resource("/readyz").get(health::ready))
+        // OpenID Connect, with Cognito's names
+        .service(resource(paths::AUTHORIZE).get(oidc::authorize::get).post(oidc::authorize::post))
+        .service(resource(paths::LOGIN).get(oidc::login_page::get).post(oidc::login_page::post))
+        .service(resource(paths::TOKEN).post(oidc::token::post).options(oidc::cors::preflight))
+        .service(
+            resource(paths::USERINFO)
+                .get(oidc::userinfo::get)
+                .post(oidc::userinfo::post)
+                .options(oidc::cors::preflight),
+        )
+        .service(resource(paths::REVOKE).post(oidc::revoke::post).options(oidc::cors::preflight))
+        .service(resource(paths::LOGOUT).get(oidc::logout::get).post(oidc::logout::post))
+        .service(resource("/logout/idpresponse").get(oidc::logout::returned))
+        .service(resource("/logout/idpresponse/{connection}").get(oidc::logout::returned))
+        .service(resource(paths::IDPRESPONSE).get(oidc::idpresponse::bare).post(oidc::idpresponse::posted))
+        .service(
+            resource("/oauth2/idpresponse/{connection}")
+                .get(oidc::idpresponse::named)
+                .post(oidc::idpresponse::posted),
+        )
+        .service(resource("/login/callback").get(oidc::idpresponse::bare).post(oidc::idpresponse::posted))
+        .service(
+            resource("/authorization-code/callback").get(oidc::idpresponse::bare).post(oidc::idpresponse::posted),
+        )
+        .service(resource("/error").get(oidc::error::page))
+        .service(
+            resource("/.well-known/oauth-authorization-server/{pool}")
+                .get(oidc::well_known::oauth_metadata)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource("/{pool}/.well-known/openid-configuration")
+                .get(oidc::well_known::configuration)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource("/{pool}/.well-known/oauth-authorization-server")
+                .get(oidc::well_known::oauth_metadata)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource("/{pool}/.well-known/jwks.json")
+                .get(oidc::well_known::jwks)
+                .options(oidc::cors::preflight),
+        )
+        .default_service(web::to(oidc::error::not_found));
+}
+
+/// A path with its methods; every other method is answered 405 with `Allow`.
+fn resource(path: &str) -> Methods {
+    Methods { resource: web::resource(path), allowed: Vec::new() }
+}
+
+struct Methods {
+    resource: actix_web::Resource,
+    allowed: Vec<&'static str>,
+}
+
+macro_rules! method {
+    ($name:ident, $verb:literal) => {
+        fn $name<F, Args>(mut self, handler: F) -> Methods
+        where
+            F: actix_web::Handler<Args>,
+            Args: actix_web::FromRequest + 'static,
+            F::Output: actix_web::Responder + 'static,
+        {
+            self.resource = self.resource.route(web::$name().to(handler));
+            self.allowed.push($verb);
+            self
+        }
+    };
+}
+
+impl Methods {
+    method!(get, "GET");
+    method!(post, "POST");
+
+    fn options<F, Args>(mut self, handler: F) -> Methods
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        let route = web::method(actix_web::http::Method::OPTIONS).to(handler);
+        self.resource = self.resource.route(route);
+        self.allowed.push("OPTIONS");
+        self
+    }
+}
+
+impl actix_web::dev::HttpServiceFactory for Methods {
+    fn register(self, config: &mut actix_web::dev::AppService) {
+        let allow = self.allowed.join(", ");
+        let refuse = move |_: HttpRequest| {
+            let allow = allow.clone();
+            async move { HttpResponse::MethodNotAllowed().insert_header(("Allow", allow)).finish() }
+        };
+        self.resource.default_service(web::to(refuse)).register(config);
+    }
+}

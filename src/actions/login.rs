@@ -1,0 +1,221 @@
+//! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
+//! app its code. One transaction, with the trace in it.
+
+use super::profile::{self, Arrival, Settled};
+use super::traces::{self, Draft};
+use super::{Ctx, tokens::Exchanged};
+use crate::db::{Conn, Json};
+use crate::error::StoreError;
+use crate::model::client::Client;
+use crate::model::code::{self, Code};
+use crate::model::pool::Pool;
+use crate::model::provider::Provider;
+use crate::model::session::{self, Facts, Session};
+use crate::model::token::{self, Family, Granted};
+use crate::model::trace::Outcome;
+use crate::model::user::{self, User};
+use crate::rules::authorize::ResponseType;
+use crate::rules::login::Login;
+use crate::rules::secret;
+use crate::rules::upstream_error::Refusal;
+
+/// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
+pub const SESSION_SECONDS: i64 = 3_600;
+/// A code waits five minutes for its exchange (as Cognito's; RFC 6749 §4.1.2 allows ten).
+pub const CODE_SECONDS: i64 = 300;
+
+/// Everything that decides what comes of a verified answer from the upstream.
+pub struct Completion<'a> {
+    pub pool: &'a Pool,
+    pub client: &'a Client,
+    pub provider: &'a Provider,
+    pub login: &'a Login,
+    pub redirect_uri: &'a str,
+    /// Hash of the upstream `state`: one login, one session.
+    pub login_hash: Vec<u8>,
+    pub arrival: Arrival,
+    pub facts: Facts,
+    /// The upstream ID token, sealed, where it will be needed for logging out there.
+    pub id_token_sealed: Option<Vec<u8>>,
+    pub trace: Draft,
+}
+
+/// What goes to the app.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    Code(String),
+    /// Implicit: to be minted by the caller.
+    Tokens(Box<Exchanged>),
+}
+
+/// How it ended. Both are committed.
+#[derive(Clone, Debug)]
+pub enum Completed {
+    SignedIn { session_token: String, outgoing: Outgoing },
+    Refused { refusal: Refusal, trace_code: String },
+    /// The same callback came twice: the first has made the session.
+    Repeated,
+}
+
+pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Completed, StoreError> {
+    let Completion { pool, client, provider, login, mut trace, .. } = work;
+    let days = pool.settings.trace_days;
+    let settled = profile::settle(conn, ctx, pool, provider, client, &work.arrival)?;
+    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, refusal: Refusal| {
+        trace.step(step, false, refusal.cause);
+        trace.story.remedy = refusal.remedy.clone();
+        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, refusal.cause, days)?;
+        Ok(Completed::Refused { refusal, trace_code })
+    };
+    let Settled { user, groups, identities, mapping_version, effects, created } = match settled {
+        Ok(settled) => settled,
+        Err(refused_profile) => {
+            trace.story.effects = refused_profile.effects;
+            return refused(conn, trace, "mapping", refused_profile.refusal);
+        }
+    };
+    trace.user_sub = Some(user.sub.clone());
+    trace.story.effects = effects;
+    trace.step("mapping", true, format!("version {mapping_version}"));
+    trace.step("user", true, if created { "created just in time" } else { "known" });
+    if login.required_sub.as_ref().is_some_and(|sub| *sub != user.sub) {
+        return refused(conn, trace, "user", Refusal::other_user());
+    }
+
+    let session_token = secret::token(&ctx.entropy);
+    let session = Session {
+        hash: secret::hash(&session_token),
+        user_pool_id: pool.id.clone(),
+        user_sub: user.sub.clone(),
+        provider_id: provider.id.clone(),
+        login_hash: work.login_hash,
+        facts: Json(work.facts),
+        id_token_sealed: work.id_token_sealed,
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(SESSION_SECONDS),
+    };
+    if !session::insert(conn, &session)? {
+        return Ok(Completed::Repeated);
+    }
+    let grant = Grant {
+        client,
+        redirect_uri: work.redirect_uri,
+        redirect_uri_given: login.redirect_uri_given,
+        scopes: &login.scopes,
+        nonce: login.nonce.as_deref(),
+        resource: login.resource.as_deref(),
+        code_challenge: login.code_challenge.as_deref(),
+        mapping_version,
+    };
+    let outgoing = match login.response_type {
+        ResponseType::Code => Outgoing::Code(issue_code(conn, ctx, &session, &grant)?),
+        ResponseType::Token => {
+            let family = grant.family(ctx, &session);
+            token::insert_family(conn, &family)?;
+            let scopes = family.granted.scopes.clone();
+            Outgoing::Tokens(Box::new(Exchanged { family, user, groups, identities, refresh_token: None, scopes }))
+        }
+    };
+    trace.step("response", true, match login.response_type {
+        ResponseType::Code => "a code went to the app",
+        ResponseType::Token => "tokens went to the app",
+    });
+    traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
+    Ok(Completed::SignedIn { session_token, outgoing })
+}
+
+/// What an authorization request is granted, by a fresh login or by a session.
+pub struct Grant<'a> {
+    pub client: &'a Client,
+    pub redirect_uri: &'a str,
+    pub redirect_uri_given: bool,
+    pub scopes: &'a [String],
+    pub nonce: Option<&'a str>,
+    pub resource: Option<&'a str>,
+    pub code_challenge: Option<&'a str>,
+    pub mapping_version: i64,
+}
+
+impl Grant<'_> {
+    fn granted(&self, ctx: &Ctx, session: &Session) -> Granted {
+        Granted {
+            scopes: self.scopes.to_vec(),
+            nonce: self.nonce.map(str::to_owned),
+            resource: self.resource.map(str::to_owned),
+            provider_id: session.provider_id.clone(),
+            mapping_version: self.mapping_version,
+            auth_time: session.facts.auth_time,
+            amr: session.facts.amr.clone(),
+            acr: session.facts.acr.clone(),
+            event_id: secret::uuid(&ctx.entropy),
+        }
+    }
+
+    fn family(&self, ctx: &Ctx, session: &Session) -> Family {
+        Family {
+            origin_jti: secret::uuid(&ctx.entropy),
+            user_pool_id: session.user_pool_id.clone(),
+            client_id: self.client.id.clone(),
+            user_sub: session.user_sub.clone(),
+            session_hash: Some(session.hash.clone()),
+            granted: Json(self.granted(ctx, session)),
+            created_at: ctx.now,
+            expires_at: ctx.now.plus(self.client.settings.access_token_seconds),
+            revoked_at: None,
+        }
+    }
+}
+
+/// Stores a code for what is granted and gives it.
+pub fn issue_code(conn: &mut Conn, ctx: &Ctx, session: &Session, grant: &Grant<'_>) -> Result<String, StoreError> {
+    let code = secret::token(&ctx.entropy);
+    let row = Code {
+        hash: secret::hash(&code),
+        client_id: grant.client.id.clone(),
+        user_sub: session.user_sub.clone(),
+        origin_jti: secret::uuid(&ctx.entropy),
+        request: Json(code::Request {
+            user_pool_id: session.user_pool_id.clone(),
+            redirect_uri: grant.redirect_uri.to_owned(),
+            redirect_uri_given: grant.redirect_uri_given,
+            code_challenge: grant.code_challenge.map(str::to_owned),
+            session_hash: Some(session.hash.clone()),
+            granted: grant.granted(ctx, session),
+        }),
+        expires_at: ctx.now.plus(CODE_SECONDS),
+        consumed_at: None,
+    };
+    code::insert(conn, &row)?;
+    Ok(code)
+}
+
+/// Implicit tokens out of a session: a family without refresh tokens.
+pub fn issue_tokens(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    session: &Session,
+    user: User,
+    grant: &Grant<'_>,
+) -> Result<Exchanged, StoreError> {
+    let family = grant.family(ctx, session);
+    token::insert_family(conn, &family)?;
+    let groups = crate::model::group::of_user(conn, &user.sub)?;
+    let identities = user::identities(conn, &user.sub)?;
+    let scopes = family.granted.scopes.clone();
+    Ok(Exchanged { family, user, groups, identities, refresh_token: None, scopes })
+}
+
+/// The live session of a cookie in this pool, with its enabled user.
+pub fn find_session(
+    conn: &mut Conn,
+    ctx_now: crate::world::UnixTime,
+    user_pool_id: &str,
+    token: &str,
+) -> Result<Option<(Session, User)>, StoreError> {
+    let Some(session) = session::find(conn, &secret::hash(token), ctx_now)? else { return Ok(None) };
+    if session.user_pool_id != user_pool_id {
+        return Ok(None);
+    }
+    let user = user::find(conn, &session.user_sub)?.filter(|user| user.enabled);
+    Ok(user.map(|user| (session, user)))
+}

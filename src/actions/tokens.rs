@@ -1,0 +1,233 @@
+//! Exchanging a code, refreshing, revoking. A refusal is an answer, not a failure: it is the inner `Err`, and what was
+//! changed on the way to it (a spent code, a revoked family) is committed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::Ctx;
+use crate::db::{Conn, Json};
+use crate::error::StoreError;
+use crate::model::client::Client;
+use crate::model::group::{self, Group};
+use crate::model::token::{self, Family, RefreshToken};
+use crate::model::user::{self, Identity, User};
+use crate::model::code;
+use crate::rules::grant::{self, invalid_grant};
+use crate::rules::oauth_error::OAuthError;
+use crate::rules::secret;
+use crate::world::UnixTime;
+
+/// Longest code or token that is hashed and looked up.
+const LONGEST: usize = 512;
+
+/// What tokens are minted from.
+#[derive(Clone, Debug)]
+pub struct Exchanged {
+    pub family: Family,
+    pub user: User,
+    pub groups: Vec<Group>,
+    pub identities: Vec<Identity>,
+    /// A new refresh token, where one is due.
+    pub refresh_token: Option<String>,
+    /// The scopes of this exchange: the family's, or fewer.
+    pub scopes: Vec<String>,
+}
+
+/// An answer, or a refusal that commits.
+pub type Answer<T> = Result<Result<T, OAuthError>, StoreError>;
+
+/// Redeems a code once, ever (RFC 6749 §4.1.2). `live_providers` are the enabled connections that the client may use.
+pub fn exchange(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    client: &Client,
+    live_providers: &[String],
+    presented: &str,
+    redirect_uri: Option<&str>,
+    verifier: Option<&str>,
+) -> Answer<Exchanged> {
+    if presented.len() > LONGEST {
+        return Ok(Err(invalid_grant("the code is too long")));
+    }
+    let hash = secret::hash(presented);
+    let Some(code) = code::consume(conn, &hash, &client.id, ctx.now)? else {
+        return replayed(conn, ctx, client, &hash, redirect_uri, verifier);
+    };
+    if let Err(refusal) = grant::check_code(&code, client, redirect_uri, verifier) {
+        return Ok(Err(refusal));
+    }
+    let request = code.request.0;
+    let user = match alive(conn, &code.user_sub, &request.granted.provider_id, live_providers)? {
+        Ok(user) => user,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let scopes = request.granted.scopes.clone();
+    let family = Family {
+        origin_jti: code.origin_jti,
+        user_pool_id: request.user_pool_id,
+        client_id: client.id.clone(),
+        user_sub: user.sub.clone(),
+        session_hash: request.session_hash,
+        granted: Json(request.granted),
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(client.settings.refresh_token_seconds),
+        revoked_at: None,
+    };
+    token::insert_family(conn, &family)?;
+    let refresh_token = secret::token(&ctx.entropy);
+    keep_refresh(conn, &refresh_token, &family.origin_jti, ctx.now)?;
+    with_user(conn, family, user, Some(refresh_token), scopes)
+}
+
+/// A code that could not be spent. When its rightful client shows it again with the right verifier, somebody has stolen
+/// something: what the first exchange produced is revoked. Anything else just fails, so that a replay is no weapon.
+fn replayed(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    client: &Client,
+    hash: &[u8],
+    redirect_uri: Option<&str>,
+    verifier: Option<&str>,
+) -> Answer<Exchanged> {
+    let Some(code) = code::find(conn, hash)? else {
+        return Ok(Err(invalid_grant("no such code")));
+    };
+    if let Err(refusal) = grant::check_code(&code, client, redirect_uri, verifier) {
+        return Ok(Err(refusal));
+    }
+    if code.consumed_at.is_none() {
+        return Ok(Err(invalid_grant("the code has expired")));
+    }
+    token::revoke_family(conn, &code.origin_jti, ctx.now)?;
+    Ok(Err(invalid_grant("the code was spent before; its tokens are revoked")))
+}
+
+/// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
+/// the grace period it yields the same successor, and after it the whole family ends (RFC 9700 §4.14.2).
+pub fn refresh(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    client: &Client,
+    live_providers: &[String],
+    presented: &str,
+    scope: Option<&str>,
+) -> Answer<Exchanged> {
+    if presented.len() > LONGEST {
+        return Ok(Err(invalid_grant("the refresh token is too long")));
+    }
+    let hash = secret::hash(presented);
+    let Some((token, family)) = token::find_refresh(conn, &hash)? else {
+        return Ok(Err(invalid_grant("no such refresh token")));
+    };
+    if family.client_id != client.id {
+        return Ok(Err(invalid_grant("the refresh token belongs to another client")));
+    }
+    if family.revoked_at.is_some() || family.expires_at <= ctx.now {
+        return Ok(Err(invalid_grant("the refresh token is revoked or has expired")));
+    }
+    let user = match alive(conn, &family.user_sub, &family.granted.provider_id, live_providers)? {
+        Ok(user) => user,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let scopes = match grant::refreshed_scopes(scope, &family.granted.scopes, &client.settings.scopes) {
+        Ok(scopes) => scopes,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let successor = if rotates(client) || token.rotated_at.is_some() {
+        match rotate(conn, ctx, client, presented, &hash, &token)? {
+            Ok(successor) => Some(successor),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    } else {
+        None
+    };
+    with_user(conn, family, user, successor, scopes)
+}
+
+/// Whether this client's refresh tokens rotate: where its record says so, and always for public clients.
+pub fn rotates(client: &Client) -> bool {
+    client.settings.public || client.settings.rotation.enabled
+}
+
+fn rotate(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    client: &Client,
+    presented: &str,
+    hash: &[u8],
+    token: &RefreshToken,
+) -> Answer<String> {
+    // Computed, not drawn: whoever shows the predecessor again in time gets the very same successor, and nothing that
+    // could be used has to be stored for it.
+    let successor = URL_SAFE_NO_PAD.encode(ctx.sealer.derive("refresh-token-successor", presented.as_bytes()));
+    if token::rotate(conn, hash, ctx.now)?.is_some() {
+        keep_refresh(conn, &successor, &token.origin_jti, ctx.now)?;
+        return Ok(Ok(successor));
+    }
+    // Somebody exchanged it before, perhaps just now: read again when.
+    let rotated_at = token::find_refresh(conn, hash)?.and_then(|(token, _)| token.rotated_at);
+    let grace = client.settings.rotation.grace_seconds;
+    match rotated_at {
+        Some(at) if ctx.now.since(at) <= grace && grace > 0 => Ok(Ok(successor)),
+        _ => {
+            token::revoke_family(conn, &token.origin_jti, ctx.now)?;
+            Ok(Err(invalid_grant("the refresh token was used before; its family is revoked")))
+        }
+    }
+}
+
+/// Revokes the family of a refresh token of this client (RFC 7009). An unknown token, or another client's, changes
+/// nothing and is no error (§2.1, §2.2).
+pub fn revoke(conn: &mut Conn, ctx: &Ctx, client: &Client, presented: &str) -> Result<(), StoreError> {
+    if presented.len() <= LONGEST
+        && let Some((_, family)) = token::find_refresh(conn, &secret::hash(presented))?
+        && family.client_id == client.id
+    {
+        token::revoke_family(conn, &family.origin_jti, ctx.now)?;
+    }
+    Ok(())
+}
+
+/// The user and family behind an access token, if both still live; `None` when either ended.
+pub fn bearer(conn: &mut Conn, origin_jti: &str, now: UnixTime) -> Result<Option<(Family, User)>, StoreError> {
+    let Some(family) = token::find_family(conn, origin_jti)? else { return Ok(None) };
+    if family.revoked_at.is_some() || family.created_at > now.plus(60) {
+        return Ok(None);
+    }
+    let user = user::find(conn, &family.user_sub)?.filter(|user| user.enabled);
+    Ok(user.map(|user| (family, user)))
+}
+
+/// The user, if enabled and if the connection it came by is still one that the client may use.
+fn alive(conn: &mut Conn, sub: &str, provider_id: &str, live_providers: &[String]) -> Answer<User> {
+    match user::find(conn, sub)? {
+        None => Ok(Err(invalid_grant("the user does not exist any more"))),
+        Some(user) if !user.enabled => Ok(Err(invalid_grant("the user is disabled"))),
+        Some(_) if !live_providers.iter().any(|live| live == provider_id) => {
+            Ok(Err(invalid_grant("the connection is disabled or not the client's any more")))
+        }
+        Some(user) => Ok(Ok(user)),
+    }
+}
+
+fn keep_refresh(conn: &mut Conn, token: &str, origin_jti: &str, now: UnixTime) -> Result<(), StoreError> {
+    let row = RefreshToken {
+        hash: secret::hash(token),
+        origin_jti: origin_jti.to_owned(),
+        created_at: now,
+        rotated_at: None,
+    };
+    Ok(token::insert_refresh(conn, &row)?)
+}
+
+fn with_user(
+    conn: &mut Conn,
+    family: Family,
+    user: User,
+    refresh_token: Option<String>,
+    scopes: Vec<String>,
+) -> Answer<Exchanged> {
+    let groups = group::of_user(conn, &user.sub)?;
+    let identities = user::identities(conn, &user.sub)?;
+    Ok(Ok(Exchanged { family, user, groups, identities, refresh_token, scopes }))
+}

@@ -1,0 +1,170 @@
+//! Why a sign-in did not succeed, in the words of everyone who meets it: the user at the page, the app that gets an
+//! OAuth error, the administrator who reads the trace.
+
+use std::borrow::Cow;
+
+use super::oauth_error::{Code, OAuthError};
+use super::upstream_error;
+
+type Text = Cow<'static, str>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable name, on the page, in the trace and in tests.
+    pub cause: Text,
+    pub title: Text,
+    /// What happened, and what the user can do.
+    pub what: Text,
+    pub next: Text,
+    /// What an administrator can do; only for the trace.
+    pub remedy: Text,
+    /// For the app.
+    pub error: Code,
+    pub description: Text,
+    /// Signing in as someone else may help.
+    pub other_account: bool,
+    /// Trying again may help.
+    pub retry: bool,
+    /// Something is broken, as opposed to a decision about this user.
+    pub failed: bool,
+}
+
+impl Refusal {
+    pub fn oauth(&self) -> OAuthError {
+        OAuthError::because(self.error, self.description.clone(), self.cause.clone())
+    }
+
+    /// The app insisted on another user than the one who came (OIDC Core §3.1.2.2, §5.5.1).
+    pub fn other_user() -> Refusal {
+        Refusal {
+            cause: "other_user".into(),
+            title: "This is not the account the app asked for".into(),
+            what: "You signed in, but as someone else than the app expects here.".into(),
+            next: "Sign in with the account you used in the app before.".into(),
+            remedy: "The app sent an id_token_hint or a claims parameter naming one user; another one signed in.".into(),
+            error: Code::LoginRequired,
+            description: "another user signed in than the one asked for".into(),
+            other_account: true,
+            retry: false,
+            failed: false,
+        }
+    }
+
+    /// The callback belongs to no login of this browser.
+    pub fn login_unknown() -> Refusal {
+        Refusal {
+            cause: "login_unknown".into(),
+            title: "This sign-in has expired or began elsewhere".into(),
+            what: "We cannot find the sign-in that this answer belongs to: it took longer than five minutes, was \
+                   finished before, or began in another browser."
+                .into(),
+            next: "Go back to the app and sign in again. If it keeps happening, allow cookies for this site.".into(),
+            remedy: "The callback's state matched no login cookie of the browser: cookies blocked, a bookmarked \
+                     callback, the back button, or a forged callback."
+                .into(),
+            error: Code::AccessDenied,
+            description: "the login has expired".into(),
+            other_account: false,
+            retry: true,
+            failed: false,
+        }
+    }
+
+    /// The callback came to another address than this login was to come back to.
+    pub fn wrong_callback() -> Refusal {
+        Refusal {
+            cause: "callback_mismatch".into(),
+            title: "This answer came to the wrong address".into(),
+            what: "The answer from your organisation's sign-in reached an address that belongs to another connection. \
+                   We stopped before using it."
+                .into(),
+            next: "Go back to the app and sign in again. If it happens again, tell your administrator the code below."
+                .into(),
+            remedy: "The redirect URI that the identity provider used is not the one of the connection this login went \
+                     to. Register exactly the redirect URI shown with the connection. If it is, somebody may be mixing \
+                     up connections on purpose."
+                .into(),
+            error: Code::AccessDenied,
+            description: "the answer came from another connection".into(),
+            other_account: false,
+            retry: true,
+            failed: true,
+        }
+    }
+
+    /// The app or the connection was disabled or changed while the user was away.
+    pub fn no_longer_offered() -> Refusal {
+        Refusal {
+            cause: "connection_not_available".into(),
+            title: "This way to sign in is not available".into(),
+            what: "The connection to your organisation is switched off, or this app no longer offers it.".into(),
+            next: "Go back to the app and choose another way to sign in, or ask your administrator.".into(),
+            remedy: "The connection is disabled, deleted, or not among the app client's identity providers any more."
+                .into(),
+            error: Code::AccessDenied,
+            description: "Login option is not available. Please try another one".into(),
+            other_account: false,
+            retry: false,
+            failed: false,
+        }
+    }
+
+    /// Neither a code nor an error came back.
+    pub fn empty_callback() -> Refusal {
+        Refusal {
+            cause: "callback_empty".into(),
+            title: "Your organisation's sign-in gave no answer".into(),
+            what: "The answer contained neither a result nor an error.".into(),
+            next: "Go back to the app and sign in again.".into(),
+            remedy: "The identity provider redirected back without code and without error; a proxy may strip the query."
+                .into(),
+            error: Code::ServerError,
+            description: "the identity provider's answer is empty".into(),
+            other_account: false,
+            retry: true,
+            failed: true,
+        }
+    }
+
+    /// Our database could not do its part.
+    pub fn unavailable() -> Refusal {
+        Refusal {
+            cause: "temporarily_unavailable".into(),
+            title: "We cannot sign you in right now".into(),
+            what: "Something on our side did not answer in time.".into(),
+            next: "Please try again in a moment.".into(),
+            remedy: "The broker's database did not answer; see the log at this request id.".into(),
+            error: Code::TemporarilyUnavailable,
+            description: "try again later".into(),
+            other_account: false,
+            retry: true,
+            failed: true,
+        }
+    }
+}
+
+impl From<upstream_error::Refusal> for Refusal {
+    fn from(refusal: upstream_error::Refusal) -> Refusal {
+        let error = match refusal.oauth_error {
+            "access_denied" => Code::AccessDenied,
+            "login_required" => Code::LoginRequired,
+            "temporarily_unavailable" => Code::TemporarilyUnavailable,
+            "invalid_request" => Code::InvalidRequest,
+            "invalid_scope" => Code::InvalidScope,
+            "unauthorized_client" => Code::UnauthorizedClient,
+            _ => Code::ServerError,
+        };
+        Refusal {
+            cause: refusal.cause.into(),
+            title: refusal.title.into(),
+            what: refusal.what.into(),
+            next: refusal.next.into(),
+            remedy: refusal.remedy.into(),
+            error,
+            description: refusal.oauth_description.into(),
+            other_account: refusal.other_account,
+            retry: refusal.retry,
+            failed: refusal.failed,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What every answer carries: a request id, the security headers, and `no-store` unless the handler said otherwise. Also
+//! the outer limits of a request.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+
+use crate::broker::Broker;
+
+/// Longest path and query, in bytes: a longer one is answered 414.
+pub const LONGEST_URI: usize = 8_192;
+/// Largest body that any endpoint reads, in bytes: a larger one is answered 413.
+pub const LARGEST_BODY: usize = 65_536;
+
+/// The id under which a request stands in the log; also the answer's `x-amz-cognito-request-id`.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    pub fn of(request: &HttpRequest) -> String {
+        request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-cognito-request-id");
+/// Pages bring their own; this is for everything else.
+const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// The outermost middleware.
+pub async fn apply<B: MessageBody>(
+    broker: web::Data<Broker>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let id = broker.request_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = match refusal(request.request()) {
+        Some(status) => request.into_response(HttpResponse::new(status)).map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        default(REQUEST_ID, value);
+    }
+    default(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    default(header::CONTENT_SECURITY_POLICY, CSP);
+    default(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    default(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    default(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if broker.public_url.starts_with("https:") {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        default(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    Ok(response)
+}
+
+/// What is refused before any handler sees it.
+fn refusal(request: &HttpRequest) -> Option<StatusCode> {
+    let uri = request.uri();
+    if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI {
+        return Some(StatusCode::URI_TOO_LONG);
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    if length.is_some() && request.headers().contains_key(header::TRANSFER_ENCODING) {
+        // Two lengths: what request smuggling is made of (RFC 9112 §6.1).
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    announced.is_some_and(|length| length > LARGEST_BODY).then_some(StatusCode::PAYLOAD_TOO_LARGE)
+}

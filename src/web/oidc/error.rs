@@ -1,0 +1,301 @@
+//! Errors of this surface as bytes: OAuth's JSON (RFC 6749 §5.2), Bearer challenges (RFC 6750 §3), and the page that tells
+//! a person what happened, what to do, and a short code.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::{cors, query, respond};
+use crate::actions::traces::{self, Draft};
+use crate::broker::Broker;
+use crate::error::StoreError;
+use crate::model::trace::Outcome;
+use crate::rules::authorize::{ReturnAddress, Untrusted};
+use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::refusal::Refusal;
+use crate::rules::response::ResponseMode;
+use crate::web::cookies;
+use crate::web::headers::RequestId;
+use crate::web::pages::{Action, ErrorPage, Frame, Method, ReturnForm};
+
+/// Whether a failed client authentication came by header, and how Cognito would have answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dialect {
+    pub by_header: bool,
+    pub cognito_exact: bool,
+}
+
+/// A refusal of the token or revocation endpoint.
+pub fn json(request: &HttpRequest, error: &OAuthError, dialect: Dialect) -> HttpResponse {
+    tracing::info!(
+        request_id = RequestId::of(request),
+        error = error.code.as_str(),
+        cause = %error.cause,
+        path = request.path(),
+        "refused"
+    );
+    let challenge = error.code == Code::InvalidClient && dialect.by_header && !dialect.cognito_exact;
+    let status = if challenge { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header(cors::ANY_ORIGIN).insert_header(("Pragma", "no-cache"));
+    if challenge {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"forebay\", charset=\"UTF-8\""));
+    }
+    let body = if dialect.cognito_exact {
+        json!({ "error": error.code.as_str() })
+    } else {
+        json!({ "error": error.code.as_str(), "error_description": error.description })
+    };
+    answer.content_type("application/json;charset=UTF-8").body(body.to_string())
+}
+
+/// A refusal of a protected resource: no error code where no token came (RFC 6750 §3.1).
+pub fn bearer(request: &HttpRequest, error: Option<&OAuthError>) -> HttpResponse {
+    let (status, challenge) = match error {
+        None => (StatusCode::UNAUTHORIZED, "Bearer realm=\"forebay\"".to_owned()),
+        Some(error) => {
+            tracing::info!(request_id = RequestId::of(request), cause = %error.cause, "refused a bearer token");
+            let status = match error.code {
+                Code::InvalidToken => StatusCode::UNAUTHORIZED,
+                Code::InsufficientScope => StatusCode::FORBIDDEN,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            let scope = if error.code == Code::InsufficientScope { ", scope=\"openid\"" } else { "" };
+            let challenge = format!(
+                "Bearer realm=\"forebay\", error=\"{}\", error_description=\"{}\"{scope}",
+                error.code.as_str(),
+                error.description
+            );
+            (status, challenge)
+        }
+    };
+    HttpResponse::build(status)
+        .insert_header(cors::ANY_ORIGIN)
+        .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate"))
+        .insert_header((header::WWW_AUTHENTICATE, challenge))
+        .finish()
+}
+
+/// The database could not do its part: 503 where trying again helps, else 500. The client gets the request id only.
+pub fn store(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
+    let request_id = RequestId::of(request);
+    tracing::error!(%request_id, %cause, path = request.path(), "the database failed a request");
+    let mut answer = match cause {
+        StoreError::Unreadable(_) => HttpResponse::InternalServerError(),
+        _ => HttpResponse::ServiceUnavailable(),
+    };
+    let code = match cause {
+        StoreError::Unreadable(_) => Code::ServerError,
+        _ => Code::TemporarilyUnavailable,
+    };
+    answer
+        .insert_header((header::RETRY_AFTER, "1"))
+        .insert_header(cors::ANY_ORIGIN)
+        .content_type("application/json;charset=UTF-8")
+        .body(json!({ "error": code.as_str(), "error_description": "try again later", "request_id": request_id }).to_string())
+}
+
+pub fn not_found_json(what: &str) -> HttpResponse {
+    HttpResponse::NotFound()
+        .insert_header(cors::ANY_ORIGIN)
+        .content_type("application/json;charset=UTF-8")
+        .body(json!({ "error": "not_found", "error_description": what }).to_string())
+}
+
+/// Every path that is not ours.
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    let page = ErrorPage {
+        frame: Frame::new(&lang(&request), "Forebay"),
+        title: "There is nothing here".into(),
+        what: "This address belongs to no page of ours.".into(),
+        next: "Go back to the app you came from and sign in again.".into(),
+        error_name: "not_found".into(),
+        ..ErrorPage::default()
+    };
+    respond::page(StatusCode::NOT_FOUND, &page, respond::Forms::ToApp).finish()
+}
+
+/// `GET /error`: where Cognito sends what it cannot redirect; kept so that such links lead to a page.
+pub async fn page(request: HttpRequest) -> HttpResponse {
+    let why = query(&request).ok().and_then(|params| match params.get("error") {
+        Some("redirect_mismatch") => Some(Untrusted::RedirectUriMismatch),
+        _ => None,
+    });
+    untrusted_page(&request, why.unwrap_or(Untrusted::ClientUnknown), None)
+}
+
+/// An authorization or logout request whose client or URI cannot be trusted: a page of ours, and a trace in bounded number.
+pub async fn untrusted(request: &HttpRequest, broker: &Broker, why: Untrusted, client_id: Option<&str>) -> HttpResponse {
+    let (name, ..) = words(why);
+    let mut trace = Draft { started_at: broker.clock.now(), ..Draft::default() };
+    trace.step("authorize", false, name);
+    trace.story.remedy = words(why).3.to_owned();
+    if let Some(id) = client_id
+        && let Ok(Some(app)) = broker.app(id).await
+    {
+        trace.client_id = Some(app.client.id.clone());
+        trace.user_pool_id = Some(app.pool.pool.id.clone());
+    }
+    let code = keep_unreached(request, broker, trace, name).await;
+    untrusted_page(request, why, code)
+}
+
+fn untrusted_page(request: &HttpRequest, why: Untrusted, trace_code: Option<String>) -> HttpResponse {
+    let (name, what, next, _) = words(why);
+    let page = ErrorPage {
+        frame: Frame::new(&lang(request), "Forebay"),
+        title: "This sign-in link does not work".into(),
+        what: what.into(),
+        next: next.into(),
+        trace_code,
+        error_name: name.into(),
+        details: vec![("Request".into(), RequestId::of(request))],
+        ..ErrorPage::default()
+    };
+    respond::page(StatusCode::BAD_REQUEST, &page, respond::Forms::ToApp).finish()
+}
+
+/// Name, what happened, what to do, remedy for the app's developer.
+fn words(why: Untrusted) -> (&'static str, &'static str, &'static str, &'static str) {
+    let next = "Go back to the app and try again; if it keeps happening, tell the people who run the app.";
+    match why {
+        Untrusted::ClientMissing => (
+            "client_id_missing",
+            "The link does not say which app you want to sign in to.",
+            next,
+            "Send client_id with the request.",
+        ),
+        Untrusted::ClientUnknown => (
+            "client_unknown",
+            "The app that sent you here is not registered with us, or is switched off.",
+            next,
+            "Check client_id against the app clients of the user pool.",
+        ),
+        Untrusted::RedirectUriMissing => (
+            "redirect_uri_missing",
+            "The app did not say where to send you after signing in.",
+            next,
+            "The client has several callback URLs and no default: send redirect_uri.",
+        ),
+        Untrusted::RedirectUriMismatch => (
+            "redirect_mismatch",
+            "The app asked to send you to an address that is not registered for it.",
+            next,
+            "redirect_uri must equal one of the client's callback URLs character by character.",
+        ),
+        Untrusted::Repeated => (
+            "parameter_repeated",
+            "The link says the same thing twice, in two ways.",
+            next,
+            "client_id and redirect_uri must come once.",
+        ),
+    }
+}
+
+/// How a refused sign-in is shown.
+pub struct Shown<'a> {
+    pub refusal: &'a Refusal,
+    pub trace_code: Option<String>,
+    pub pool_name: &'a str,
+    pub client_name: Option<&'a str>,
+    pub issuer: &'a str,
+    /// Where the app waits for the OAuth error.
+    pub address: Option<&'a ReturnAddress>,
+    /// The authorization request, to begin again with.
+    pub again: Option<String>,
+    /// The login cookie that is over now.
+    pub clear: Option<String>,
+}
+
+/// The page of a refused sign-in: what happened, what to do, the code, and the ways on.
+pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
+    let Shown { refusal, trace_code, client_name, .. } = shown;
+    tracing::info!(
+        request_id = RequestId::of(request),
+        cause = %refusal.cause,
+        trace = trace_code.as_deref().unwrap_or("-"),
+        "a sign-in was refused"
+    );
+    let mut actions = Vec::new();
+    if let Some(again) = &shown.again {
+        if refusal.other_account {
+            actions.push(Action {
+                label: "Sign in as someone else".into(),
+                href: format!("{again}&prompt=login"),
+                primary: true,
+            });
+        } else if refusal.retry {
+            actions.push(Action { label: "Try again".into(), href: again.clone(), primary: true });
+        }
+    }
+    let response = shown.address.map(|address| address.error_response(&refusal.oauth(), shown.issuer));
+    let back = format!("Back to {}", client_name.unwrap_or("the app"));
+    let mut return_form = None;
+    if let Some(response) = response {
+        if response.mode == ResponseMode::FormPost {
+            return_form = Some(ReturnForm {
+                label: back,
+                action: response.redirect_uri.clone(),
+                method: Method::Post,
+                fields: response.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            });
+        } else {
+            actions.push(Action { label: back, href: response.location(), primary: false });
+        }
+    }
+    let now = RequestId::of(request);
+    let copy_text = trace_code.as_ref().map(|code| {
+        format!(
+            "I could not sign in to {}.\nCode: {code}\nWhat it said: {} ({})",
+            client_name.unwrap_or(shown.pool_name),
+            refusal.title,
+            refusal.cause
+        )
+    });
+    let page = ErrorPage {
+        frame: Frame::new(&lang(request), shown.pool_name),
+        title: refusal.title.to_string(),
+        what: refusal.what.to_string(),
+        next: refusal.next.to_string(),
+        trace_code,
+        error_name: refusal.cause.to_string(),
+        actions,
+        return_form,
+        details: vec![("Request".into(), now)],
+        copy_text,
+    };
+    let status = if refusal.failed { StatusCode::BAD_GATEWAY } else { StatusCode::FORBIDDEN };
+    let mut answer = respond::page(status, &page, respond::Forms::ToApp);
+    if let Some(name) = shown.clear {
+        answer = answer.cookie(cookies::clear(name));
+    }
+    answer.finish()
+}
+
+/// Keeps the trace of an attempt that never reached an upstream, as far as the bound allows: strangers can make these.
+pub async fn keep_unreached(request: &HttpRequest, broker: &Broker, trace: Draft, cause: &str) -> Option<String> {
+    if !broker.unreached_traces.take(broker.clock.now()) {
+        return None;
+    }
+    let ctx = broker.ctx("system", RequestId::of(request));
+    let cause = cause.to_owned();
+    let kept = broker
+        .db
+        .write(move |conn| traces::keep(conn, &ctx, trace, Outcome::Refused, &cause, crate::broker::UNREACHED_TRACE_DAYS))
+        .await;
+    kept.inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept")).ok()
+}
+
+/// The language a page is shown in: `lang`, else what the browser prefers.
+pub fn lang(request: &HttpRequest) -> String {
+    let asked = query(request).ok().and_then(|params| params.get("lang").map(str::to_owned));
+    let preferred = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    crate::web::pages::preferred(asked.as_deref(), preferred).to_owned()
+}
+
+
+/// The payload limit for handlers that read a body.
+pub fn body_limit() -> web::PayloadConfig {
+    web::PayloadConfig::new(crate::web::headers::LARGEST_BODY)
+}

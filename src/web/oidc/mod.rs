@@ -1,0 +1,41 @@
+//! The OpenID Connect surface: Cognito's endpoints at the root of the host, metadata under the issuer.
+
+pub mod authorize;
+pub mod cors;
+pub mod error;
+pub mod idpresponse;
+pub mod login_page;
+pub mod logout;
+mod mint;
+mod respond;
+pub mod revoke;
+pub mod token;
+mod upstream_leg;
+pub mod userinfo;
+pub mod well_known;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+
+use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::params::{Malformed, Params};
+
+/// The parameters of a request's query.
+fn query(request: &HttpRequest) -> Result<Params, Malformed> {
+    Params::parse(request.query_string().as_bytes())
+}
+
+/// The parameters of a form body (RFC 6749 Appendix B); every other content type is refused.
+fn form(request: &HttpRequest, body: &Bytes) -> Result<Params, OAuthError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(OAuthError::new(
+            Code::InvalidRequest,
+            "the body must be application/x-www-form-urlencoded",
+        ));
+    }
+    Params::parse(body)
+        .map_err(|Malformed(why)| OAuthError::because(Code::InvalidRequest, "the form cannot be read", why))
+}
