@@ -155,7 +155,7 @@ async fn refresh(app: AppData, request: HttpRequest) -> HttpResponse {
                 user.tokens = tokens;
                 user.notice = Some(Notice {
                     is_error: false,
-                    text: "The tokens are new.".to_owned(),
+                    text: "The tokens are refreshed.".to_owned(),
                 });
             }
             Err(problem) => user.notice = Some(Notice::failure("The refresh", &problem)),

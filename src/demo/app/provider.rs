@@ -82,7 +82,7 @@ impl Provider {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(15))
             .build()
-            .unwrap_or_default();
+            .expect("an HTTP client starts wherever the program does");
         Provider {
             setup,
             http,

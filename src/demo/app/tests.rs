@@ -303,9 +303,9 @@ async fn the_whole_story() {
     );
 
     browser.post("/refresh").await;
-    assert!(browser.get("/").await.body.contains("The tokens are new."));
+    assert!(browser.get("/").await.body.contains("The tokens are refreshed."));
     assert!(
-        !browser.get("/").await.body.contains("The tokens are new."),
+        !browser.get("/").await.body.contains("The tokens are refreshed."),
         "said once"
     );
     browser.post("/refresh").await;

@@ -47,7 +47,7 @@ pub(super) static EN: Texts = Texts {
     sign_in_to: "Sign in to {}",
     or: "or",
     work_email: "Work email",
-    work_email_hint: "We will take you to your organisation’s sign-in page.",
+    work_email_hint: "Takes you to your organisation’s sign-in.",
     proceed: "Continue",
     no_way_in: "There is no way to sign in here yet",
     no_way_in_next: "No organisation is connected to this app. Ask the app’s administrator to connect one, then open this page again.",
