@@ -14,8 +14,16 @@ use super::state::{CODE_SECONDS, Code, SIGN_IN_SECONDS, Session, SignIn};
 use super::{Answer, Server, Visit, pages, sign_in};
 
 /// Scopes that need `openid` beside them.
-const OPENID_SCOPES: [&str; 8] =
-    ["openid", "profile", "email", "address", "phone", "groups", "offline_access", "device_sso"];
+const OPENID_SCOPES: [&str; 8] = [
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "groups",
+    "offline_access",
+    "device_sso",
+];
 const ACR_VALUES: [&str; 6] = [
     "urn:okta:loa:1fa:any",
     "urn:okta:loa:1fa:pwd",
@@ -68,18 +76,28 @@ pub fn authorize(visit: &mut Visit<'_>, server: Server) -> Answer {
     let authorization = check(visit, server)?;
     for fault in &visit.faults.authorize {
         if let AuthorizeFault::Error { error, description } = fault {
-            return refuse(visit, &authorization, error, description.as_deref().unwrap_or_default());
+            return refuse(
+                visit,
+                &authorization,
+                error,
+                description.as_deref().unwrap_or_default(),
+            );
         }
     }
     let session = sign_in::session(visit);
     let fresh = session.as_ref().is_some_and(|session| {
-        authorization.max_age.is_none_or(|seconds| visit.now.since(session.auth_time) <= seconds)
+        authorization
+            .max_age
+            .is_none_or(|seconds| visit.now.since(session.auth_time) <= seconds)
             && authorization.max_age != Some(0)
     });
     match session {
-        Some(session) if fresh && !authorization.prompt_login => proceed(visit, authorization, &session, false),
+        Some(session) if fresh && !authorization.prompt_login => {
+            proceed(visit, authorization, &session, false)
+        }
         Some(_) if authorization.prompt_none => {
-            let why = "The client specified not to prompt, but the client app requires re-authentication or MFA.";
+            let why =
+                "The client specified not to prompt, but the client app requires re-authentication or MFA.";
             refuse(visit, &authorization, "login_required", why)
         }
         None if authorization.prompt_none => {
@@ -90,7 +108,13 @@ pub fn authorize(visit: &mut Visit<'_>, server: Server) -> Answer {
             let label = app(visit, &authorization.client_id)?.label;
             let hint = authorization.login_hint.clone().unwrap_or_default();
             let ticket = park(visit, authorization);
-            Ok(pages::sign_in(visit.setup, &format!("/signin/{ticket}"), &label, &hint, None))
+            Ok(pages::sign_in(
+                visit.setup,
+                &format!("/signin/{ticket}"),
+                &label,
+                &hint,
+                None,
+            ))
         }
     }
 }
@@ -100,7 +124,13 @@ fn park(visit: &mut Visit<'_>, authorization: Authorization) -> String {
     let ticket = visit.random();
     visit.state.tidy(visit.now);
     let expires = visit.now.plus(SIGN_IN_SECONDS);
-    visit.state.sign_ins.insert(ticket.clone(), SignIn { authorization, expires });
+    visit.state.sign_ins.insert(
+        ticket.clone(),
+        SignIn {
+            authorization,
+            expires,
+        },
+    );
     ticket
 }
 
@@ -121,7 +151,13 @@ pub fn proceed(
     if authorization.prompt_consent && !consented {
         let scopes = authorization.scopes.clone();
         let ticket = park(visit, authorization);
-        return Ok(pages::consent(visit.setup, &format!("/consent/{ticket}"), &app.label, &person, &scopes));
+        return Ok(pages::consent(
+            visit.setup,
+            &format!("/consent/{ticket}"),
+            &app.label,
+            &person,
+            &scopes,
+        ));
     }
     let code = visit.random();
     visit.state.tidy(visit.now);
@@ -134,8 +170,10 @@ pub fn proceed(
             expires: visit.now.plus(CODE_SECONDS),
         },
     );
-    let parameters =
-        vec![("code".to_owned(), code), ("state".to_owned(), authorization.state.clone())];
+    let parameters = vec![
+        ("code".to_owned(), code),
+        ("state".to_owned(), authorization.state.clone()),
+    ];
     Ok(send_back(visit, &authorization, parameters))
 }
 
@@ -155,8 +193,8 @@ fn objection(
             "Policy evaluation failed for this request, please check the policy configurations.",
         ));
     }
-    let groups_wanted = authorization.server == Server::Default
-        || authorization.scopes.iter().any(|scope| scope == "groups");
+    let groups_wanted =
+        authorization.server == Server::Default || authorization.scopes.iter().any(|scope| scope == "groups");
     let too_many = person.groups.len() > 100 || visit.faults.groups == Some(GroupsFault::TooMany);
     if app.groups_claim && groups_wanted && too_many {
         return Some((
@@ -168,29 +206,44 @@ fn objection(
 }
 
 fn app(visit: &Visit<'_>, client_id: &str) -> Result<App, Reply> {
-    visit
-        .state
-        .app(client_id)
-        .cloned()
-        .ok_or_else(|| page(visit, "invalid_client", "Invalid value for 'client_id' parameter."))
+    visit.state.app(client_id).cloned().ok_or_else(|| {
+        page(
+            visit,
+            "invalid_client",
+            "Invalid value for 'client_id' parameter.",
+        )
+    })
 }
 
 /// The browser goes back with an error; Okta puts `state` first.
 pub fn refuse(visit: &Visit<'_>, authorization: &Authorization, error: &str, description: &str) -> Answer {
-    Ok(send_back(visit, authorization, error_parameters(Some(&authorization.state), error, description)))
+    Ok(send_back(
+        visit,
+        authorization,
+        error_parameters(Some(&authorization.state), error, description),
+    ))
 }
 
 fn error_parameters(state: Option<&str>, error: &str, description: &str) -> Pairs {
-    [("state", state.unwrap_or_default()), ("error", error), ("error_description", description)]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    [
+        ("state", state.unwrap_or_default()),
+        ("error", error),
+        ("error_description", description),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }
 
 fn send_back(visit: &Visit<'_>, authorization: &Authorization, parameters: Pairs) -> Reply {
     let parameters = twisted(visit, authorization.server, parameters);
-    travel(visit, &authorization.redirect_uri, authorization.response_mode, parameters)
+    travel(
+        visit,
+        &authorization.redirect_uri,
+        authorization.response_mode,
+        parameters,
+    )
 }
 
 fn travel(visit: &Visit<'_>, redirect_uri: &str, mode: ResponseMode, parameters: Pairs) -> Reply {
@@ -237,8 +290,11 @@ fn page(visit: &Visit<'_>, error: &str, description: &str) -> Reply {
 
 /// The checks of the request. `Err` is the answer when one fails.
 fn check(visit: &Visit<'_>, server: Server) -> Result<Authorization, Reply> {
-    let parameters =
-        if visit.request.method == "POST" { &visit.request.form } else { &visit.request.query };
+    let parameters = if visit.request.method == "POST" {
+        &visit.request.form
+    } else {
+        &visit.request.query
+    };
     if let Some(name) = repeated(parameters) {
         let why = format!("The parameter '{name}' must not be repeated.");
         return Err(page(visit, "invalid_request", &why));
@@ -246,15 +302,22 @@ fn check(visit: &Visit<'_>, server: Server) -> Result<Authorization, Reply> {
     let get = |name: &str| find(parameters, name);
     let owned = |name: &str| get(name).map(str::to_owned);
     let app = app(visit, get("client_id").unwrap_or_default())?;
-    let redirect_uri = owned("redirect_uri").filter(|uri| app.redirect_uris.contains(uri)).ok_or_else(|| {
-        let why = "The 'redirect_uri' parameter must be a Login redirect URI in the client app settings.";
-        page(visit, "invalid_request", why)
-    })?;
+    let redirect_uri = owned("redirect_uri")
+        .filter(|uri| app.redirect_uris.contains(uri))
+        .ok_or_else(|| {
+            let why = "The 'redirect_uri' parameter must be a Login redirect URI in the client app settings.";
+            page(visit, "invalid_request", why)
+        })?;
     let state = get("state");
     let mode = ResponseMode::parse(get("response_mode"));
     let refuse = |error: &str, description: &str| {
         let parameters = twisted(visit, server, error_parameters(state, error, description));
-        travel(visit, &redirect_uri, mode.unwrap_or(ResponseMode::Query), parameters)
+        travel(
+            visit,
+            &redirect_uri,
+            mode.unwrap_or(ResponseMode::Query),
+            parameters,
+        )
     };
 
     match get("response_type") {
@@ -284,7 +347,7 @@ fn check(visit: &Visit<'_>, server: Server) -> Result<Authorization, Reply> {
         .map_err(|why| refuse("invalid_request", why))?;
     let prompts: Vec<&str> = get("prompt").unwrap_or_default().split_whitespace().collect();
     let known = |prompt: &&str| matches!(*prompt, "none" | "login" | "consent" | "enroll_authenticator");
-    if !prompts.iter().all(|prompt| known(prompt)) || (prompts.contains(&"none") && prompts.len() > 1) {
+    if !prompts.iter().all(known) || (prompts.contains(&"none") && prompts.len() > 1) {
         let why = "Invalid value for 'prompt' parameter. Supported values: [none, login, consent, login consent, \
                    enroll_authenticator].";
         return Err(refuse("invalid_request", why));
@@ -292,13 +355,21 @@ fn check(visit: &Visit<'_>, server: Server) -> Result<Authorization, Reply> {
     let max_age = match get("max_age").map(str::parse::<i64>) {
         None => None,
         Some(Ok(seconds)) if (0..=i64::from(i32::MAX)).contains(&seconds) => Some(seconds),
-        Some(_) => return Err(refuse("invalid_request", "Invalid value for 'max_age' parameter.")),
+        Some(_) => {
+            return Err(refuse(
+                "invalid_request",
+                "Invalid value for 'max_age' parameter.",
+            ));
+        }
     };
     if get("idp").is_some() {
         return Err(refuse("invalid_request", "Identity provider is not valid."));
     }
     // Unsupported values are ignored; the first supported one is reflected.
-    let acr = get("acr_values").unwrap_or_default().split_whitespace().find(|acr| ACR_VALUES.contains(acr));
+    let acr = get("acr_values")
+        .unwrap_or_default()
+        .split_whitespace()
+        .find(|acr| ACR_VALUES.contains(acr));
     Ok(Authorization {
         server,
         client_id: app.client_id,
@@ -328,7 +399,11 @@ fn repeated(parameters: &Pairs) -> Option<&str> {
 }
 
 fn check_scopes(visit: &Visit<'_>, server: Server, scope: Option<&str>) -> Result<Vec<String>, &'static str> {
-    let scopes: Vec<String> = scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let scopes: Vec<String> = scope
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     if scopes.is_empty() {
         return Err("No scopes were requested.");
     }
@@ -356,7 +431,11 @@ fn check_pkce(
 ) -> Result<Option<String>, &'static str> {
     let Some(challenge) = challenge else {
         let required = app.pkce_required || app.auth == super::ClientAuth::None;
-        return if required { Err("PKCE code challenge is required by the application.") } else { Ok(None) };
+        return if required {
+            Err("PKCE code challenge is required by the application.")
+        } else {
+            Ok(None)
+        };
     };
     if method != Some("S256") {
         return Err("PKCE code challenge method is not supported. Valid values: [S256]");
@@ -371,9 +450,7 @@ fn check_pkce(
 /// The groups that a token or userinfo shows, as the faults have them.
 pub fn groups(visit: &Visit<'_>, person: &Person) -> Value {
     match &visit.faults.groups {
-        Some(GroupsFault::SingleString) => {
-            Value::String(person.groups.last().cloned().unwrap_or_default())
-        }
+        Some(GroupsFault::SingleString) => Value::String(person.groups.last().cloned().unwrap_or_default()),
         Some(GroupsFault::Many(count)) => (0..*count).map(|number| format!("Group {number:05}")).collect(),
         Some(GroupsFault::TooMany) | None => person.groups.iter().cloned().collect(),
     }

@@ -85,12 +85,18 @@ pub struct Transport {
 impl Transport {
     /// Trouble without delay, until switched off.
     pub fn trouble(trouble: Trouble) -> Transport {
-        Transport { trouble: Some(trouble), ..Transport::default() }
+        Transport {
+            trouble: Some(trouble),
+            ..Transport::default()
+        }
     }
 
     /// An honest answer, late.
     pub fn slow(delay_ms: u64) -> Transport {
-        Transport { delay_ms, ..Transport::default() }
+        Transport {
+            delay_ms,
+            ..Transport::default()
+        }
     }
 }
 
@@ -111,7 +117,11 @@ pub enum Trouble {
     /// 429 with Okta's E0000047; `X-Rate-Limit-Reset` lies this many seconds ahead.
     RateLimited { reset_in: i64 },
     /// Any status with any body.
-    Status { status: u16, content_type: String, body: String },
+    Status {
+        status: u16,
+        content_type: String,
+        body: String,
+    },
     /// 200 and a page, as a captive portal or an inspecting proxy answers.
     Html,
     /// 302 to elsewhere.
@@ -231,7 +241,10 @@ impl OddKey {
 #[serde(rename_all = "snake_case")]
 pub enum AuthorizeFault {
     /// Nobody signs in: this error comes back at once.
-    Error { error: String, description: Option<String> },
+    Error {
+        error: String,
+        description: Option<String>,
+    },
     /// Whoever signs in is not assigned to the app.
     Unassigned,
     /// The authorization server's policy admits nobody.
@@ -271,9 +284,15 @@ pub enum TokenFault {
     NoIdToken,
     NoAccessToken,
     /// This error, whatever was asked.
-    Error { status: u16, error: String, description: String },
+    Error {
+        status: u16,
+        error: String,
+        description: String,
+    },
     /// The key is rotated just before the answer is signed.
-    RotateKeys { keep_old: bool },
+    RotateKeys {
+        keep_old: bool,
+    },
     /// These members are set.
     Set(Map<String, Value>),
     /// These members are absent.

@@ -41,8 +41,8 @@ use serde_json::{Map, Value, json};
 
 pub use directory::{App, ClientAuth, CustomServer, PASSWORD, Person, demo_people};
 pub use faults::{
-    AuthorizeFault, Endpoint, Faults, GroupsFault, IdTokenFault, KeysFault, MetadataFault, OddKey, TokenFault,
-    Transport, Trouble, UserinfoFault,
+    AuthorizeFault, Endpoint, Faults, GroupsFault, IdTokenFault, KeysFault, MetadataFault, OddKey,
+    TokenFault, Transport, Trouble, UserinfoFault,
 };
 pub use http::{Pairs, Seen};
 
@@ -263,17 +263,33 @@ impl Okta {
             return Transport::default();
         }
         state.record(Seen::of(request, self.0.setup.clock.now()));
-        Endpoint::of(&request.path).map(|endpoint| state.befall(endpoint)).unwrap_or_default()
+        Endpoint::of(&request.path)
+            .map(|endpoint| state.befall(endpoint))
+            .unwrap_or_default()
     }
 
     fn answer(&self, request: &Request) -> Reply {
         let mut state = self.state();
         let faults = state.faults.clone();
         let setup = &self.0.setup;
-        let mut visit = Visit { setup, state: &mut state, request, faults, now: setup.clock.now() };
+        let mut visit = Visit {
+            setup,
+            state: &mut state,
+            request,
+            faults,
+            now: setup.clock.now(),
+        };
         let request_id = visit.random();
         let reply = route(&mut visit).unwrap_or_else(|reply| reply);
-        reply.and_header("x-okta-request-id", request_id)
+        let reply = reply.and_header("x-okta-request-id", request_id);
+        match Endpoint::of(&request.path) {
+            // Metadata and keys are not rate limited.
+            None | Some(Endpoint::Discovery | Endpoint::Organization | Endpoint::Keys) => reply,
+            Some(_) => reply
+                .and_header("x-rate-limit-limit", "600")
+                .and_header("x-rate-limit-remaining", "599")
+                .and_header("x-rate-limit-reset", setup.clock.now().plus(60).0.to_string()),
+        }
     }
 }
 
@@ -309,14 +325,24 @@ impl Visit<'_> {
     }
 
     fn okta_error(&self, status: StatusCode, code: &str, summary: &str) -> Reply {
-        let id: String = self.random().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let id: String = self
+            .random()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(20)
+            .collect();
         Reply::okta_error(status, code, summary, &format!("oae{id}"))
     }
 }
 
 impl From<Broken> for Reply {
     fn from(broken: Broken) -> Reply {
-        Reply::okta_error(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", &broken.to_string(), "oaebroken")
+        Reply::okta_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "E0000009",
+            &broken.to_string(),
+            "oaebroken",
+        )
     }
 }
 
@@ -374,14 +400,22 @@ fn route(visit: &mut Visit<'_>) -> Answer {
 
 /// 404 in Okta's words; an authorization server that does not exist is named.
 fn unknown(visit: &Visit<'_>) -> Reply {
-    let named = visit.request.path.strip_prefix("/oauth2/").and_then(|rest| rest.split('/').next());
+    let named = visit
+        .request
+        .path
+        .strip_prefix("/oauth2/")
+        .and_then(|rest| rest.split('/').next());
     match named {
         Some(server) if !matches!(server, "v1" | "default" | "") => visit.okta_error(
             StatusCode::NOT_FOUND,
             "E0000007",
             &format!("Not found: Resource not found: {server} (AuthorizationServer)"),
         ),
-        _ => visit.okta_error(StatusCode::NOT_FOUND, "E0000008", "The requested path was not found"),
+        _ => visit.okta_error(
+            StatusCode::NOT_FOUND,
+            "E0000008",
+            "The requested path was not found",
+        ),
     }
 }
 
@@ -391,7 +425,11 @@ fn faults_door(visit: &mut Visit<'_>) -> Answer {
     if visit.request.method == "POST" {
         if visit.request.header("content-type") != Some("application/json") {
             let text = "the faults are JSON".to_owned();
-            return Err(Reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", text));
+            return Err(Reply::text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "text/plain",
+                text,
+            ));
         }
         let faults = serde_json::from_slice(&visit.request.body)
             .map_err(|error| Reply::text(StatusCode::BAD_REQUEST, "text/plain", error.to_string()))?;

@@ -119,7 +119,9 @@ impl State {
     /// Okta compares usernames without case.
     pub fn person_by_login(&self, login: &str) -> Option<&Person> {
         let login = login.trim().to_lowercase();
-        self.people.iter().find(|person| person.login.to_lowercase() == login)
+        self.people
+            .iter()
+            .find(|person| person.login.to_lowercase() == login)
     }
 
     pub fn app(&self, client_id: &str) -> Option<&App> {
