@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::authorize::groups;
 use super::directory::{App, Person, stable_id};
+use super::faults::GroupsFault;
 use super::state::{Grant, TOKEN_SECONDS};
 use super::{Server, Visit};
 
@@ -174,4 +174,13 @@ fn at_hash(access_token: &str) -> String {
     let digest = Sha256::digest(access_token.as_bytes());
     let (left, _) = digest.split_at(digest.len() / 2);
     URL_SAFE_NO_PAD.encode(left)
+}
+
+/// The groups that a token or userinfo shows, as the faults have them.
+fn groups(visit: &Visit<'_>, person: &Person) -> Value {
+    match &visit.faults.groups {
+        Some(GroupsFault::SingleString) => Value::String(person.groups.last().cloned().unwrap_or_default()),
+        Some(GroupsFault::Many(count)) => (0..*count).map(|number| format!("Group {number:05}")).collect(),
+        Some(GroupsFault::TooMany) | None => person.groups.iter().cloned().collect(),
+    }
 }

@@ -3,11 +3,12 @@
 
 use actix_web::http::StatusCode;
 
-use super::authorize::{self, Authorization};
+use super::authorize_answer::refuse;
+use super::authorize_request::Authorization;
 use super::directory::{PASSWORD, Person};
 use super::http::{Reply, with_query};
 use super::state::{SESSION_SECONDS, Session};
-use super::{Answer, Visit, pages};
+use super::{Answer, Visit, authorize, pages};
 
 /// The cookie's name. Cookies ignore ports, so two organisations on one address need names of their own.
 pub fn cookie_name(organisation: &str) -> String {
@@ -109,7 +110,7 @@ pub fn consent(visit: &mut Visit<'_>) -> Answer {
         Some("allow") => authorize::proceed(visit, authorization, &session, true),
         _ => {
             let why = "The resource owner or authorization server denied the request.";
-            authorize::refuse(visit, &authorization, "access_denied", why)
+            refuse(visit, &authorization, "access_denied", why)
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Server;
-use super::authorize::Authorization;
+use super::authorize_request::Authorization;
 use super::directory::{App, CustomServer, Person};
 use super::faults::{Endpoint, Faults, Transport};
 use super::http::Seen;
