@@ -60,7 +60,12 @@ pub async fn send(now: UnixTime, transport: Transport, answer: impl FnOnce() -> 
         Trouble::Stall => half_then(answer(), stream::pending()),
         Trouble::Cut => {
             let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            half_then(answer(), stream::once(async { Err(broken) }))
+            // One pause, so that the half is on its way before the connection goes.
+            let rest = stream::once(async {
+                tokio::task::yield_now().await;
+                Err(broken)
+            });
+            half_then(answer(), rest)
         }
         Trouble::Truncated => {
             let mut reply = answer();

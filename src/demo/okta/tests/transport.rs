@@ -52,6 +52,7 @@ async fn silence_and_half_bodies() {
 
     let mut body = troubled(Trouble::Cut).await.into_body();
     assert!(next(&mut body).unwrap().unwrap().is_ok());
+    assert_eq!(next(&mut body), None, "the half is sent before the break");
     assert!(next(&mut body).unwrap().unwrap().is_err());
 
     let response = troubled(Trouble::Drip { every_ms: 1 }).await;
