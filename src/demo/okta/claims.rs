@@ -7,14 +7,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::authorize::groups;
 use super::directory::{App, Person, stable_id};
+use super::faults::GroupsFault;
 use super::state::{Grant, TOKEN_SECONDS};
 use super::{Server, Visit};
 
 /// Claims of the scope `profile` that stand in a person's profile; the second half exists on the org server
 /// only.
-const PROFILE_BOTH: [&str; 6] = ["nickname", "middle_name", "profile", "zoneinfo", "locale", "updated_at"];
+const PROFILE_BOTH: [&str; 6] = [
+    "nickname",
+    "middle_name",
+    "profile",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+];
 const PROFILE_ORG: [&str; 4] = ["picture", "website", "gender", "birthdate"];
 /// Members of a person's profile that are not custom attributes.
 const OTHER: [&str; 4] = ["name", "email_verified", "address", "phone_number"];
@@ -43,7 +50,14 @@ pub fn id_token(
     set("idp", json!(stable_id("00o", &visit.setup.name)));
     set("auth_time", json!(grant.auth_time.0));
     let second_factor = grant.acr.as_deref().is_some_and(|acr| !acr.contains(":1fa:"));
-    set("amr", if second_factor { json!(["mfa", "otp", "pwd"]) } else { json!(["pwd"]) });
+    set(
+        "amr",
+        if second_factor {
+            json!(["mfa", "otp", "pwd"])
+        } else {
+            json!(["pwd"])
+        },
+    );
     set("at_hash", json!(at_hash(access_token)));
     if let Some(acr) = &grant.acr {
         set("acr", json!(acr));
@@ -79,7 +93,11 @@ pub fn userinfo(visit: &Visit<'_>, grant: &Grant, person: &Person, app: &App) ->
         match grant.server {
             Server::Org => {
                 PROFILE_ORG.iter().for_each(|name| copy(name));
-                person.profile.keys().filter(|name| is_custom(name)).for_each(|name| copy(name));
+                person
+                    .profile
+                    .keys()
+                    .filter(|name| is_custom(name))
+                    .for_each(|name| copy(name));
             }
             Server::Default => visit.state.custom.claims.iter().for_each(|name| copy(name)),
         }
@@ -98,7 +116,11 @@ pub fn userinfo(visit: &Visit<'_>, grant: &Grant, person: &Person, app: &App) ->
     }
     if has(grant, "email") {
         claims.insert("email".into(), json!(person.email));
-        let verified = person.profile.get("email_verified").cloned().unwrap_or(json!(true));
+        let verified = person
+            .profile
+            .get("email_verified")
+            .cloned()
+            .unwrap_or(json!(true));
         claims.insert("email_verified".into(), verified);
     }
     if app.groups_claim && (grant.server == Server::Default || has(grant, "groups")) {
@@ -136,7 +158,11 @@ pub fn has(grant: &Grant, scope: &str) -> bool {
 }
 
 fn name(person: &Person) -> Value {
-    person.profile.get("name").cloned().unwrap_or_else(|| json!(person.name()))
+    person
+        .profile
+        .get("name")
+        .cloned()
+        .unwrap_or_else(|| json!(person.name()))
 }
 
 fn is_custom(name: &str) -> bool {
@@ -148,4 +174,13 @@ fn at_hash(access_token: &str) -> String {
     let digest = Sha256::digest(access_token.as_bytes());
     let (left, _) = digest.split_at(digest.len() / 2);
     URL_SAFE_NO_PAD.encode(left)
+}
+
+/// The groups that a token or userinfo shows, as the faults have them.
+fn groups(visit: &Visit<'_>, person: &Person) -> Value {
+    match &visit.faults.groups {
+        Some(GroupsFault::SingleString) => Value::String(person.groups.last().cloned().unwrap_or_default()),
+        Some(GroupsFault::Many(count)) => (0..*count).map(|number| format!("Group {number:05}")).collect(),
+        Some(GroupsFault::TooMany) | None => person.groups.iter().cloned().collect(),
+    }
 }

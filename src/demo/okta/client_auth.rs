@@ -23,19 +23,33 @@ fn invalid(description: &str) -> Reply {
 const FAILED: &str = "Client authentication failed. Either the client or the client credentials are invalid.";
 
 /// The app that makes this request, and the method by which it proved itself.
-pub fn authenticate(visit: &mut Visit<'_>, server: Server, endpoint: &str) -> Result<(App, ClientAuth), Reply> {
+pub fn authenticate(
+    visit: &mut Visit<'_>,
+    server: Server,
+    endpoint: &str,
+) -> Result<(App, ClientAuth), Reply> {
     let request = visit.request;
     if request.query("client_secret").is_some() || request.query("client_assertion").is_some() {
         let why = "Client credentials cannot be supplied via query parameters.";
-        return Err(Reply::oauth_error(StatusCode::BAD_REQUEST, "invalid_request", why));
+        return Err(Reply::oauth_error(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            why,
+        ));
     }
     let authorization = request.header("authorization");
     let secret = request.form("client_secret");
     let assertion = request.form("client_assertion");
-    if usize::from(authorization.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some()) > 1 {
+    if usize::from(authorization.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some())
+        > 1
+    {
         let why = "Cannot supply multiple client credentials. Use one of the following: credentials in the \
                    Authorization header, credentials in the post body, or a client_assertion in the post body.";
-        return Err(Reply::oauth_error(StatusCode::UNAUTHORIZED, "invalid_request", why));
+        return Err(Reply::oauth_error(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request",
+            why,
+        ));
     }
     if let Some(header) = authorization {
         let (client_id, secret) = basic(header)
@@ -49,11 +63,17 @@ pub fn authenticate(visit: &mut Visit<'_>, server: Server, endpoint: &str) -> Re
     if let Some(assertion) = assertion {
         if request.form("client_assertion_type") != Some(ASSERTION_TYPE) {
             let why = "The client_assertion_type is invalid.";
-            return Err(Reply::oauth_error(StatusCode::BAD_REQUEST, "invalid_request", why));
+            return Err(Reply::oauth_error(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                why,
+            ));
         }
         return by_assertion(visit, server, endpoint, assertion);
     }
-    let client_id = request.form("client_id").ok_or_else(|| invalid("No client credentials found."))?;
+    let client_id = request
+        .form("client_id")
+        .ok_or_else(|| invalid("No client credentials found."))?;
     if let Some(secret) = secret {
         let app = with_secret(visit, client_id, secret, ClientAuth::ClientSecretPost)?;
         return Ok((app, ClientAuth::ClientSecretPost));
@@ -83,17 +103,25 @@ fn basic(header: &str) -> Option<(String, String)> {
 
 fn form_decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(String::from)
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(String::from)
 }
 
 fn with_secret(visit: &Visit<'_>, client_id: &str, secret: &str, method: ClientAuth) -> Result<App, Reply> {
     let app = known(visit, client_id)?;
-    let takes_secrets = matches!(app.auth, ClientAuth::ClientSecretBasic | ClientAuth::ClientSecretPost);
+    let takes_secrets = matches!(
+        app.auth,
+        ClientAuth::ClientSecretBasic | ClientAuth::ClientSecretPost
+    );
     if !takes_secrets || (app.strict_auth && app.auth != method) {
         return Err(invalid(FAILED));
     }
     if !app.secrets.iter().any(|live| live == secret) {
-        return Err(invalid("The client secret supplied for a confidential client is invalid."));
+        return Err(invalid(
+            "The client secret supplied for a confidential client is invalid.",
+        ));
     }
     Ok(app)
 }
@@ -108,14 +136,18 @@ fn by_assertion(
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let client_id = text("sub").unwrap_or_default();
     if text("iss") != Some(client_id) || visit.request.form("client_id").is_some_and(|id| id != client_id) {
-        return Err(invalid("The issuer and subject of the client_assertion must be the 'client_id'."));
+        return Err(invalid(
+            "The issuer and subject of the client_assertion must be the 'client_id'.",
+        ));
     }
     let app = known(visit, client_id)?;
     verify(&app, assertion)?;
 
     let endpoint = server.endpoint(&visit.setup.origin, endpoint);
     let here = |audience: &Value| {
-        audience.as_str().is_some_and(|audience| audience == endpoint || audience == visit.issuer(server))
+        audience
+            .as_str()
+            .is_some_and(|audience| audience == endpoint || audience == visit.issuer(server))
     };
     let at_home = match claims.get("aud") {
         Some(Value::Array(list)) => list.iter().any(here),
@@ -123,7 +155,9 @@ fn by_assertion(
         None => false,
     };
     if !at_home {
-        return Err(invalid("The audience claim for client_assertion must be the endpoint invoked for the request."));
+        return Err(invalid(
+            "The audience claim for client_assertion must be the endpoint invoked for the request.",
+        ));
     }
     let expires = claims.get("exp").and_then(Value::as_i64).map(UnixTime);
     let expires = expires.ok_or_else(|| invalid("The client_assertion token must contain an expiration."))?;
@@ -131,10 +165,16 @@ fn by_assertion(
         return Err(invalid("The client_assertion token is expired."));
     }
     if expires.since(visit.now) > 3600 {
-        return Err(invalid("The client_assertion token has an expiration too far into the future."));
+        return Err(invalid(
+            "The client_assertion token has an expiration too far into the future.",
+        ));
     }
     // Okta forgives no clock but grants the usual few seconds.
-    if claims.get("iat").and_then(Value::as_i64).is_some_and(|issued| issued > visit.now.plus(60).0) {
+    if claims
+        .get("iat")
+        .and_then(Value::as_i64)
+        .is_some_and(|issued| issued > visit.now.plus(60).0)
+    {
         return Err(invalid("The client_assertion token was issued in the future."));
     }
     if let Some(jti) = text("jti") {
@@ -166,12 +206,18 @@ fn verify(app: &App, assertion: &str) -> Result<(), Reply> {
             if jwks.is_empty() {
                 return Err(invalid("The client_assertion JWT kid is invalid."));
             }
-            let parsed = jwks.into_iter().filter_map(|jwk| serde_json::from_value::<Jwk>(jwk.clone()).ok());
-            parsed.filter_map(|jwk| DecodingKey::from_jwk(&jwk).ok()).collect()
+            let parsed = jwks
+                .into_iter()
+                .filter_map(|jwk| serde_json::from_value::<Jwk>(jwk.clone()).ok());
+            parsed
+                .filter_map(|jwk| DecodingKey::from_jwk(&jwk).ok())
+                .collect()
         }
         (ClientAuth::ClientSecretJwt, HS256 | HS384 | HS512) => {
             let long = app.secrets.iter().filter(|secret| secret.len() >= 32);
-            let keys: Vec<_> = long.map(|secret| DecodingKey::from_secret(secret.as_bytes())).collect();
+            let keys: Vec<_> = long
+                .map(|secret| DecodingKey::from_secret(secret.as_bytes()))
+                .collect();
             if keys.is_empty() {
                 return Err(invalid("The client secret is too short to verify a JWT HMAC."));
             }

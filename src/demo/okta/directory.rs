@@ -29,7 +29,9 @@ pub struct Person {
 impl Person {
     /// The display name.
     pub fn name(&self) -> String {
-        format!("{} {}", self.given_name, self.family_name).trim().to_owned()
+        format!("{} {}", self.given_name, self.family_name)
+            .trim()
+            .to_owned()
     }
 }
 
@@ -105,7 +107,10 @@ pub struct CustomServer {
 
 impl Default for CustomServer {
     fn default() -> Self {
-        CustomServer { scopes: Vec::new(), claims: vec!["department".into()] }
+        CustomServer {
+            scopes: Vec::new(),
+            claims: vec!["department".into()],
+        }
     }
 }
 

@@ -9,8 +9,13 @@ use super::faults::{IdTokenFault, MetadataFault};
 use super::http::Reply;
 use super::{Answer, Server, Visit};
 
-const AUTH_METHODS: [&str; 5] =
-    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+const AUTH_METHODS: [&str; 5] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "none",
+];
 
 /// The OpenID configuration; `?client_id=` narrows it to that app.
 pub fn openid(visit: &mut Visit<'_>, server: Server) -> Answer {
@@ -33,10 +38,37 @@ pub fn openid(visit: &mut Visit<'_>, server: Server) -> Answer {
     add(
         "claims_supported",
         json!([
-            "iss", "ver", "sub", "aud", "iat", "exp", "jti", "auth_time", "amr", "idp", "nonce", "name",
-            "nickname", "preferred_username", "given_name", "middle_name", "family_name", "email",
-            "email_verified", "profile", "zoneinfo", "locale", "address", "phone_number", "picture",
-            "website", "gender", "birthdate", "updated_at", "at_hash", "c_hash"
+            "iss",
+            "ver",
+            "sub",
+            "aud",
+            "iat",
+            "exp",
+            "jti",
+            "auth_time",
+            "amr",
+            "idp",
+            "nonce",
+            "name",
+            "nickname",
+            "preferred_username",
+            "given_name",
+            "middle_name",
+            "family_name",
+            "email",
+            "email_verified",
+            "profile",
+            "zoneinfo",
+            "locale",
+            "address",
+            "phone_number",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "updated_at",
+            "at_hash",
+            "c_hash"
         ]),
     );
     if let Some(app) = &app {
@@ -49,8 +81,16 @@ pub fn openid(visit: &mut Visit<'_>, server: Server) -> Answer {
 pub fn oauth(visit: &mut Visit<'_>, server: Server) -> Answer {
     let app = narrowed_to(visit)?;
     let mut members = common(visit, server);
-    members.insert("claims_supported".into(), json!(["ver", "jti", "iss", "aud", "iat", "exp", "cid", "uid", "scp", "sub"]));
-    for (name, extra) in [("grant_types_supported", "client_credentials"), ("response_types_supported", "token")] {
+    members.insert(
+        "claims_supported".into(),
+        json!([
+            "ver", "jti", "iss", "aud", "iat", "exp", "cid", "uid", "scp", "sub"
+        ]),
+    );
+    for (name, extra) in [
+        ("grant_types_supported", "client_credentials"),
+        ("response_types_supported", "token"),
+    ] {
         if let Some(list) = members.get_mut(name).and_then(Value::as_array_mut) {
             list.push(json!(extra));
         }
@@ -76,7 +116,10 @@ pub fn organization(visit: &mut Visit<'_>) -> Answer {
 pub fn keys(visit: &mut Visit<'_>, server: Server) -> Answer {
     narrowed_to(visit)?;
     let with_encryption = visit.faults.id_token.contains(&IdTokenFault::KeyForEncryption);
-    let set = visit.state.keys(server).published(&visit.faults.keys, with_encryption)?;
+    let set = visit
+        .state
+        .keys(server)
+        .published(&visit.faults.keys, with_encryption)?;
     // Observed; a real organisation's figure shrinks towards the next rotation.
     Ok(Reply::json(StatusCode::OK, &set).header("cache-control", "max-age=3885115, must-revalidate"))
 }
@@ -140,7 +183,9 @@ fn common(visit: &Visit<'_>, server: Server) -> Map<String, Value> {
 
 fn narrow(members: &mut Map<String, Value>, app: &App) {
     for name in ["jwks_uri", "registration_endpoint"] {
-        let Some(uri) = members.get(name).and_then(Value::as_str) else { continue };
+        let Some(uri) = members.get(name).and_then(Value::as_str) else {
+            continue;
+        };
         let uri = match name {
             "jwks_uri" => format!("{uri}?client_id={}", app.client_id),
             _ => format!("{uri}/{}", app.client_id),
@@ -148,7 +193,10 @@ fn narrow(members: &mut Map<String, Value>, app: &App) {
         members.insert(name.into(), json!(uri));
     }
     members.insert("response_types_supported".into(), json!(["code"]));
-    members.insert("grant_types_supported".into(), json!(["authorization_code", "refresh_token"]));
+    members.insert(
+        "grant_types_supported".into(),
+        json!(["authorization_code", "refresh_token"]),
+    );
     let methods = match app.auth {
         ClientAuth::ClientSecretBasic | ClientAuth::ClientSecretPost if !app.strict_auth => {
             vec!["client_secret_basic", "client_secret_post"]
@@ -156,7 +204,10 @@ fn narrow(members: &mut Map<String, Value>, app: &App) {
         method => vec![method.as_str()],
     };
     for endpoint in ["token", "introspection", "revocation"] {
-        members.insert(format!("{endpoint}_endpoint_auth_methods_supported"), json!(methods));
+        members.insert(
+            format!("{endpoint}_endpoint_auth_methods_supported"),
+            json!(methods),
+        );
     }
 }
 
@@ -179,7 +230,8 @@ fn twist(members: &mut Map<String, Value>, fault: &MetadataFault, visit: &Visit<
         }
         MetadataFault::HttpEndpoints => {
             for (name, value) in members.iter_mut().filter(|(name, _)| name.as_str() != "issuer") {
-                if let (true, Some(uri)) = (name.ends_with("_endpoint") || name == "jwks_uri", value.as_str()) {
+                if let (true, Some(uri)) = (name.ends_with("_endpoint") || name == "jwks_uri", value.as_str())
+                {
                     *value = json!(uri.replacen(visit.setup.origin.as_str(), "http://okta.example", 1));
                 }
             }
@@ -187,7 +239,10 @@ fn twist(members: &mut Map<String, Value>, fault: &MetadataFault, visit: &Visit<
         MetadataFault::TokenEndpoint(uri) => drop(members.insert("token_endpoint".into(), json!(uri))),
         MetadataFault::JwksUri(uri) => drop(members.insert("jwks_uri".into(), json!(uri))),
         MetadataFault::AnnounceIss => {
-            members.insert("authorization_response_iss_parameter_supported".into(), json!(true));
+            members.insert(
+                "authorization_response_iss_parameter_supported".into(),
+                json!(true),
+            );
         }
         MetadataFault::WeakAlgorithms => {
             let weak = json!(["RS256", "HS256", "none"]);

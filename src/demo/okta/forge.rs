@@ -38,7 +38,10 @@ pub fn id_token(
 
 /// Claims that claim to be kept elsewhere (OpenID Connect Core §5.6.2), at addresses of this organisation.
 pub fn claim_sources(claims: &mut Map<String, Value>, origin: &str) {
-    claims.insert("_claim_names".into(), json!({"department": "far", "cost_center": "near"}));
+    claims.insert(
+        "_claim_names".into(),
+        json!({"department": "far", "cost_center": "near"}),
+    );
     claims.insert(
         "_claim_sources".into(),
         json!({"far": {"endpoint": format!("{origin}/claim-source"), "access_token": "bait"},
@@ -59,7 +62,10 @@ fn twist_claims(claims: &mut Map<String, Value>, fault: &Fault, know: &Knowledge
         Fault::Nonce(nonce) => set("nonce", json!(nonce)),
         Fault::Iss(issuer) => set("iss", json!(issuer)),
         Fault::IssTrailingSlash => {
-            let issuer = format!("{}/", claims.get("iss").and_then(Value::as_str).unwrap_or_default());
+            let issuer = format!(
+                "{}/",
+                claims.get("iss").and_then(Value::as_str).unwrap_or_default()
+            );
             claims.insert("iss".into(), json!(issuer));
         }
         Fault::IssOtherServer => set("iss", json!(know.other_issuer)),
@@ -218,5 +224,12 @@ fn flipped(signature: &str) -> String {
 fn encrypted() -> String {
     let header = json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "cty": "JWT"}).to_string();
     let part = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0x42; bytes]);
-    format!("{}.{}.{}.{}.{}", URL_SAFE_NO_PAD.encode(header), part(256), part(12), part(600), part(16))
+    format!(
+        "{}.{}.{}.{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        part(256),
+        part(12),
+        part(600),
+        part(16)
+    )
 }

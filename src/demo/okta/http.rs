@@ -29,11 +29,17 @@ impl Request {
             .headers()
             .iter()
             .map(|(name, value)| {
-                (name.as_str().to_ascii_lowercase(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                (
+                    name.as_str().to_ascii_lowercase(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
             })
             .collect();
         let is_form = headers.iter().any(|(name, value)| {
-            name == "content-type" && value.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+            name == "content-type"
+                && value
+                    .to_ascii_lowercase()
+                    .starts_with("application/x-www-form-urlencoded")
         });
         Request {
             method: request.method().as_str().to_owned(),
@@ -73,7 +79,10 @@ impl Request {
 
 /// The first non-empty value of that name.
 pub fn find<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    pairs
+        .iter()
+        .find(|(key, value)| key == name && !value.is_empty())
+        .map(|(_, value)| value.as_str())
 }
 
 fn pairs(encoded: &[u8]) -> Pairs {
@@ -94,7 +103,9 @@ fn with(uri: &str, separator: char, parameters: &[(String, String)]) -> String {
     if parameters.is_empty() {
         return uri.to_owned();
     }
-    let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let encoded = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
     format!("{uri}{separator}{encoded}")
 }
 
@@ -108,7 +119,11 @@ pub struct Reply {
 
 impl Reply {
     pub fn empty(status: StatusCode) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new() }
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     pub fn json(status: StatusCode, value: &Value) -> Reply {
@@ -117,7 +132,11 @@ impl Reply {
 
     pub fn text(status: StatusCode, content_type: &str, body: String) -> Reply {
         let headers = vec![("content-type", content_type.to_owned())];
-        Reply { status, headers, body: body.into_bytes() }
+        Reply {
+            status,
+            headers,
+            body: body.into_bytes(),
+        }
     }
 
     /// 302, as Okta sends it.
@@ -142,7 +161,9 @@ impl Reply {
     }
 
     pub fn no_store(self) -> Reply {
-        self.header("cache-control", "no-cache, no-store").header("pragma", "no-cache").header("expires", "0")
+        self.header("cache-control", "no-cache, no-store")
+            .header("pragma", "no-cache")
+            .header("expires", "0")
     }
 
     /// RFC 6749's error object.
@@ -201,11 +222,21 @@ impl Seen {
     }
 }
 
-const SECRET_FIELDS: [&str; 6] =
-    ["password", "client_secret", "client_assertion", "refresh_token", "id_token_hint", "token"];
+const SECRET_FIELDS: [&str; 6] = [
+    "password",
+    "client_secret",
+    "client_assertion",
+    "refresh_token",
+    "id_token_hint",
+    "token",
+];
 
 fn masked((name, value): &(String, String)) -> (String, String) {
-    let value = if SECRET_FIELDS.contains(&name.as_str()) { "***" } else { value };
+    let value = if SECRET_FIELDS.contains(&name.as_str()) {
+        "***"
+    } else {
+        value
+    };
     (name.clone(), value.to_owned())
 }
 

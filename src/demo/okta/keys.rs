@@ -55,7 +55,9 @@ impl SigningKey {
             private: EncodingKey::from_rsa_der(der.as_bytes()),
             n: URL_SAFE_NO_PAD.encode(&modulus),
             e: URL_SAFE_NO_PAD.encode(public.e().to_bytes_be()),
-            public_pem: public.to_public_key_pem(LineEnding::LF).map_err(Broken::because)?,
+            public_pem: public
+                .to_public_key_pem(LineEnding::LF)
+                .map_err(Broken::because)?,
         })
     }
 
@@ -86,7 +88,11 @@ impl SigningKey {
 /// Header and payload, dotted, not yet signed.
 pub fn unsigned(header: &Value, claims: &Map<String, Value>) -> String {
     let claims = Value::Object(claims.clone());
-    format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()))
+    format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    )
 }
 
 /// Where an organisation's keys come from.
@@ -112,8 +118,13 @@ impl Maker {
                     store.entry(name.to_owned()).or_default().clone()
                 };
                 let digest = Sha256::digest(name.as_bytes());
-                let seed = digest.iter().take(8).fold(0, |seed: u64, byte| seed << 8 | u64::from(*byte));
-                place.get_or_init(|| SigningKey::make(&Entropy::seeded(seed)).map(Arc::new)).clone()
+                let seed = digest
+                    .iter()
+                    .take(8)
+                    .fold(0, |seed: u64, byte| seed << 8 | u64::from(*byte));
+                place
+                    .get_or_init(|| SigningKey::make(&Entropy::seeded(seed)).map(Arc::new))
+                    .clone()
             }
         }
     }
@@ -135,7 +146,14 @@ pub struct KeyRing {
 impl KeyRing {
     /// Keys of the server `name`, which tells shared keys apart.
     pub fn new(maker: Maker, name: String) -> KeyRing {
-        KeyRing { maker, name, generation: 0, made: BTreeMap::new(), kept: Vec::new(), gone: Vec::new() }
+        KeyRing {
+            maker,
+            name,
+            generation: 0,
+            made: BTreeMap::new(),
+            kept: Vec::new(),
+            gone: Vec::new(),
+        }
     }
 
     /// The key that signs.
@@ -190,7 +208,11 @@ impl KeyRing {
     /// The JWK set as the faults have it.
     pub fn published(&mut self, faults: &[KeysFault], with_encryption: bool) -> Result<Value, Broken> {
         let current = self.current()?;
-        let mut keys: Vec<Value> = [&current].into_iter().chain(&self.kept).map(|key| key.jwk()).collect();
+        let mut keys: Vec<Value> = [&current]
+            .into_iter()
+            .chain(&self.kept)
+            .map(|key| key.jwk())
+            .collect();
         if with_encryption {
             let mut jwk = self.encryption()?.jwk();
             set(&mut jwk, "use", json!("enc"));
@@ -227,7 +249,11 @@ impl KeyRing {
                     keys.splice(0..0, odd);
                 }
                 KeysFault::Replaced(kind) => {
-                    replace(&mut keys, &current.kid, vec![odd_key(*kind, &current.kid, &current)]);
+                    replace(
+                        &mut keys,
+                        &current.kid,
+                        vec![odd_key(*kind, &current.kid, &current)],
+                    );
                 }
             }
         }

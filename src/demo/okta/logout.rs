@@ -10,13 +10,18 @@ use super::{Answer, Server, Visit, pages, sign_in};
 /// GET or POST of the logout endpoint.
 pub fn logout(visit: &mut Visit<'_>, server: Server) -> Answer {
     let request = visit.request;
-    let parameters = if request.method == "POST" { &request.form } else { &request.query };
+    let parameters = if request.method == "POST" {
+        &request.form
+    } else {
+        &request.query
+    };
     let get = |name: &str| find(parameters, name);
     let setup = visit.setup;
     let page = |error: &str, why: &str| pages::error(setup, StatusCode::BAD_REQUEST, error, why);
 
     // An expired hint is good as long as it is genuine.
-    let hint = get("id_token_hint").ok_or_else(|| page("invalid_request", "The 'id_token_hint' parameter is required."))?;
+    let hint = get("id_token_hint")
+        .ok_or_else(|| page("invalid_request", "The 'id_token_hint' parameter is required."))?;
     let issuer = visit.issuer(server);
     let claims = visit
         .state
@@ -33,8 +38,10 @@ pub fn logout(visit: &mut Visit<'_>, server: Server) -> Answer {
     let reply = match get("post_logout_redirect_uri") {
         None => Reply::redirect("/"),
         Some(uri) if app.logout_uris.iter().any(|known| known == uri) => {
-            let state: Vec<_> =
-                get("state").map(|state| ("state".to_owned(), state.to_owned())).into_iter().collect();
+            let state: Vec<_> = get("state")
+                .map(|state| ("state".to_owned(), state.to_owned()))
+                .into_iter()
+                .collect();
             Reply::redirect(&with_query(uri, &state))
         }
         Some(_) => {

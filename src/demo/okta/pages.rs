@@ -69,13 +69,31 @@ fn page(status: StatusCode, template: &impl Template) -> Reply {
 
 /// The sign-in form, for an app (by its label) or for the dashboard.
 pub fn sign_in(setup: &Setup, action: &str, app: &str, username: &str, mistake: Option<&str>) -> Reply {
-    page(StatusCode::OK, &SignIn { organisation: &setup.name, action, app, username, mistake })
+    page(
+        StatusCode::OK,
+        &SignIn {
+            organisation: &setup.name,
+            action,
+            app,
+            username,
+            mistake,
+        },
+    )
 }
 
 /// The question whether the app may have these scopes.
 pub fn consent(setup: &Setup, action: &str, app: &str, person: &Person, scopes: &[String]) -> Reply {
     let name = person.name();
-    page(StatusCode::OK, &Consent { organisation: &setup.name, action, app, person: &name, scopes })
+    page(
+        StatusCode::OK,
+        &Consent {
+            organisation: &setup.name,
+            action,
+            app,
+            person: &name,
+            scopes,
+        },
+    )
 }
 
 /// The apps of a person, as label and address.
@@ -83,24 +101,44 @@ pub fn dashboard(setup: &Setup, person: &Person, tiles: Vec<(String, String)>) -
     let name = person.name();
     page(
         StatusCode::OK,
-        &Dashboard { organisation: &setup.name, person: &name, login: &person.login, tiles },
+        &Dashboard {
+            organisation: &setup.name,
+            person: &name,
+            login: &person.login,
+            tiles,
+        },
     )
 }
 
 /// Okta's own error page, from which no redirect leads away.
 pub fn error(setup: &Setup, status: StatusCode, error: &str, description: &str) -> Reply {
-    page(status, &Failure { organisation: &setup.name, error, description })
+    page(
+        status,
+        &Failure {
+            organisation: &setup.name,
+            error,
+            description,
+        },
+    )
 }
 
 /// `response_mode=form_post`.
 pub fn form_post(setup: &Setup, action: &str, fields: Pairs) -> Reply {
-    page(StatusCode::OK, &FormPost { organisation: &setup.name, action, fields })
+    page(
+        StatusCode::OK,
+        &FormPost {
+            organisation: &setup.name,
+            action,
+            fields,
+        },
+    )
 }
 
 /// The style sheet of all pages.
 pub fn style_sheet() -> Reply {
     let text = include_str!("../../../templates/demo/okta/okta.css");
-    Reply::text(StatusCode::OK, "text/css; charset=utf-8", text.into()).header("cache-control", "max-age=3600")
+    Reply::text(StatusCode::OK, "text/css; charset=utf-8", text.into())
+        .header("cache-control", "max-age=3600")
 }
 
 /// Posts the form of [`form_post`] at once.

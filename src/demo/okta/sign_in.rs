@@ -3,11 +3,12 @@
 
 use actix_web::http::StatusCode;
 
-use super::authorize::{self, Authorization};
+use super::authorize_answer::refuse;
+use super::authorize_request::Authorization;
 use super::directory::{PASSWORD, Person};
 use super::http::{Reply, with_query};
 use super::state::{SESSION_SECONDS, Session};
-use super::{Answer, Visit, pages};
+use super::{Answer, Visit, authorize, pages};
 
 /// The cookie's name. Cookies ignore ports, so two organisations on one address need names of their own.
 pub fn cookie_name(organisation: &str) -> String {
@@ -29,8 +30,11 @@ fn open_session(visit: &mut Visit<'_>) -> Option<(String, Session)> {
         return None;
     }
     let id = visit.random();
-    let session =
-        Session { person_id, auth_time: visit.now, expires: visit.now.plus(SESSION_SECONDS) };
+    let session = Session {
+        person_id,
+        auth_time: visit.now,
+        expires: visit.now.plus(SESSION_SECONDS),
+    };
     visit.state.tidy(visit.now);
     // Signing in again ends the session before, whoever's it was.
     if let Some(old) = visit.request.cookie(&cookie_name(&visit.setup.name)) {
@@ -43,7 +47,10 @@ fn open_session(visit: &mut Visit<'_>) -> Option<(String, Session)> {
 /// Not `Secure`: the stand-in speaks plain http on loopback.
 fn with_cookie(visit: &Visit<'_>, reply: Reply, id: &str) -> Reply {
     let name = cookie_name(&visit.setup.name);
-    reply.and_header("set-cookie", format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax"))
+    reply.and_header(
+        "set-cookie",
+        format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax"),
+    )
 }
 
 /// The answer with the browser's session ended.
@@ -52,7 +59,10 @@ pub fn end_session(visit: &mut Visit<'_>, reply: Reply) -> Reply {
     if let Some(id) = visit.request.cookie(&name) {
         visit.state.sessions.remove(id);
     }
-    reply.and_header("set-cookie", format!("{name}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))
+    reply.and_header(
+        "set-cookie",
+        format!("{name}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"),
+    )
 }
 
 const WRONG: &str = "Unable to sign in. Check the username and the password.";
@@ -62,9 +72,18 @@ pub fn to_app(visit: &mut Visit<'_>) -> Answer {
     let authorization = parked(visit, "/signin/")?;
     let Some((id, session)) = open_session(visit) else {
         let action = visit.request.path.clone();
-        let label = visit.state.app(&authorization.client_id).map(|app| app.label.clone());
+        let label = visit
+            .state
+            .app(&authorization.client_id)
+            .map(|app| app.label.clone());
         let typed = visit.request.form("username").unwrap_or_default();
-        return Ok(pages::sign_in(visit.setup, &action, &label.unwrap_or_default(), typed, Some(WRONG)));
+        return Ok(pages::sign_in(
+            visit.setup,
+            &action,
+            &label.unwrap_or_default(),
+            typed,
+            Some(WRONG),
+        ));
     };
     unpark(visit, "/signin/");
     let reply = authorize::proceed(visit, authorization, &session, false)?;
@@ -91,7 +110,7 @@ pub fn consent(visit: &mut Visit<'_>) -> Answer {
         Some("allow") => authorize::proceed(visit, authorization, &session, true),
         _ => {
             let why = "The resource owner or authorization server denied the request.";
-            authorize::refuse(visit, &authorization, "access_denied", why)
+            refuse(visit, &authorization, "access_denied", why)
         }
     }
 }
@@ -99,8 +118,14 @@ pub fn consent(visit: &mut Visit<'_>) -> Answer {
 /// The authorize request that a form's address names.
 fn parked(visit: &Visit<'_>, prefix: &str) -> Result<Authorization, Reply> {
     let ticket = visit.request.path.strip_prefix(prefix).unwrap_or_default();
-    let sign_in = visit.state.sign_ins.get(ticket).filter(|sign_in| sign_in.expires > visit.now);
-    sign_in.map(|sign_in| sign_in.authorization.clone()).ok_or_else(|| start_over(visit))
+    let sign_in = visit
+        .state
+        .sign_ins
+        .get(ticket)
+        .filter(|sign_in| sign_in.expires > visit.now);
+    sign_in
+        .map(|sign_in| sign_in.authorization.clone())
+        .ok_or_else(|| start_over(visit))
 }
 
 fn unpark(visit: &mut Visit<'_>, prefix: &str) {
@@ -130,7 +155,10 @@ fn tiles(visit: &Visit<'_>, person: &Person) -> Vec<(String, String)> {
     let apps = visit.state.apps.iter().filter(|app| app.admits(person));
     apps.filter_map(|app| {
         let uri = app.initiate_login_uri.as_deref()?;
-        Some((app.label.clone(), with_query(uri, &[("iss".to_owned(), visit.setup.origin.clone())])))
+        Some((
+            app.label.clone(),
+            with_query(uri, &[("iss".to_owned(), visit.setup.origin.clone())]),
+        ))
     })
     .collect()
 }
@@ -138,14 +166,20 @@ fn tiles(visit: &Visit<'_>, person: &Person) -> Vec<(String, String)> {
 /// A tile's embed link, `/home/oidc_client/{client_id}/aln…`: leads to the app as the tile does.
 pub fn tile(visit: &mut Visit<'_>) -> Answer {
     let client_id = visit.request.path.split('/').nth(3).unwrap_or_default();
-    let uri = visit.state.app(client_id).and_then(|app| app.initiate_login_uri.clone());
+    let uri = visit
+        .state
+        .app(client_id)
+        .and_then(|app| app.initiate_login_uri.clone());
     let Some(uri) = uri else {
         let why = "This app is not on the dashboard.";
         return Err(pages::error(visit.setup, StatusCode::NOT_FOUND, "E0000007", why));
     };
     match session(visit) {
         None => Ok(Reply::redirect("/")),
-        Some(_) => Ok(Reply::redirect(&with_query(&uri, &[("iss".to_owned(), visit.setup.origin.clone())]))),
+        Some(_) => Ok(Reply::redirect(&with_query(
+            &uri,
+            &[("iss".to_owned(), visit.setup.origin.clone())],
+        ))),
     }
 }
 

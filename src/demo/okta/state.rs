@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Server;
-use super::authorize::Authorization;
+use super::authorize_request::Authorization;
 use super::directory::{App, CustomServer, Person};
 use super::faults::{Endpoint, Faults, Transport};
 use super::http::Seen;
@@ -119,7 +119,9 @@ impl State {
     /// Okta compares usernames without case.
     pub fn person_by_login(&self, login: &str) -> Option<&Person> {
         let login = login.trim().to_lowercase();
-        self.people.iter().find(|person| person.login.to_lowercase() == login)
+        self.people
+            .iter()
+            .find(|person| person.login.to_lowercase() == login)
     }
 
     pub fn app(&self, client_id: &str) -> Option<&App> {

@@ -28,7 +28,12 @@ fn invalid_request(description: &str) -> Reply {
 /// POST of the token endpoint.
 pub fn token(visit: &mut Visit<'_>, server: Server) -> Answer {
     for fault in &visit.faults.token {
-        if let TokenFault::Error { status, error, description } = fault {
+        if let TokenFault::Error {
+            status,
+            error,
+            description,
+        } = fault
+        {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
             return Err(Reply::oauth_error(status, error, description));
         }
@@ -36,7 +41,11 @@ pub fn token(visit: &mut Visit<'_>, server: Server) -> Answer {
     let request = visit.request;
     if request.header("origin").is_some() && request.form("code_verifier").is_none() {
         let why = "Browser requests to the token endpoint must use Proof Key for Code Exchange.";
-        return Err(Reply::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client", why));
+        return Err(Reply::oauth_error(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            why,
+        ));
     }
     let (app, method) = client_auth::authenticate(visit, server, "token")?;
     let reply = match request.form("grant_type") {
@@ -45,17 +54,29 @@ pub fn token(visit: &mut Visit<'_>, server: Server) -> Answer {
         Some("client_credentials") if server == Server::Org && method != ClientAuth::PrivateKeyJwt => {
             let why = "Client Credentials requests to the Org Authorization Server must use the private_key_jwt \
                        token_endpoint_auth_method.";
-            Err(Reply::oauth_error(StatusCode::UNAUTHORIZED, "invalid_client", why))
+            Err(Reply::oauth_error(
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                why,
+            ))
         }
         Some("client_credentials" | "password" | "implicit") => {
             let why = "The client is not authorized to use the provided grant type. Configured grant types: \
                        [authorization_code, refresh_token].";
-            Err(Reply::oauth_error(StatusCode::BAD_REQUEST, "unauthorized_client", why))
+            Err(Reply::oauth_error(
+                StatusCode::BAD_REQUEST,
+                "unauthorized_client",
+                why,
+            ))
         }
         Some(_) => {
             let why = "The authorization grant type is not supported by the authorization server. Configured \
                        grant types: [authorization_code, refresh_token].";
-            Err(Reply::oauth_error(StatusCode::BAD_REQUEST, "unsupported_grant_type", why))
+            Err(Reply::oauth_error(
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                why,
+            ))
         }
         None => Err(invalid_request(
             "The token request must specify a 'grant_type'. Valid values: [authorization_code, refresh_token].",
@@ -63,15 +84,24 @@ pub fn token(visit: &mut Visit<'_>, server: Server) -> Answer {
     }?;
     // Observed on the live endpoint; a relying party must not keep cookies on its back channel.
     Ok(reply
-        .and_header("set-cookie", format!("JSESSIONID={}; Path=/; HttpOnly", visit.random()))
+        .and_header(
+            "set-cookie",
+            format!("JSESSIONID={}; Path=/; HttpOnly", visit.random()),
+        )
         .and_header("set-cookie", "sid=; Path=/; Max-Age=0"))
 }
 
 fn authorization_code(visit: &mut Visit<'_>, server: Server, app: &App) -> Answer {
     let request = visit.request;
     let expired = || invalid_grant("The authorization code is invalid or has expired.");
-    let presented = request.form("code").ok_or_else(|| invalid_request("The 'code' parameter is required."))?;
-    let found = visit.state.codes.get(presented).filter(|code| code.expires > visit.now);
+    let presented = request
+        .form("code")
+        .ok_or_else(|| invalid_request("The 'code' parameter is required."))?;
+    let found = visit
+        .state
+        .codes
+        .get(presented)
+        .filter(|code| code.expires > visit.now);
     let Some(code) = found.cloned() else {
         // A second use ends what the first one brought.
         visit.state.end_family(presented);
@@ -85,7 +115,9 @@ fn authorization_code(visit: &mut Visit<'_>, server: Server, app: &App) -> Answe
         ));
     }
     if authorization.server != server {
-        return Err(invalid_request("The grant was issued for another authorization server."));
+        return Err(invalid_request(
+            "The grant was issued for another authorization server.",
+        ));
     }
     // From here on the code is spent, whatever becomes of it.
     visit.state.codes.remove(presented);
@@ -94,10 +126,19 @@ fn authorization_code(visit: &mut Visit<'_>, server: Server, app: &App) -> Answe
             "The 'redirect_uri' does not match the redirection URI used in the authorization request.",
         ));
     }
-    check_pkce(authorization.code_challenge.as_deref(), request.form("code_verifier"))?;
+    check_pkce(
+        authorization.code_challenge.as_deref(),
+        request.form("code_verifier"),
+    )?;
     let grant = grant_of(presented, &code, visit);
     let refresh_token = has(&grant, "offline_access").then(|| remember_refresh(visit, &grant));
-    issue(visit, app, grant, code.authorization.nonce.as_deref(), refresh_token)
+    issue(
+        visit,
+        app,
+        grant,
+        code.authorization.nonce.as_deref(),
+        refresh_token,
+    )
 }
 
 fn check_pkce(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Reply> {
@@ -106,7 +147,9 @@ fn check_pkce(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Rep
         (None, Some(_)) => Err(invalid_request(
             "PKCE code challenge should be specified in the authorize request for code verification.",
         )),
-        (Some(_), None) => Err(invalid_request("PKCE code verifier is required by the application.")),
+        (Some(_), None) => Err(invalid_request(
+            "PKCE code verifier is required by the application.",
+        )),
         (Some(challenge), Some(verifier)) => {
             if URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == challenge {
                 Ok(())
@@ -142,10 +185,18 @@ fn remember_refresh(visit: &mut Visit<'_>, grant: &Grant) -> String {
 fn refresh_token(visit: &mut Visit<'_>, server: Server, app: &App) -> Answer {
     let request = visit.request;
     let expired = || invalid_grant("The refresh token is invalid or expired.");
-    let presented =
-        request.form("refresh_token").ok_or_else(|| invalid_request("The 'refresh_token' parameter is required."))?;
-    let found = visit.state.refresh_tokens.get(presented).filter(|grant| grant.expires > visit.now);
-    let mut grant = found.filter(|grant| grant.server == server).cloned().ok_or_else(expired)?;
+    let presented = request
+        .form("refresh_token")
+        .ok_or_else(|| invalid_request("The 'refresh_token' parameter is required."))?;
+    let found = visit
+        .state
+        .refresh_tokens
+        .get(presented)
+        .filter(|grant| grant.expires > visit.now);
+    let mut grant = found
+        .filter(|grant| grant.server == server)
+        .cloned()
+        .ok_or_else(expired)?;
     if grant.client_id != app.client_id {
         return Err(invalid_grant(
             "The grant was issued to another client. Please make sure the 'client_id' matches the one used at \
@@ -156,17 +207,29 @@ fn refresh_token(visit: &mut Visit<'_>, server: Server, app: &App) -> Answer {
         visit.state.end_family(&grant.family);
         return Err(expired());
     }
-    let still_assigned = visit.state.person(&grant.person_id).is_some_and(|person| app.admits(person));
+    let still_assigned = visit
+        .state
+        .person(&grant.person_id)
+        .is_some_and(|person| app.admits(person));
     if !still_assigned {
         return Err(expired());
     }
     let refresh_token = if app.rotate_refresh_tokens {
-        if let Some(old) = visit.state.refresh_tokens.get_mut(presented).filter(|old| !old.spent) {
+        if let Some(old) = visit
+            .state
+            .refresh_tokens
+            .get_mut(presented)
+            .filter(|old| !old.spent)
+        {
             old.spent = true;
             old.issued = visit.now;
         }
         // Expiry is inherited: rotation does not extend it.
-        let successor = Grant { spent: false, issued: visit.now, ..grant.clone() };
+        let successor = Grant {
+            spent: false,
+            issued: visit.now,
+            ..grant.clone()
+        };
         remember_refresh(visit, &successor)
     } else {
         presented.to_owned()
@@ -209,7 +272,9 @@ fn issue(
     if has(&grant, "openid") {
         let claims = claims::id_token(visit, &grant, &person, app, nonce, &access_token);
         let other_person = visit.state.people.iter().find(|other| other.id != person.id);
-        let other_sub = other_person.map_or("00u1nobody0000000000", |other| other.id.as_str()).to_owned();
+        let other_sub = other_person
+            .map_or("00u1nobody0000000000", |other| other.id.as_str())
+            .to_owned();
         let knowledge = forge::Knowledge {
             now: visit.now,
             client_id: &app.client_id,
@@ -226,13 +291,22 @@ fn issue(
     }
     let expires = visit.now.plus(TOKEN_SECONDS);
     visit.state.tidy(visit.now);
-    visit.state.access_tokens.insert(access_token, Grant { issued: visit.now, expires, ..grant });
+    visit.state.access_tokens.insert(
+        access_token,
+        Grant {
+            issued: visit.now,
+            expires,
+            ..grant
+        },
+    );
     twist(&mut body, &visit.faults.token);
     Ok(Reply::json(StatusCode::OK, &body).no_store())
 }
 
 fn twist(body: &mut Value, faults: &[TokenFault]) {
-    let Some(members) = body.as_object_mut() else { return };
+    let Some(members) = body.as_object_mut() else {
+        return;
+    };
     for fault in faults {
         match fault {
             TokenFault::TypeLowerCase => drop(members.insert("token_type".into(), json!("bearer"))),

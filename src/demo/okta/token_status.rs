@@ -10,11 +10,17 @@ use super::{Answer, Server, Visit, client_auth};
 pub fn introspect(visit: &mut Visit<'_>, server: Server) -> Answer {
     let (app, _) = client_auth::authenticate(visit, server, "introspect")?;
     let token = visit.request.form("token").unwrap_or_default();
-    let access = visit.state.access_tokens.get(token).map(|grant| (grant, "Bearer"));
+    let access = visit
+        .state
+        .access_tokens
+        .get(token)
+        .map(|grant| (grant, "Bearer"));
     let refresh = visit.state.refresh_tokens.get(token).filter(|grant| !grant.spent);
-    let found = access.or(refresh.map(|grant| (grant, "refresh_token"))).filter(|(grant, _)| {
-        grant.server == server && grant.client_id == app.client_id && grant.expires > visit.now
-    });
+    let found = access
+        .or(refresh.map(|grant| (grant, "refresh_token")))
+        .filter(|(grant, _)| {
+            grant.server == server && grant.client_id == app.client_id && grant.expires > visit.now
+        });
     let body = match found {
         None => json!({"active": false}),
         Some((grant, kind)) => json!({
@@ -38,8 +44,18 @@ pub fn revoke(visit: &mut Visit<'_>, server: Server) -> Answer {
     let (app, _) = client_auth::authenticate(visit, server, "revoke")?;
     let token = visit.request.form("token").unwrap_or_default();
     let ours = |grant: &&super::state::Grant| grant.client_id == app.client_id && grant.server == server;
-    let family = visit.state.refresh_tokens.get(token).filter(ours).map(|grant| grant.family.clone());
-    if visit.state.access_tokens.get(token).is_some_and(|grant| ours(&grant)) {
+    let family = visit
+        .state
+        .refresh_tokens
+        .get(token)
+        .filter(ours)
+        .map(|grant| grant.family.clone());
+    if visit
+        .state
+        .access_tokens
+        .get(token)
+        .is_some_and(|grant| ours(&grant))
+    {
         visit.state.access_tokens.remove(token);
     }
     if let Some(family) = family {

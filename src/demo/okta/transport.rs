@@ -34,13 +34,21 @@ pub async fn send(now: UnixTime, transport: Transport, answer: impl FnOnce() -> 
             "oae500stand1n00000000",
         )),
         Trouble::RateLimited { reset_in } => whole(rate_limited(now.plus(reset_in))),
-        Trouble::Status { status, content_type, body } => {
+        Trouble::Status {
+            status,
+            content_type,
+            body,
+        } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
             whole(Reply::text(status, &content_type, body))
         }
         Trouble::Html => {
             let page = "<!doctype html><title>Network sign-in</title><h1>Please accept the terms</h1>";
-            whole(Reply::text(StatusCode::OK, "text/html; charset=utf-8", page.into()))
+            whole(Reply::text(
+                StatusCode::OK,
+                "text/html; charset=utf-8",
+                page.into(),
+            ))
         }
         Trouble::Redirect { location } => whole(Reply::redirect(&location)),
         Trouble::Empty => whole(Reply::text(StatusCode::OK, "application/json", String::new())),
@@ -52,7 +60,12 @@ pub async fn send(now: UnixTime, transport: Transport, answer: impl FnOnce() -> 
         Trouble::Stall => half_then(answer(), stream::pending()),
         Trouble::Cut => {
             let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            half_then(answer(), stream::once(async { Err(broken) }))
+            // One pause, so that the half is on its way before the connection goes.
+            let rest = stream::once(async {
+                tokio::task::yield_now().await;
+                Err(broken)
+            });
+            half_then(answer(), rest)
         }
         Trouble::Truncated => {
             let mut reply = answer();
@@ -65,9 +78,9 @@ pub async fn send(now: UnixTime, transport: Transport, answer: impl FnOnce() -> 
             whole(reply)
         }
         Trouble::DuplicateKeys => whole(with_members(answer(), duplicate_members)),
-        Trouble::LoneSurrogate => {
-            whole(with_members(answer(), |_| r#""half_of_a_pair":"\ud800","#.to_owned()))
-        }
+        Trouble::LoneSurrogate => whole(with_members(answer(), |_| {
+            r#""half_of_a_pair":"\ud800","#.to_owned()
+        })),
         Trouble::WrongContentType => whole(answer().header("content-type", "text/plain")),
         Trouble::Huge { bytes } => huge(answer(), bytes),
         Trouble::GzipBomb { bytes } => gzip_bomb(answer(), bytes),
@@ -89,10 +102,15 @@ fn whole(reply: Reply) -> HttpResponse {
 /// 429 as Okta sends it: its own error object, the limit's headers, no `Retry-After`.
 fn rate_limited(reset: UnixTime) -> Reply {
     let why = "API call exceeded rate limit due to too many requests.";
-    Reply::okta_error(StatusCode::TOO_MANY_REQUESTS, "E0000047", why, "oae429stand1n00000000")
-        .header("x-rate-limit-limit", "600")
-        .header("x-rate-limit-remaining", "0")
-        .header("x-rate-limit-reset", reset.0.to_string())
+    Reply::okta_error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "E0000047",
+        why,
+        "oae429stand1n00000000",
+    )
+    .header("x-rate-limit-limit", "600")
+    .header("x-rate-limit-remaining", "0")
+    .header("x-rate-limit-reset", reset.0.to_string())
 }
 
 fn drip(reply: Reply, every: Duration) -> HttpResponse {
@@ -116,7 +134,8 @@ fn half_then(reply: Reply, rest: impl Stream<Item = Piece> + 'static) -> HttpRes
 /// The JSON object with more text behind its opening brace; anything else as it is.
 fn with_members(mut reply: Reply, more: impl FnOnce(&Value) -> String) -> Reply {
     let parsed: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    if let Some(object) = parsed.filter(|value| value.as_object().is_some_and(|members| !members.is_empty())) {
+    if let Some(object) = parsed.filter(|value| value.as_object().is_some_and(|members| !members.is_empty()))
+    {
         reply.body.splice(1..1, more(&object).into_bytes());
     }
     reply
@@ -127,7 +146,11 @@ fn duplicate_members(object: &Value) -> String {
     let members = object.as_object().into_iter().flatten();
     members
         .map(|(name, value)| {
-            let lie = if value.is_string() { Value::from("a lie") } else { value.clone() };
+            let lie = if value.is_string() {
+                Value::from("a lie")
+            } else {
+                value.clone()
+            };
             format!("{}:{lie},", Value::from(name.as_str()))
         })
         .collect()
@@ -187,7 +210,10 @@ fn zeros_gzipped(bytes: u64) -> (u64, impl Stream<Item = Piece>) {
             (now > 0).then(|| (Ok(piece.slice(..now as usize * 13)), left - now))
         }
     });
-    (length, stream::once(async { Piece::Ok(Bytes::from(head)) }).chain(body))
+    (
+        length,
+        stream::once(async { Piece::Ok(Bytes::from(head)) }).chain(body),
+    )
 }
 
 /// Deflate's bit order: the first bit is the lowest of the first byte.

@@ -11,14 +11,30 @@ use super::{Answer, Server, Visit, forge};
 
 /// GET or POST of the userinfo endpoint.
 pub fn userinfo(visit: &mut Visit<'_>, server: Server) -> Answer {
-    let bearer = visit.request.header("authorization").and_then(|header| header.split_once(' '));
-    let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let bearer = visit
+        .request
+        .header("authorization")
+        .and_then(|header| header.split_once(' '));
+    let token = bearer
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
     let grant = token.and_then(|token| visit.state.access_tokens.get(token));
     let grant = grant.filter(|grant| grant.server == server && grant.expires > visit.now);
     let grant = grant.cloned().ok_or_else(invalid_token)?;
-    let person = visit.state.person(&grant.person_id).cloned().ok_or_else(invalid_token)?;
-    let app = visit.state.app(&grant.client_id).cloned().ok_or_else(invalid_token)?;
-    if !["profile", "email", "address", "phone"].iter().any(|scope| has(&grant, scope)) {
+    let person = visit
+        .state
+        .person(&grant.person_id)
+        .cloned()
+        .ok_or_else(invalid_token)?;
+    let app = visit
+        .state
+        .app(&grant.client_id)
+        .cloned()
+        .ok_or_else(invalid_token)?;
+    if !["profile", "email", "address", "phone"]
+        .iter()
+        .any(|scope| has(&grant, scope))
+    {
         return Err(insufficient_scope());
     }
     let mut claims = claims::userinfo(visit, &grant, &person, &app);
@@ -26,7 +42,12 @@ pub fn userinfo(visit: &mut Visit<'_>, server: Server) -> Answer {
     for fault in visit.faults.userinfo.clone() {
         match fault {
             UserinfoFault::SomeoneElse => {
-                let other = visit.state.people.iter().find(|other| other.id != person.id).cloned();
+                let other = visit
+                    .state
+                    .people
+                    .iter()
+                    .find(|other| other.id != person.id)
+                    .cloned();
                 let mut other = other.unwrap_or_default();
                 if other.id.is_empty() {
                     other.id = "00u1nobody0000000000".into();
@@ -66,11 +87,15 @@ fn twist(claims: &mut Map<String, Value>, fault: UserinfoFault, origin: &str) {
 
 fn invalid_token() -> Reply {
     let why = r#"Bearer error="invalid_token", error_description="The access token is invalid""#;
-    Reply::empty(StatusCode::UNAUTHORIZED).header("www-authenticate", why).no_store()
+    Reply::empty(StatusCode::UNAUTHORIZED)
+        .header("www-authenticate", why)
+        .no_store()
 }
 
 fn insufficient_scope() -> Reply {
     let why = "Bearer error=\"insufficient_scope\", error_description=\"The access token must provide access to at \
                least one of these scopes - profile, email, address or phone\"";
-    Reply::empty(StatusCode::FORBIDDEN).header("www-authenticate", why).no_store()
+    Reply::empty(StatusCode::FORBIDDEN)
+        .header("www-authenticate", why)
+        .no_store()
 }

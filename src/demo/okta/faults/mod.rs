@@ -6,10 +6,14 @@
 //! honest answer is made: `forge` (ID tokens), `keys`, `discovery`, `authorize`, `token`, `userinfo`, and
 //! `transport` for everything that happens below HTTP's meaning.
 
+mod id_token;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use id_token::IdTokenFault;
 
 /// Everything that is wrong with an organisation at the moment; the default is honest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,12 +89,18 @@ pub struct Transport {
 impl Transport {
     /// Trouble without delay, until switched off.
     pub fn trouble(trouble: Trouble) -> Transport {
-        Transport { trouble: Some(trouble), ..Transport::default() }
+        Transport {
+            trouble: Some(trouble),
+            ..Transport::default()
+        }
     }
 
     /// An honest answer, late.
     pub fn slow(delay_ms: u64) -> Transport {
-        Transport { delay_ms, ..Transport::default() }
+        Transport {
+            delay_ms,
+            ..Transport::default()
+        }
     }
 }
 
@@ -111,7 +121,11 @@ pub enum Trouble {
     /// 429 with Okta's E0000047; `X-Rate-Limit-Reset` lies this many seconds ahead.
     RateLimited { reset_in: i64 },
     /// Any status with any body.
-    Status { status: u16, content_type: String, body: String },
+    Status {
+        status: u16,
+        content_type: String,
+        body: String,
+    },
     /// 200 and a page, as a captive portal or an inspecting proxy answers.
     Html,
     /// 302 to elsewhere.
@@ -231,7 +245,10 @@ impl OddKey {
 #[serde(rename_all = "snake_case")]
 pub enum AuthorizeFault {
     /// Nobody signs in: this error comes back at once.
-    Error { error: String, description: Option<String> },
+    Error {
+        error: String,
+        description: Option<String>,
+    },
     /// Whoever signs in is not assigned to the app.
     Unassigned,
     /// The authorization server's policy admits nobody.
@@ -271,182 +288,19 @@ pub enum TokenFault {
     NoIdToken,
     NoAccessToken,
     /// This error, whatever was asked.
-    Error { status: u16, error: String, description: String },
+    Error {
+        status: u16,
+        error: String,
+        description: String,
+    },
     /// The key is rotated just before the answer is signed.
-    RotateKeys { keep_old: bool },
+    RotateKeys {
+        keep_old: bool,
+    },
     /// These members are set.
     Set(Map<String, Value>),
     /// These members are absent.
     Remove(Vec<String>),
-}
-
-/// A wrong ID token: its claims first, then its signature and its shape.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IdTokenFault {
-    NonceMissing,
-    NonceWrong,
-    /// This nonce, such as that of another login.
-    Nonce(String),
-    /// Another issuer.
-    Iss(String),
-    IssTrailingSlash,
-    /// The organisation's other authorization server.
-    IssOtherServer,
-    IssMissing,
-    /// Another client.
-    AudOther,
-    AudMissing,
-    AudEmptyList,
-    /// `[us]` (lawful).
-    AudList,
-    /// `[us, another]` without `azp`.
-    AudTwo,
-    /// `[us, another]` with `azp` naming us.
-    AudTwoAzpUs,
-    /// `[us, another]` with `azp` naming the other.
-    AudTwoAzpOther,
-    /// Our `aud`, but `azp` names another.
-    AzpOther,
-    SubMissing,
-    SubEmpty,
-    SubNull,
-    SubNumber,
-    /// 256 characters; the limit is 255.
-    SubLong,
-    /// Another person.
-    SubOther,
-    IatMissing,
-    /// Issued so many seconds from now.
-    IatAhead(i64),
-    /// Issued so many seconds ago.
-    IatAgo(i64),
-    ExpMissing,
-    /// Expired so many seconds ago.
-    ExpAgo(i64),
-    ExpString,
-    ExpNegative,
-    /// 1e300.
-    ExpHuge,
-    /// Not before so many seconds from now.
-    NbfAhead(i64),
-    /// Last proved credentials so many seconds ago.
-    AuthTimeAgo(i64),
-    AtHashWrong,
-    /// No `at_hash` (lawful in the code flow).
-    AtHashMissing,
-    /// `email_verified` of any JSON type.
-    EmailVerified(Value),
-    /// Aggregated and distributed claims that point back here, to see whether they are fetched.
-    ClaimSources,
-    /// These claims are set.
-    Set(Map<String, Value>),
-    /// These claims are absent.
-    Remove(Vec<String>),
-    /// One bit of the signature differs.
-    SignatureAltered,
-    /// The payload was changed after signing.
-    PayloadAltered,
-    /// No signature part.
-    SignatureEmpty,
-    /// `alg: none`, nothing after the second dot.
-    AlgNone,
-    /// HS256 keyed with the client's secret.
-    Hs256ClientSecret,
-    /// HS256 keyed with the signing key's public PEM.
-    Hs256PublicKey,
-    /// `alg: ES256` with 64 meaningless bytes.
-    Es256Garbage,
-    /// A proper PS256 or RS384 signature by the right key: anything but the pinned algorithm.
-    Alg(String),
-    /// Signed by a key that is published with `use: enc`.
-    KeyForEncryption,
-    /// Signed by another party under our `kid`.
-    SignedByStranger,
-    /// A `kid` that is not published, and a key that is not either.
-    KidUnknown,
-    /// No `kid`.
-    KidAbsent,
-    /// `crit` names an extension that no one knows.
-    Crit,
-    /// `typ` of the header.
-    Typ(String),
-    /// Five parts, as an encrypted token has.
-    Encrypted,
-    /// Not a JWT at all.
-    NotAJwt,
-    /// A good token with a claim of so many bytes.
-    Padded(usize),
-}
-
-impl IdTokenFault {
-    /// Every ID token that a relying party must refuse.
-    pub fn unlawful() -> Vec<IdTokenFault> {
-        use IdTokenFault::*;
-        vec![
-            NonceMissing,
-            NonceWrong,
-            Nonce("the-nonce-of-another-login".into()),
-            Iss("https://globex.okta.example".into()),
-            IssTrailingSlash,
-            IssOtherServer,
-            IssMissing,
-            AudOther,
-            AudMissing,
-            AudEmptyList,
-            AudTwo,
-            AudTwoAzpUs,
-            AudTwoAzpOther,
-            AzpOther,
-            SubMissing,
-            SubEmpty,
-            SubNull,
-            SubNumber,
-            SubLong,
-            IatMissing,
-            IatAhead(4 * 3600),
-            IatAgo(26 * 3600),
-            ExpMissing,
-            ExpAgo(360),
-            ExpString,
-            ExpNegative,
-            ExpHuge,
-            NbfAhead(600),
-            AtHashWrong,
-            SignatureAltered,
-            PayloadAltered,
-            SignatureEmpty,
-            AlgNone,
-            Hs256ClientSecret,
-            Hs256PublicKey,
-            Es256Garbage,
-            Alg("RS384".into()),
-            Alg("PS256".into()),
-            KeyForEncryption,
-            SignedByStranger,
-            KidUnknown,
-            Crit,
-            Encrypted,
-            NotAJwt,
-        ]
-    }
-
-    /// Unusual ID tokens that a relying party must accept.
-    pub fn lawful() -> Vec<IdTokenFault> {
-        use IdTokenFault::*;
-        vec![
-            AudList,
-            AtHashMissing,
-            KidAbsent,
-            ExpAgo(20),
-            IatAhead(20),
-            NbfAhead(-5),
-            ClaimSources,
-            EmailVerified(Value::String("false".into())),
-            EmailVerified(Value::Null),
-            Typ("JWT".into()),
-        ]
-    }
 }
 
 /// A wrong userinfo answer.
