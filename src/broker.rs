@@ -54,6 +54,7 @@ pub struct Broker {
     pub clock: Clock,
     pub entropy: Entropy,
     pub upstream: Upstream,
+    pub unreached_traces: Allowance,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
@@ -116,6 +117,7 @@ impl Broker {
             clock: parts.clock,
             entropy: parts.entropy,
             upstream: parts.upstream,
+            unreached_traces: Allowance::default(),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
@@ -320,5 +322,27 @@ impl<K: Eq + Hash, V> Cache<K, V> {
 
     fn clear(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Traces of attempts that never reached an upstream are kept for a week, and at most this many a minute on a node:
+/// strangers can make them at will.
+pub const UNREACHED_TRACE_DAYS: u32 = 7;
+const UNREACHED_PER_MINUTE: u32 = 60;
+
+/// Counts what a minute may have of something.
+#[derive(Default)]
+pub struct Allowance(std::sync::Mutex<(i64, u32)>);
+
+impl Allowance {
+    /// Takes one of this minute's, if one is left.
+    pub fn take(&self, now: crate::world::UnixTime) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = now.0.div_euclid(60);
+        if counted.0 != minute {
+            *counted = (minute, 0);
+        }
+        counted.1 = counted.1.saturating_add(1);
+        counted.1 <= UNREACHED_PER_MINUTE
     }
 }

@@ -10,5 +10,6 @@ pub mod oauth_error;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod refusal;
 pub mod response;
 pub mod secret;

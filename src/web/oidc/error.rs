@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::{cors, query, respond};
@@ -17,7 +17,7 @@ use crate::rules::refusal::Refusal;
 use crate::rules::response::ResponseMode;
 use crate::web::cookies;
 use crate::web::headers::RequestId;
-use crate::web::pages::{Action, ErrorPage, Frame, Method, ReturnForm};
+use crate::web::pages::{self, Action, ErrorPage, Frame, Method, ReturnForm};
 
 /// Whether a failed client authentication came by header, and how Cognito would have answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -291,11 +291,9 @@ pub async fn keep_unreached(request: &HttpRequest, broker: &Broker, trace: Draft
 pub fn lang(request: &HttpRequest) -> String {
     let asked = query(request).ok().and_then(|params| params.get("lang").map(str::to_owned));
     let preferred = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    crate::web::pages::preferred(asked.as_deref(), preferred).to_owned()
-}
-
-
-/// The payload limit for handlers that read a body.
-pub fn body_limit() -> web::PayloadConfig {
-    web::PayloadConfig::new(crate::web::headers::LARGEST_BODY)
+    match (asked, preferred) {
+        (Some(tag), _) => pages::texts(&tag).lang.to_owned(),
+        (None, Some(ranges)) => pages::preferred(ranges).lang.to_owned(),
+        (None, None) => "en".to_owned(),
+    }
 }

@@ -1,0 +1,289 @@
+//! `/oauth2/authorize` (RFC 6749 §3.1, OIDC Core §3.1.2): check the request; answer from a live session where that is
+//! allowed; else on to the identity provider, or to the login page to choose one. Nothing is stored on the way out.
+
+use std::sync::Arc;
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::upstream_leg::{self, Hints};
+use super::{error, form, mint, query, respond};
+use crate::actions::login::{self, Grant};
+use crate::broker::{App, Broker};
+use crate::error::StoreError;
+use crate::model::provider::Provider;
+use crate::model::session::Session;
+use crate::model::user::User;
+use crate::rules::authorize::{self, Authorization, AuthorizeError, ResponseType, Untrusted};
+use crate::rules::discovery::paths;
+use crate::rules::email::Email;
+use crate::rules::jwt;
+use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::params::{self, Params};
+use crate::rules::response::Response;
+use crate::web::cookies::{self, Cookies};
+use crate::web::headers::RequestId;
+
+pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
+    match begin(&request, &broker).await {
+        Ok(Begun { app, authorization, params, session }) => {
+            proceed(&request, &broker, app, authorization, &params, session).await
+        }
+        Err(answer) => answer,
+    }
+}
+
+/// A POST is bounced to GET: coming cross-site it carries no `SameSite=Lax` cookies, the GET that follows does.
+pub async fn post(request: HttpRequest, body: Bytes) -> HttpResponse {
+    bounce(&request, &body, paths::AUTHORIZE)
+}
+
+/// 303 to the same request as GET.
+pub fn bounce(request: &HttpRequest, body: &Bytes, path: &str) -> HttpResponse {
+    match form(request, body) {
+        Ok(form) => {
+            let query = params::encode(form.without(&[]));
+            if query.len() + path.len() >= crate::web::headers::LONGEST_URI {
+                return HttpResponse::UriTooLong().finish();
+            }
+            respond::see_other(&format!("{path}?{query}"))
+        }
+        Err(refusal) => error::json(request, &refusal, error::Dialect::default()),
+    }
+}
+
+/// A checked request with the session that the browser has in the client's pool.
+pub struct Begun {
+    pub app: Arc<App>,
+    pub authorization: Authorization,
+    pub params: Params,
+    pub session: Option<(Session, User)>,
+}
+
+/// What `/oauth2/authorize` and `/login` have in common: everything up to the decision.
+pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, HttpResponse> {
+    let unavailable = |cause: StoreError| error::store(request, &cause);
+    let Ok(params) = query(request) else {
+        return Err(error::untrusted(request, broker, Untrusted::ClientMissing, None).await);
+    };
+    let client_id = match authorize::client_id(&params) {
+        Ok(id) => id,
+        Err(AuthorizeError::Page(why)) => return Err(error::untrusted(request, broker, why, None).await),
+        Err(AuthorizeError::Redirect { .. }) => return Err(HttpResponse::BadRequest().finish()),
+    };
+    let Some(app) = broker.app(client_id).await.map_err(unavailable)? else {
+        return Err(error::untrusted(request, broker, Untrusted::ClientUnknown, None).await);
+    };
+    let mut authorization = match authorize::check(&params, &app.client, &app.pool.resource_servers) {
+        Ok(authorization) => authorization,
+        Err(AuthorizeError::Page(why)) => {
+            return Err(error::untrusted(request, broker, why, Some(client_id)).await);
+        }
+        Err(AuthorizeError::Redirect { redirect_uri, mode, state, error }) => {
+            let address = authorize::ReturnAddress { redirect_uri, mode, state };
+            return Err(to_app(request, &app, &address.error_response(&error, &app.pool.issuer), &error));
+        }
+    };
+    if let Err(refusal) = heed_hint(&mut authorization, &app) {
+        return Err(refuse(request, &app, &authorization, &refusal));
+    }
+    let Ok(cookies) = Cookies::of(request) else {
+        let refusal = OAuthError::new(Code::InvalidRequest, "a cookie came twice");
+        return Err(refuse(request, &app, &authorization, &refusal));
+    };
+    let session = match cookies.get(&cookies::session_name(&app.pool.pool.id)) {
+        None => None,
+        Some(token) => {
+            let (token, pool, now) = (token.to_owned(), app.pool.pool.id.clone(), broker.clock.now());
+            let found = broker.db.read(move |conn| login::find_session(conn, now, &pool, &token)).await;
+            found.map_err(unavailable)?.filter(|(session, user)| usable(session, user, &authorization, &app, broker))
+        }
+    };
+    Ok(Begun { app, authorization, params, session })
+}
+
+/// `id_token_hint` insists on its user (Core §3.1.2.1); it must be ours, though it may have expired.
+fn heed_hint(authorization: &mut Authorization, app: &App) -> Result<(), OAuthError> {
+    let Some(hint) = &authorization.id_token_hint else { return Ok(()) };
+    let claims = jwt::verify_expired(&app.pool.verify, hint, &app.pool.issuer, "id").map_err(|why| {
+        OAuthError::because(Code::InvalidRequest, "id_token_hint is not an ID token of ours", why.0)
+    })?;
+    let sub = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or_default();
+    match &authorization.required_sub {
+        Some(required) if required != sub => {
+            Err(OAuthError::new(Code::InvalidRequest, "id_token_hint and claims name different users"))
+        }
+        _ => {
+            authorization.required_sub = Some(sub.to_owned());
+            Ok(())
+        }
+    }
+}
+
+/// Whether this session may answer this request without anybody being asked again.
+fn usable(session: &Session, user: &User, request: &Authorization, app: &App, broker: &Broker) -> bool {
+    let age = broker.clock.now().since(session.facts.auth_time);
+    let prompt = request.prompt;
+    app.provider(&session.provider_id).is_some()
+        && !(prompt.login || prompt.select_account || prompt.consent)
+        && request.max_age.is_none_or(|most| age <= most)
+        && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
+        && request.acr_values.as_ref().is_none_or(|wanted| {
+            session.facts.acr.as_ref().is_some_and(|acr| wanted.split(' ').any(|value| value == acr))
+        })
+}
+
+async fn proceed(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    app: Arc<App>,
+    authorization: Authorization,
+    params: &Params,
+    session: Option<(Session, User)>,
+) -> HttpResponse {
+    let chosen = match choose(&authorization, &app) {
+        Ok(chosen) => chosen,
+        Err(NotAvailable) if authorization.prompt.none => {
+            let refusal = OAuthError::new(Code::InvalidRequest, "the identity provider is not available to this client");
+            return refuse(request, &app, &authorization, &refusal);
+        }
+        // As Cognito: back to the login page, which says so.
+        Err(NotAvailable) => return respond::redirect(&login_url(params, Some(NOT_AVAILABLE))).finish(),
+    };
+    if let Some((session, user)) = session {
+        // A named provider is asked afresh (as Cognito), unless nobody may be asked.
+        let fits = match chosen {
+            Some(provider) => authorization.prompt.none && provider.id == session.provider_id,
+            None => true,
+        };
+        if fits {
+            return continue_session(request, broker, &app, &authorization, session, user).await;
+        }
+    }
+    if authorization.prompt.none {
+        let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
+        return refuse(request, &app, &authorization, &refusal);
+    }
+    match chosen.cloned() {
+        Some(provider) => {
+            let hints = Hints { login_hint: authorization.login_hint.clone() };
+            upstream_leg::start(request, broker, &app, &provider, &authorization, hints).await
+        }
+        None => respond::redirect(&login_url(params, None)).finish(),
+    }
+}
+
+/// The message of a login page that was reached because of an unavailable provider; Cognito's own words.
+pub const NOT_AVAILABLE: &str = "Login option is not available. Please try another one";
+
+/// `/login` with the same request.
+pub fn login_url(params: &Params, message: Option<&str>) -> String {
+    let mut pairs = params.without(&["errorMessage"]);
+    pairs.extend(message.map(|text| ("errorMessage".to_owned(), text.to_owned())));
+    format!("{}?{}", paths::LOGIN, params::encode(pairs))
+}
+
+struct NotAvailable;
+
+/// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
+fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Option<&'a Provider>, NotAvailable> {
+    // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
+    if let Some(name) = request.identity_provider.as_deref().filter(|name| *name != "COGNITO") {
+        let named = app.providers.iter().find(|provider| provider.name == name);
+        return named.map(Some).ok_or(NotAvailable);
+    }
+    let by_identifier = |identifier: &str| app.identifiers.get(identifier).and_then(|id| app.provider(id));
+    if let Some(identifier) = &request.idp_identifier {
+        return by_identifier(identifier).map(Some).ok_or(NotAvailable);
+    }
+    if request.prompt.select_account {
+        return Ok(None);
+    }
+    let address = request.login_hint.as_deref().and_then(|hint| Email::parse(hint).ok());
+    Ok(address.and_then(|address| by_identifier(address.domain())))
+}
+
+/// Straight to the app with a code (or implicit tokens) out of the session.
+pub async fn continue_session(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    app: &Arc<App>,
+    authorization: &Authorization,
+    session: Session,
+    user: User,
+) -> HttpResponse {
+    let ctx = broker.ctx(format!("user:{}", user.sub), RequestId::of(request));
+    let (app2, request2) = (app.clone(), authorization.clone());
+    let issued = broker
+        .db
+        .write(move |conn| -> Result<_, StoreError> {
+            let version = crate::model::mapping::current(conn, &session.provider_id)?.map_or(0, |m| m.version);
+            let grant = Grant {
+                client: &app2.client,
+                redirect_uri: &request2.redirect_uri,
+                redirect_uri_given: request2.redirect_uri_given,
+                scopes: &request2.scopes,
+                nonce: request2.nonce.as_deref(),
+                resource: request2.resource.as_deref(),
+                code_challenge: request2.code_challenge.as_deref(),
+                mapping_version: version,
+            };
+            Ok(match request2.response_type {
+                ResponseType::Code => login::Outgoing::Code(login::issue_code(conn, &ctx, &session, &grant)?),
+                ResponseType::Token => {
+                    login::Outgoing::Tokens(Box::new(login::issue_tokens(conn, &ctx, &session, user, &grant)?))
+                }
+            })
+        })
+        .await;
+    match issued {
+        Ok(outgoing) => match success(broker, app, &authorization.return_address(), &outgoing) {
+            Ok(response) => respond::to_app(&response, &error::lang(request), Vec::new()),
+            Err(refusal) => refuse(request, app, authorization, &refusal),
+        },
+        Err(cause) => {
+            tracing::error!(%cause, "a code could not be stored");
+            let refusal = OAuthError::new(Code::TemporarilyUnavailable, "try again later");
+            refuse(request, app, authorization, &refusal)
+        }
+    }
+}
+
+/// The successful response: code, state, `iss` (RFC 9207 §2); or Cognito's implicit answer.
+pub fn success(
+    broker: &Broker,
+    app: &App,
+    address: &authorize::ReturnAddress,
+    outgoing: &login::Outgoing,
+) -> Result<Response, OAuthError> {
+    let mut fields = match outgoing {
+        login::Outgoing::Code(code) => vec![("code", code.clone())],
+        login::Outgoing::Tokens(exchanged) => {
+            let minted = mint::for_user(broker, app, exchanged)?;
+            let mut fields: Vec<_> = minted.id_token.map(|token| ("id_token", token)).into_iter().collect();
+            fields.push(("access_token", minted.access_token));
+            fields.push(("expires_in", minted.expires_in.to_string()));
+            fields.push(("token_type", "Bearer".to_owned()));
+            fields
+        }
+    };
+    fields.extend(address.state.clone().map(|state| ("state", state)));
+    fields.push(("iss", app.pool.issuer.clone()));
+    Ok(Response { redirect_uri: address.redirect_uri.clone(), mode: address.mode, fields })
+}
+
+/// The error, to the app.
+pub fn refuse(request: &HttpRequest, app: &App, authorization: &Authorization, refusal: &OAuthError) -> HttpResponse {
+    to_app(request, app, &authorization.return_address().error_response(refusal, &app.pool.issuer), refusal)
+}
+
+fn to_app(request: &HttpRequest, app: &App, response: &Response, refusal: &OAuthError) -> HttpResponse {
+    tracing::info!(
+        request_id = RequestId::of(request),
+        client = app.client.id,
+        error = refusal.code.as_str(),
+        cause = %refusal.cause,
+        "refused an authorization request"
+    );
+    respond::to_app(response, &error::lang(request), Vec::new())
+}

@@ -1,0 +1,320 @@
+//! `/oauth2/idpresponse`: the upstream's answer comes back. It must belong to a login of this very browser and name the
+//! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::{self, Shown};
+use super::{authorize, form, query, respond, upstream_leg};
+use crate::actions::login::{self, Completed, Completion};
+use crate::actions::profile::Arrival;
+use crate::actions::traces::{self, Draft};
+use crate::broker::{App, Broker};
+use crate::error::StoreError;
+use crate::model::provider::Provider;
+use crate::model::session::{self, Facts};
+use crate::model::trace::Outcome;
+use crate::rules::authorize::ReturnAddress;
+use crate::rules::login::Login;
+use crate::rules::params::{self, Params};
+use crate::rules::refusal::Refusal;
+use crate::rules::{secret, upstream_error};
+use crate::seal::Label;
+use crate::upstream::{Expectation, Identity};
+use crate::web::cookies::{self, Cookies};
+use crate::web::headers::RequestId;
+use crate::web::pages::{ContinuePage, Frame};
+use crate::world::UnixTime;
+
+/// The bare callback: only for connections whose login was sent to come back to it.
+pub async fn bare(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
+    answer(&request, None, &broker).await
+}
+
+/// The callback that names its connection.
+pub async fn named(request: HttpRequest, connection: Path<String>, broker: Data<Broker>) -> HttpResponse {
+    answer(&request, Some(&connection), &broker).await
+}
+
+/// `response_mode=form_post`: cross-site, so without the login's cookie; as GET it comes again with it.
+pub async fn posted(request: HttpRequest, body: Bytes) -> HttpResponse {
+    match form(&request, &body) {
+        Ok(form) => respond::see_other(&format!("{}?{}", request.path(), params::encode(form.without(&[])))),
+        Err(refusal) => error::json(&request, &refusal, error::Dialect::default()),
+    }
+}
+
+async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<Broker>) -> HttpResponse {
+    let (params, state, login) = match own_login(request, broker) {
+        Ok(found) => found,
+        Err(unknown) => return unknown_login(request, broker, connection, unknown).await,
+    };
+    let app = match broker.app(&login.client_id).await {
+        Ok(Some(app)) => app,
+        Ok(None) => {
+            return unknown_login(request, broker, connection, Unknown { seen: "the app client is gone", state: Some(state) })
+                .await;
+        }
+        Err(cause) => return error::store(request, &cause),
+    };
+    let Some(address) = login.return_address(&app.client) else {
+        return error::untrusted(
+            request,
+            broker,
+            crate::rules::authorize::Untrusted::RedirectUriMismatch,
+            Some(&app.client.id),
+        )
+        .await;
+    };
+    let provider = app.provider(&login.provider_id).cloned();
+    let mut leg = Leg { request, broker, app, address, login, state, provider: provider.clone(), trace: Draft::default() };
+    leg.trace = Draft {
+        user_pool_id: Some(leg.app.pool.pool.id.clone()),
+        provider_id: Some(leg.login.provider_id.clone()),
+        client_id: Some(leg.app.client.id.clone()),
+        user_sub: None,
+        started_at: leg.login.started_at,
+        reached_provider: true,
+        story: Default::default(),
+    };
+    leg.trace.step("authorize", true, format!("app {} asked, sent to {}", leg.app.client.name, leg.login.provider_id));
+
+    let expected = if leg.login.shared_callback { None } else { Some(leg.login.provider_id.as_str()) };
+    if connection != expected {
+        leg.trace.step("callback", false, "the callback's path names another connection than the login");
+        return leg.refuse(Refusal::wrong_callback()).await;
+    }
+    let Some(provider) = provider else {
+        leg.trace.step("callback", false, "the connection is disabled or not the client's any more");
+        return leg.refuse(Refusal::no_longer_offered()).await;
+    };
+    if let Some(error) = params.get("error") {
+        let said = params.get("error_description");
+        let shown = upstream_error::readable(said.unwrap_or_default());
+        leg.trace.step("callback", false, format!("{}: {shown}", upstream_error::readable(error)));
+        let cause = upstream_error::of_callback(error, said);
+        return leg.refuse(cause.refusal().into()).await;
+    }
+    let Some(code) = params.get("code").map(str::to_owned) else {
+        leg.trace.step("callback", false, "neither code nor error");
+        return leg.refuse(Refusal::empty_callback()).await;
+    };
+    leg.trace.step("callback", true, "a code came back");
+    leg.identify(provider, &code, params.get("iss")).await
+}
+
+struct Unknown {
+    seen: &'static str,
+    state: Option<String>,
+}
+
+/// The login that this callback belongs to, by its state and this browser's cookie.
+fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, Login), Unknown> {
+    let unknown = |seen| Unknown { seen, state: None };
+    let params = query(request).map_err(|_| unknown("the query cannot be read"))?;
+    if params.repeated().is_some() {
+        return Err(unknown("a parameter is repeated"));
+    }
+    let state = params.get("state").ok_or_else(|| unknown("no state came back"))?.to_owned();
+    if !crate::rules::login::is_state(&state) {
+        return Err(unknown("the state is not one of ours"));
+    }
+    let cookies = Cookies::of(request).map_err(|_| unknown("a cookie came twice"))?;
+    let name = crate::rules::login::cookie_name(&state);
+    let value = cookies.get(&name).ok_or_else(|| unknown("this browser has no login of that state"))?;
+    let login = Login::open(&broker.sealer, &broker.public_url, &state, value)
+        .ok_or_else(|| Unknown { seen: "the login cookie does not open", state: Some(state.clone()) })?;
+    if login.expired(broker.clock.now()) {
+        return Err(Unknown { seen: "the login is older than five minutes", state: Some(state) });
+    }
+    Ok((params, state, login))
+}
+
+async fn unknown_login(
+    request: &HttpRequest,
+    broker: &Broker,
+    connection: Option<&str>,
+    unknown: Unknown,
+) -> HttpResponse {
+    let refusal = Refusal::login_unknown();
+    let mut trace = Draft { started_at: broker.clock.now(), ..Draft::default() };
+    if let Some(id) = connection
+        && let Ok(Some(connection)) = broker.connection(id).await
+    {
+        trace.provider_id = Some(connection.provider.id.clone());
+        trace.user_pool_id = Some(connection.provider.user_pool_id.clone());
+    }
+    trace.step("callback", false, unknown.seen);
+    trace.story.remedy = refusal.remedy.to_string();
+    let trace_code = error::keep_unreached(request, broker, trace, &refusal.cause).await;
+    error::refused(
+        request,
+        Shown {
+            refusal: &refusal,
+            trace_code,
+            pool_name: "Forebay",
+            client_name: None,
+            issuer: "",
+            address: None,
+            again: None,
+            clear: unknown.state.map(|state| crate::rules::login::cookie_name(&state)),
+        },
+    )
+}
+
+/// A login on its way back, with all that its answer needs.
+struct Leg<'a> {
+    request: &'a HttpRequest,
+    broker: &'a Data<Broker>,
+    app: Arc<App>,
+    address: ReturnAddress,
+    login: Login,
+    state: String,
+    provider: Option<Provider>,
+    trace: Draft,
+}
+
+impl Leg<'_> {
+    /// Asks the upstream who it is, and settles it.
+    async fn identify(mut self, provider: Provider, code: &str, iss: Option<&str>) -> HttpResponse {
+        let connection = match self.broker.connection(&provider.id).await {
+            Ok(Some(connection)) => connection,
+            Ok(None) => return self.refuse(Refusal::no_longer_offered()).await,
+            Err(cause) => return error::store(self.request, &cause),
+        };
+        let login = &self.login;
+        let expectation = Expectation {
+            redirect_uri: upstream_leg::callback_url(&self.broker.public_url, &provider),
+            nonce: login.upstream_nonce.clone(),
+            code_verifier: login.upstream_verifier.clone(),
+            max_age: login.max_age,
+            reauthenticate_since: login.reauthenticate.then_some(login.started_at),
+            acr_values: login.acr_values.clone(),
+        };
+        let mut steps = Vec::new();
+        let identity = self.broker.upstream.identity(&connection, &expectation, code, iss, &mut steps).await;
+        self.trace.story.steps.append(&mut steps);
+        match identity {
+            Ok(identity) => self.complete(provider, identity).await,
+            Err(failure) => {
+                if failure.cause == upstream_error::Cause::CodeRejected && self.already_signed_in().await {
+                    return self.repeated();
+                }
+                tracing::info!(
+                    connection = provider.id,
+                    cause = failure.cause.name(),
+                    detail = failure.detail,
+                    "the upstream's answer was refused"
+                );
+                self.refuse(failure.refusal().into()).await
+            }
+        }
+    }
+
+    async fn complete(self, provider: Provider, identity: Identity) -> HttpResponse {
+        let now = self.broker.clock.now();
+        let user_pool_id = provider.user_pool_id.clone();
+        let ctx = self.broker.ctx(format!("provider:{}", provider.id), RequestId::of(self.request));
+        let Identity { issuer, subject, claims, auth_time, amr, acr, sid, id_token } = identity;
+        let id_token_sealed = provider.settings.upstream_logout.then(|| {
+            let label = Label { purpose: "upstream-id-token", scope: &user_pool_id, name: &provider.id };
+            self.broker.sealer.seal(label, id_token.as_bytes())
+        });
+        let facts = Facts { auth_time: auth_time.map_or(now, |at| UnixTime(at.min(now.0))), amr, acr, sid };
+        let (app, login, redirect_uri) = (self.app.clone(), self.login.clone(), self.address.redirect_uri.clone());
+        let (login_hash, trace) = (secret::hash(&self.state), self.trace.clone());
+        let completed = self
+            .broker
+            .db
+            .write(move |conn| {
+                let work = Completion {
+                    pool: &app.pool.pool,
+                    client: &app.client,
+                    provider: &provider,
+                    login: &login,
+                    redirect_uri: &redirect_uri,
+                    login_hash,
+                    arrival: Arrival { issuer, subject, claims },
+                    facts,
+                    id_token_sealed,
+                    trace,
+                };
+                login::complete(conn, &ctx, work)
+            })
+            .await;
+        match completed {
+            Ok(Completed::SignedIn { session_token, outgoing }) => {
+                let response = match authorize::success(self.broker, &self.app, &self.address, &outgoing) {
+                    Ok(response) => response,
+                    Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
+                };
+                let session = cookies::session_name(&self.app.pool.pool.id);
+                let cookies = vec![
+                    cookies::set(session, session_token, login::SESSION_SECONDS),
+                    cookies::clear(crate::rules::login::cookie_name(&self.state)),
+                ];
+                respond::to_app(&response, &error::lang(self.request), cookies)
+            }
+            Ok(Completed::Refused { refusal, trace_code }) => self.show(&refusal, Some(trace_code)),
+            Ok(Completed::Repeated) => self.repeated(),
+            Err(cause) => {
+                tracing::error!(%cause, "a login could not be completed");
+                self.show(&Refusal::unavailable(), None)
+            }
+        }
+    }
+
+    /// Whether this very login has made a session already (a double click, the back button).
+    async fn already_signed_in(&self) -> bool {
+        let hash = secret::hash(&self.state);
+        let found = self.broker.db.read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &hash)?)).await;
+        matches!(found, Ok(Some(_)))
+    }
+
+    /// The same answer came twice: the first signed in, and going on is one click.
+    fn repeated(&self) -> HttpResponse {
+        let again = upstream_leg::again(&self.login, &self.app, &self.address.redirect_uri, None);
+        let page = ContinuePage {
+            frame: Frame::new(&error::lang(self.request), self.app.pool.pool.name.clone()),
+            client_name: Some(self.app.client.name.clone()),
+            user_label: String::new(),
+            other_href: format!("{again}&prompt=select_account"),
+            continue_href: again,
+        };
+        respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
+    }
+
+    /// Keeps the trace and shows the page.
+    async fn refuse(mut self, refusal: Refusal) -> HttpResponse {
+        self.trace.story.remedy = refusal.remedy.to_string();
+        let outcome = if refusal.failed { Outcome::Failed } else { Outcome::Refused };
+        let ctx = self.broker.ctx("system", RequestId::of(self.request));
+        let (draft, cause) = (self.trace.clone(), refusal.cause.to_string());
+        let days = self.app.pool.pool.settings.trace_days;
+        let kept =
+            self.broker.db.write(move |conn| traces::keep(conn, &ctx, draft, outcome, &cause, days)).await;
+        let trace_code =
+            kept.inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept")).ok();
+        self.show(&refusal, trace_code)
+    }
+
+    fn show(&self, refusal: &Refusal, trace_code: Option<String>) -> HttpResponse {
+        let redirect_uri = &self.address.redirect_uri;
+        error::refused(
+            self.request,
+            Shown {
+                refusal,
+                trace_code,
+                pool_name: &self.app.pool.pool.name,
+                client_name: Some(&self.app.client.name),
+                issuer: &self.app.pool.issuer,
+                address: Some(&self.address),
+                again: Some(upstream_leg::again(&self.login, &self.app, redirect_uri, self.provider.as_ref())),
+                clear: Some(crate::rules::login::cookie_name(&self.state)),
+            },
+        )
+    }
+}

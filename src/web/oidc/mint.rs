@@ -1,0 +1,76 @@
+//! Minting: claims from the rules, signatures inline on the worker (0.2 ms with a kept key).
+
+use crate::actions::tokens::Exchanged;
+use crate::broker::{App, Broker};
+use crate::rules::claims::{self, Issue, Person};
+use crate::rules::jwt::{self, Typ};
+use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::secret;
+
+/// A set of tokens, ready for an answer.
+pub struct Minted {
+    pub access_token: String,
+    /// Only where `openid` was granted (OIDC Core §3.1.2.1).
+    pub id_token: Option<String>,
+    pub expires_in: i64,
+}
+
+pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Minted, OAuthError> {
+    let pool = &app.pool;
+    let (access_jti, id_jti) = (secret::uuid(&broker.entropy), secret::uuid(&broker.entropy));
+    let issue = Issue {
+        issuer: &pool.issuer,
+        pool: &pool.pool,
+        client: &app.client,
+        now: broker.clock.now(),
+        jti: &access_jti,
+    };
+    let person =
+        Person { user: &exchanged.user, groups: &exchanged.groups, identities: &exchanged.identities };
+    let mut granted = exchanged.family.granted.0.clone();
+    granted.scopes.clone_from(&exchanged.scopes);
+    let origin_jti = &exchanged.family.origin_jti;
+    let access = claims::access_token(&issue, &person, &granted, origin_jti).map_err(too_large)?;
+    let access_token = jwt::sign(&pool.access_token_key, access_typ(app), &access).map_err(unsigned)?;
+    let id_token = if granted.scopes.iter().any(|scope| scope == "openid") {
+        let issue = Issue { jti: &id_jti, ..issue };
+        let id = claims::id_token(&issue, &person, &granted, origin_jti, Some(&access_token)).map_err(too_large)?;
+        Some(jwt::sign(&pool.id_token_key, Typ::None, &id).map_err(unsigned)?)
+    } else {
+        None
+    };
+    Ok(Minted { access_token, id_token, expires_in: app.client.settings.access_token_seconds })
+}
+
+/// A client's token for itself (RFC 6749 §4.4).
+pub fn for_client(
+    broker: &Broker,
+    app: &App,
+    scopes: &[String],
+    resource: Option<&str>,
+) -> Result<Minted, OAuthError> {
+    let jti = secret::uuid(&broker.entropy);
+    let issue = Issue {
+        issuer: &app.pool.issuer,
+        pool: &app.pool.pool,
+        client: &app.client,
+        now: broker.clock.now(),
+        jti: &jti,
+    };
+    let claims = claims::client_access_token(&issue, scopes, resource).map_err(too_large)?;
+    let access_token = jwt::sign(&app.pool.access_token_key, access_typ(app), &claims).map_err(unsigned)?;
+    Ok(Minted { access_token, id_token: None, expires_in: app.client.settings.access_token_seconds })
+}
+
+/// `at+jwt` (RFC 9068 §2.1), unless the pool wants Cognito's headers.
+fn access_typ(app: &App) -> Typ {
+    if app.pool.pool.settings.cognito_exact { Typ::None } else { Typ::AccessToken }
+}
+
+fn too_large(why: claims::TooLarge) -> OAuthError {
+    OAuthError::because(Code::ServerError, "the user's attributes are too large for a token", why.to_string())
+}
+
+fn unsigned(why: jwt::Refused) -> OAuthError {
+    OAuthError::because(Code::ServerError, "the token could not be made", why.0)
+}

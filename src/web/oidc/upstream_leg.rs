@@ -1,0 +1,174 @@
+//! On to the identity provider: draw state, nonce and verifier, seal the login into its cookie, redirect.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::{self, Shown};
+use super::{authorize, respond};
+use crate::actions::traces::Draft;
+use crate::broker::{App, Broker};
+use crate::model::provider::Provider;
+use crate::rules::authorize::Authorization;
+use crate::rules::discovery::paths;
+use crate::rules::login::{self, Login, UpstreamLeg};
+use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::params;
+use crate::rules::refusal::Refusal;
+use crate::rules::secret;
+use crate::upstream::AuthorizeRequest;
+use crate::web::cookies::{self, Cookies};
+
+/// What goes on to the provider besides the login itself.
+pub struct Hints {
+    pub login_hint: Option<String>,
+}
+
+/// The redirect URI that is registered at the provider for this connection.
+pub fn callback_url(public_url: &str, provider: &Provider) -> String {
+    if provider.settings.shared_callback {
+        format!("{public_url}{}", paths::IDPRESPONSE)
+    } else {
+        format!("{public_url}{}/{}", paths::IDPRESPONSE, provider.id)
+    }
+}
+
+pub async fn start(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    app: &Arc<App>,
+    provider: &Provider,
+    authorization: &Authorization,
+    hints: Hints,
+) -> HttpResponse {
+    let now = broker.clock.now();
+    let state = secret::short_token(&broker.entropy);
+    let leg = UpstreamLeg {
+        provider_id: provider.id.clone(),
+        shared_callback: provider.settings.shared_callback,
+        nonce: secret::short_token(&broker.entropy),
+        verifier: secret::token(&broker.entropy),
+    };
+    let login = Login::new(&app.client, authorization, leg, now);
+    let Some(value) = login.seal(&broker.sealer, &broker.public_url, &state) else {
+        let refusal = OAuthError::new(Code::InvalidRequest, "the request is too large to be remembered");
+        return authorize::refuse(request, app, authorization, &refusal);
+    };
+    let url = match ask(broker, provider, authorization, hints, &login, &state).await {
+        Ok(url) => url,
+        Err(refusal) => return not_reached(request, broker, app, provider, authorization, &login, *refusal).await,
+    };
+    let mut answer = respond::redirect(&url);
+    let present = Cookies::of(request).unwrap_or_default().with_prefix(login::COOKIE_PREFIX);
+    let name = login::cookie_name(&state);
+    let incoming = name.len() + value.len();
+    for old in login::to_evict(&present, incoming, &broker.sealer, &broker.public_url, now) {
+        answer.cookie(cookies::clear(login::cookie_name(&old)));
+    }
+    answer.cookie(cookies::set(name, value, login::LIFETIME));
+    answer.finish()
+}
+
+async fn ask(
+    broker: &Data<Broker>,
+    provider: &Provider,
+    authorization: &Authorization,
+    hints: Hints,
+    login: &Login,
+    state: &str,
+) -> Result<String, Box<Refusal>> {
+    let connection = broker.connection(&provider.id).await.map_err(|cause| {
+        tracing::error!(%cause, "a connection could not be read");
+        Box::new(Refusal::unavailable())
+    })?;
+    let connection = connection.ok_or_else(|| Box::new(Refusal::no_longer_offered()))?;
+    let prompt = authorization.prompt;
+    let mut prompts = Vec::new();
+    if prompt.login || prompt.select_account {
+        prompts.push("login");
+    }
+    if prompt.consent {
+        prompts.push("consent");
+    }
+    let ask = AuthorizeRequest {
+        redirect_uri: callback_url(&broker.public_url, provider),
+        state: state.to_owned(),
+        nonce: login.upstream_nonce.clone(),
+        code_verifier: login.upstream_verifier.clone(),
+        login_hint: hints.login_hint,
+        prompt: (!prompts.is_empty()).then(|| prompts.join(" ")),
+        max_age: authorization.max_age,
+        acr_values: authorization.acr_values.clone(),
+    };
+    match broker.upstream.authorize_url(&connection, &ask).await {
+        Ok(url) => Ok(url.into()),
+        Err(failure) => {
+            tracing::warn!(connection = provider.id, cause = failure.cause.name(), detail = failure.detail, "upstream");
+            Err(Box::new(failure.refusal().into()))
+        }
+    }
+}
+
+/// The provider could not even be asked: a page, and a trace in bounded number.
+async fn not_reached(
+    request: &HttpRequest,
+    broker: &Broker,
+    app: &App,
+    provider: &Provider,
+    authorization: &Authorization,
+    login: &Login,
+    refusal: Refusal,
+) -> HttpResponse {
+    let mut trace = Draft {
+        user_pool_id: Some(app.pool.pool.id.clone()),
+        provider_id: Some(provider.id.clone()),
+        client_id: Some(app.client.id.clone()),
+        started_at: login.started_at,
+        ..Draft::default()
+    };
+    trace.step("authorize", false, refusal.cause.clone());
+    trace.story.remedy = refusal.remedy.to_string();
+    let trace_code = error::keep_unreached(request, broker, trace, &refusal.cause).await;
+    let address = authorization.return_address();
+    error::refused(
+        request,
+        Shown {
+            refusal: &refusal,
+            trace_code,
+            pool_name: &app.pool.pool.name,
+            client_name: Some(&app.client.name),
+            issuer: &app.pool.issuer,
+            address: Some(&address),
+            again: Some(again(login, app, &address.redirect_uri, Some(provider))),
+            clear: None,
+        },
+    )
+}
+
+/// The authorization request of a login, to begin again with.
+pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Provider>) -> String {
+    let response_type = match login.response_type {
+        crate::rules::authorize::ResponseType::Code => "code",
+        crate::rules::authorize::ResponseType::Token => "token",
+    };
+    let mode = crate::rules::response::ResponseMode::ALL.iter().find(|(_, mode)| *mode == login.response_mode);
+    let mut pairs = vec![
+        ("client_id", app.client.id.clone()),
+        ("redirect_uri", redirect_uri.to_owned()),
+        ("response_type", response_type.to_owned()),
+        ("scope", login.scopes.join(" ")),
+    ];
+    pairs.extend(mode.map(|(name, _)| ("response_mode", (*name).to_owned())));
+    pairs.extend(login.state.clone().map(|value| ("state", value)));
+    pairs.extend(login.nonce.clone().map(|value| ("nonce", value)));
+    if let Some(challenge) = &login.code_challenge {
+        pairs.push(("code_challenge", challenge.clone()));
+        pairs.push(("code_challenge_method", "S256".to_owned()));
+    }
+    pairs.extend(login.resource.clone().map(|value| ("resource", value)));
+    pairs.extend(login.max_age.map(|value| ("max_age", value.to_string())));
+    pairs.extend(login.acr_values.clone().map(|value| ("acr_values", value)));
+    pairs.extend(provider.map(|provider| ("identity_provider", provider.name.clone())));
+    format!("{}?{}", paths::AUTHORIZE, params::encode(pairs))
+}

@@ -1,0 +1,111 @@
+//! `GET` and `POST /oauth2/userInfo` (OIDC Core §5.3): the claims that the access token's scopes release.
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value};
+
+use super::{cors, error, form, query};
+use crate::actions::tokens;
+use crate::broker::Broker;
+use crate::error::StoreError;
+use crate::rules::claims;
+use crate::rules::jwt;
+use crate::rules::oauth_error::{Code, OAuthError};
+
+pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
+    serve(&request, None, &broker).await
+}
+
+pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
+    let posted = match form(&request, &body) {
+        Ok(form) => form.get("access_token").map(str::to_owned),
+        // A POST without a form is fine: the token is in the header (Core §5.3.1).
+        Err(_) => None,
+    };
+    serve(&request, posted, &broker).await
+}
+
+async fn serve(request: &HttpRequest, posted: Option<String>, broker: &Data<Broker>) -> HttpResponse {
+    let token = match presented(request, posted) {
+        Ok(Some(token)) => token,
+        Ok(None) => return error::bearer(request, None),
+        Err(refusal) => return error::bearer(request, Some(&refusal)),
+    };
+    match claims_of(&token, broker).await {
+        Ok(Ok(claims)) => HttpResponse::Ok()
+            .insert_header(cors::ANY_ORIGIN)
+            .insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"))
+            .body(Value::Object(claims).to_string()),
+        Ok(Err(refusal)) => error::bearer(request, Some(&refusal)),
+        Err(cause) => error::store(request, &cause),
+    }
+}
+
+/// The one token of the request: by header or form, never by query, never twice (RFC 6750 §2).
+fn presented(request: &HttpRequest, posted: Option<String>) -> Result<Option<String>, OAuthError> {
+    let invalid = |text: &'static str| OAuthError::new(Code::InvalidRequest, text);
+    if query(request).is_ok_and(|params| params.get("access_token").is_some()) {
+        return Err(invalid("the access token must not be in the query"));
+    }
+    let headers: Vec<_> = request.headers().get_all(header::AUTHORIZATION).collect();
+    let by_header = match headers.as_slice() {
+        [] => None,
+        [one] => {
+            let text = one.to_str().map_err(|_| invalid("the Authorization header is malformed"))?;
+            match text.split_once(' ') {
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+                _ => return Err(invalid("the Authorization header is not a Bearer token")),
+            }
+        }
+        _ => return Err(invalid("the Authorization header came twice")),
+    };
+    match (by_header, posted) {
+        (Some(_), Some(_)) => Err(invalid("the access token came in two places")),
+        (by_header, posted) => Ok(by_header.or(posted)),
+    }
+}
+
+async fn claims_of(token: &str, broker: &Data<Broker>) -> Result<Result<Map<String, Value>, OAuthError>, StoreError> {
+    let refuse = |cause: &'static str| {
+        Ok(Err(OAuthError::because(
+            Code::InvalidToken,
+            "Access token is expired, disabled, or deleted, or the user has globally signed out.",
+            cause,
+        )))
+    };
+    let Some(pool_id) = pool_of(token, &broker.public_url) else { return refuse("not issued by a pool of ours") };
+    let Some(pool) = broker.pool(&pool_id).await? else { return refuse("its pool does not exist") };
+    let claims = match jwt::verify(&pool.verify, token, &pool.issuer, "access", broker.clock.now()) {
+        Ok(claims) => claims,
+        Err(why) => return refuse(why.0),
+    };
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let scopes: Vec<String> =
+        text("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text("client_id"), text("sub")) else {
+        // A client's token for itself speaks of no user.
+        return Ok(Err(OAuthError::new(Code::InsufficientScope, "Access token does not contain openid scope")));
+    };
+    if !scopes.iter().any(|scope| scope == "openid") {
+        return Ok(Err(OAuthError::new(Code::InsufficientScope, "Access token does not contain openid scope")));
+    }
+    let Some(app) = broker.app(&client_id).await? else { return refuse("its client is disabled or deleted") };
+    let now = broker.clock.now();
+    let alive = broker.db.read(move |conn| tokens::bearer(conn, &origin_jti, now)).await?;
+    let Some((family, user)) = alive else { return refuse("its family is revoked or its user disabled") };
+    if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
+        return refuse("it does not belong to its family");
+    }
+    if app.provider(&family.granted.provider_id).is_none() {
+        return refuse("its connection is disabled or not the client's any more");
+    }
+    Ok(Ok(claims::userinfo(&pool.pool, &app.client, &user, &scopes)))
+}
+
+/// The pool that a token claims to come from: only used to choose the keys that then verify that very claim.
+pub fn pool_of(token: &str, public_url: &str) -> Option<String> {
+    let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    let pool = claims.get("iss")?.as_str()?.strip_prefix(public_url)?.strip_prefix('/')?;
+    (!pool.contains('/')).then(|| pool.to_owned())
+}
