@@ -3,6 +3,7 @@
 
 pub mod login;
 pub mod logout;
+pub mod profile;
 pub mod tokens;
 pub mod traces;
 
