@@ -17,7 +17,8 @@ use crate::model::user::{self, User};
 use crate::rules::authorize::ResponseType;
 use crate::rules::login::Login;
 use crate::rules::secret;
-use crate::rules::upstream_error::Refusal;
+use crate::world::UnixTime;
+use crate::rules::refusal::Refusal;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
@@ -62,16 +63,16 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     let days = pool.settings.trace_days;
     let settled = profile::settle(conn, ctx, pool, provider, client, &work.arrival)?;
     let refused = |conn: &mut Conn, mut trace: Draft, step: &str, refusal: Refusal| {
-        trace.step(step, false, refusal.cause);
-        trace.story.remedy = refusal.remedy.clone();
-        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, refusal.cause, days)?;
+        trace.step(step, false, refusal.cause.clone());
+        trace.story.remedy = refusal.remedy.to_string();
+        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
         Ok(Completed::Refused { refusal, trace_code })
     };
     let Settled { user, groups, identities, mapping_version, effects, created } = match settled {
         Ok(settled) => settled,
         Err(refused_profile) => {
             trace.story.effects = refused_profile.effects;
-            return refused(conn, trace, "mapping", refused_profile.refusal);
+            return refused(conn, trace, "mapping", refused_profile.refusal.into());
         }
     };
     trace.user_sub = Some(user.sub.clone());
@@ -208,11 +209,11 @@ pub fn issue_tokens(
 /// The live session of a cookie in this pool, with its enabled user.
 pub fn find_session(
     conn: &mut Conn,
-    ctx_now: crate::world::UnixTime,
+    now: UnixTime,
     user_pool_id: &str,
     token: &str,
 ) -> Result<Option<(Session, User)>, StoreError> {
-    let Some(session) = session::find(conn, &secret::hash(token), ctx_now)? else { return Ok(None) };
+    let Some(session) = session::find(conn, &secret::hash(token), now)? else { return Ok(None) };
     if session.user_pool_id != user_pool_id {
         return Ok(None);
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::oauth_error::{Code, OAuthError};
-use super::upstream_error;
+use super::{mapping, upstream_error};
 
 type Text = Cow<'static, str>;
 
@@ -165,6 +165,36 @@ impl From<upstream_error::Refusal> for Refusal {
             other_account: refusal.other_account,
             retry: refusal.retry,
             failed: refusal.failed,
+        }
+    }
+}
+
+impl From<mapping::Refusal> for Refusal {
+    fn from(refusal: mapping::Refusal) -> Refusal {
+        let (title, what): (&str, String) = match refusal.cause {
+            "user_disabled" => {
+                ("Your account here is switched off", "You signed in, but your account was disabled by an administrator.".into())
+            }
+            "attributes_required" | "claim_required" => (
+                "Something is missing from your profile",
+                format!("Your organisation did not send everything the app needs: {}.", refusal.description.trim()),
+            ),
+            _ => (
+                "Your profile could not be taken over",
+                format!("What your organisation sent does not fit: {}.", refusal.description.trim().trim_end_matches('.')),
+            ),
+        };
+        Refusal {
+            cause: refusal.cause.into(),
+            title: title.into(),
+            what: what.into(),
+            next: "Tell your administrator the code below; they can see what is missing and mend it.".into(),
+            remedy: refusal.remedy.into(),
+            error: if refusal.cause == "user_disabled" { Code::AccessDenied } else { Code::InvalidRequest },
+            description: refusal.description.into(),
+            other_account: refusal.cause == "user_disabled",
+            retry: false,
+            failed: false,
         }
     }
 }

@@ -93,10 +93,10 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
     };
     if let Some(error) = params.get("error") {
         let said = params.get("error_description");
-        let shown = upstream_error::readable(said.unwrap_or_default());
-        leg.trace.step("callback", false, format!("{}: {shown}", upstream_error::readable(error)));
+        let shown = upstream_error::plain(said.unwrap_or_default(), 300);
+        leg.trace.step("callback", false, format!("{}: {shown}", upstream_error::plain(error, 60)));
         let cause = upstream_error::of_callback(error, said);
-        return leg.refuse(cause.refusal().into()).await;
+        return leg.refuse(cause.refusal(&provider.settings.label, None, None).into()).await;
     }
     let Some(code) = params.get("code").map(str::to_owned) else {
         leg.trace.step("callback", false, "neither code nor error");
@@ -190,6 +190,7 @@ impl Leg<'_> {
             redirect_uri: upstream_leg::callback_url(&self.broker.public_url, &provider),
             nonce: login.upstream_nonce.clone(),
             code_verifier: login.upstream_verifier.clone(),
+            begun_at: login.started_at,
             max_age: login.max_age,
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
             acr_values: login.acr_values.clone(),
@@ -209,7 +210,7 @@ impl Leg<'_> {
                     detail = failure.detail,
                     "the upstream's answer was refused"
                 );
-                self.refuse(failure.refusal().into()).await
+                self.refuse(failure.refusal(&provider.settings.label).into()).await
             }
         }
     }

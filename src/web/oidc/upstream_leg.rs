@@ -105,7 +105,7 @@ async fn ask(
         Ok(url) => Ok(url.into()),
         Err(failure) => {
             tracing::warn!(connection = provider.id, cause = failure.cause.name(), detail = failure.detail, "upstream");
-            Err(Box::new(failure.refusal().into()))
+            Err(Box::new(failure.refusal(&provider.settings.label).into()))
         }
     }
 }
