@@ -1,6 +1,7 @@
 //! Forebay: sign-ins from each tenant's Okta in, one steady OpenID Connect provider out.
 
 pub mod actions;
+pub mod config;
 pub mod db;
 pub mod demo;
 pub mod error;

@@ -10,5 +10,7 @@ pub mod oauth_error;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod registration;
 pub mod response;
+pub mod scope;
 pub mod secret;
