@@ -293,7 +293,11 @@ impl Settings {
         let mut check = Checker::default();
         let database = check.secret("database", &flags.database, &flags.database_file);
         let root_key = check.secret("root-key", &flags.root_key, &flags.root_key_file);
-        let proxy = check.secret("upstream-proxy", &flags.upstream_proxy, &flags.upstream_proxy_file);
+        let proxy = check.secret(
+            "upstream-proxy",
+            &flags.upstream_proxy,
+            &flags.upstream_proxy_file,
+        );
 
         let listen = check.listen(&flags.listen);
         let allow_http = check.switch("allow-http-public-url", &flags.allow_http_public_url);
@@ -345,15 +349,44 @@ mod tests {
     #[test]
     fn a_public_url_is_an_origin_on_https_or_localhost() {
         for (text, origin, https, host) in [
-            ("https://login.example.com", "https://login.example.com", true, "login.example.com"),
-            ("https://Login.Example.com:443/", "https://login.example.com", true, "login.example.com"),
-            ("https://login.example.com:8443", "https://login.example.com:8443", true, "login.example.com"),
-            ("http://localhost:8080", "http://localhost:8080", false, "localhost"),
-            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080", false, "127.0.0.1"),
+            (
+                "https://login.example.com",
+                "https://login.example.com",
+                true,
+                "login.example.com",
+            ),
+            (
+                "https://Login.Example.com:443/",
+                "https://login.example.com",
+                true,
+                "login.example.com",
+            ),
+            (
+                "https://login.example.com:8443",
+                "https://login.example.com:8443",
+                true,
+                "login.example.com",
+            ),
+            (
+                "http://localhost:8080",
+                "http://localhost:8080",
+                false,
+                "localhost",
+            ),
+            (
+                "http://127.0.0.1:8080/",
+                "http://127.0.0.1:8080",
+                false,
+                "127.0.0.1",
+            ),
             ("http://[::1]:8080", "http://[::1]:8080", false, "[::1]"),
         ] {
             let url = PublicUrl::parse(text, false).unwrap();
-            assert_eq!((url.origin(), url.is_https(), url.host()), (origin, https, host), "{text}");
+            assert_eq!(
+                (url.origin(), url.is_https(), url.host()),
+                (origin, https, host),
+                "{text}"
+            );
         }
         for wrong in [
             "",
@@ -370,14 +403,22 @@ mod tests {
         }
         let http = PublicUrl::parse("http://login.test", true).unwrap();
         assert_eq!(http.issuer("us-local-1_A"), "http://login.test/us-local-1_A");
-        assert_eq!(PublicUrl::localhost(8080), PublicUrl::parse("http://localhost:8080", false).unwrap());
-        assert_eq!(PublicUrl::localhost(80), PublicUrl::parse("http://localhost:80", false).unwrap());
+        assert_eq!(
+            PublicUrl::localhost(8080),
+            PublicUrl::parse("http://localhost:8080", false).unwrap()
+        );
+        assert_eq!(
+            PublicUrl::localhost(80),
+            PublicUrl::parse("http://localhost:80", false).unwrap()
+        );
     }
 
     #[test]
     fn an_allowed_host_admits_its_port_or_all_ports() {
         let admits = |entry: &str, url: &str| {
-            AllowedHost::parse(entry).unwrap().admits(&Url::parse(url).unwrap())
+            AllowedHost::parse(entry)
+                .unwrap()
+                .admits(&Url::parse(url).unwrap())
         };
         for (entry, url, expected) in [
             ("127.0.0.1:8091", "http://127.0.0.1:8091/x", true),
@@ -393,7 +434,9 @@ mod tests {
         ] {
             assert_eq!(admits(entry, url), expected, "{entry} {url}");
         }
-        for wrong in ["", ":80", "a:b", "a:70000", "a/b", "a b", "http://a", "u@a", "::1"] {
+        for wrong in [
+            "", ":80", "a:b", "a:70000", "a/b", "a b", "http://a", "u@a", "::1",
+        ] {
             assert!(AllowedHost::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -406,6 +449,9 @@ mod tests {
             ..Flags::default()
         };
         let shown = format!("{:?}", Settings::check(&flags).unwrap());
-        assert!(shown.contains("http://localhost:8080") && !shown.contains("s3cr3t"), "{shown}");
+        assert!(
+            shown.contains("http://localhost:8080") && !shown.contains("s3cr3t"),
+            "{shown}"
+        );
     }
 }

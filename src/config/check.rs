@@ -54,11 +54,19 @@ impl Checker {
             (None, Some(path)) => match std::fs::read_to_string(path) {
                 Ok(text) if !text.trim().is_empty() => Some(Zeroizing::new(text.trim().to_owned())),
                 Ok(_) => {
-                    self.problem(&file_name, format!("{path} is empty"), format!("a file that holds the value of --{name}"));
+                    self.problem(
+                        &file_name,
+                        format!("{path} is empty"),
+                        format!("a file that holds the value of --{name}"),
+                    );
                     None
                 }
                 Err(error) => {
-                    self.problem(&file_name, format!("{path} cannot be read: {error}"), format!("a file that holds the value of --{name}"));
+                    self.problem(
+                        &file_name,
+                        format!("{path} cannot be read: {error}"),
+                        format!("a file that holds the value of --{name}"),
+                    );
                     None
                 }
             },
@@ -98,7 +106,11 @@ impl Checker {
             None | Some("false" | "0" | "no") => false,
             Some("true" | "1" | "yes") => true,
             Some(other) => {
-                self.problem(name, format!("'{other}' is neither true nor false"), "true or false");
+                self.problem(
+                    name,
+                    format!("'{other}' is neither true nor false"),
+                    "true or false",
+                );
                 false
             }
         }
@@ -151,7 +163,11 @@ impl Checker {
         }
     }
 
-    pub(super) fn root_key(&mut self, text: Option<Zeroizing<String>>, keys: &Option<String>) -> RootKeySource {
+    pub(super) fn root_key(
+        &mut self,
+        text: Option<Zeroizing<String>>,
+        keys: &Option<String>,
+    ) -> RootKeySource {
         let directory = given(keys);
         match text {
             None => RootKeySource::Directory(PathBuf::from(directory.unwrap_or("keys"))),
@@ -267,7 +283,10 @@ fn given(text: &Option<String>) -> Option<&str> {
 }
 
 fn entries(texts: &[String]) -> impl Iterator<Item = &str> {
-    texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty())
+    texts
+        .iter()
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty())
 }
 
 /// `public-url` → `FOREBAY_PUBLIC_URL`.
@@ -298,9 +317,14 @@ mod tests {
             assert_eq!(settings.public_url.origin(), "http://localhost:8080");
             assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
             assert_eq!(settings.database, Target::Sqlite("forebay.db".into()));
-            assert!(matches!(&settings.root_key, RootKeySource::Directory(path) if path == Path::new("keys")));
+            assert!(
+                matches!(&settings.root_key, RootKeySource::Directory(path) if path == Path::new("keys"))
+            );
             assert!(settings.allow_upstream.is_empty() && settings.trusted_proxies.is_empty());
-            assert_eq!((settings.log.as_str(), settings.log_format), ("info", LogFormat::Human));
+            assert_eq!(
+                (settings.log.as_str(), settings.log_format),
+                ("info", LogFormat::Human)
+            );
         }
     }
 
@@ -353,7 +377,12 @@ mod tests {
         // The root key has two: it is malformed, and there is a directory of keys as well.
         assert_eq!(problems.len(), 13, "{problems:?}");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert!(text.iter().any(|line| line.starts_with("--listen (FOREBAY_LISTEN): '8080' is not an address and a port. Right: 127.0.0.1:8080")), "{text:?}");
+        assert!(
+            text.iter().any(|line| line.starts_with(
+                "--listen (FOREBAY_LISTEN): '8080' is not an address and a port. Right: 127.0.0.1:8080"
+            )),
+            "{text:?}"
+        );
         assert!(!text.join("").contains("s3cr3t"));
         assert!(problems.iter().all(|problem| !problem.right.is_empty()));
     }
@@ -369,7 +398,10 @@ mod tests {
             ..Flags::default()
         };
         let settings = Settings::check(&from_file).unwrap();
-        assert_eq!(settings.database, Target::Postgres("postgres://forebay@db/forebay".into()));
+        assert_eq!(
+            settings.database,
+            Target::Postgres("postgres://forebay@db/forebay".into())
+        );
 
         let both = Flags {
             database: some("sqlite://other.db"),
@@ -377,10 +409,17 @@ mod tests {
             ..Flags::default()
         };
         let problems = Settings::check(&both).unwrap_err();
-        assert!(problems[0].wrong.contains("FOREBAY_DATABASE_FILE"), "{problems:?}");
+        assert!(
+            problems[0].wrong.contains("FOREBAY_DATABASE_FILE"),
+            "{problems:?}"
+        );
 
         std::fs::write(&path, " \n").unwrap();
-        assert!(Settings::check(&from_file).unwrap_err()[0].wrong.contains("empty"));
+        assert!(
+            Settings::check(&from_file).unwrap_err()[0]
+                .wrong
+                .contains("empty")
+        );
         let missing = Flags {
             root_key_file: some("/nonexistent/root.key"),
             ..Flags::default()
@@ -392,7 +431,9 @@ mod tests {
     #[test]
     fn proxies_are_networks_or_single_addresses() {
         let flags = Flags {
-            trusted_proxy: ["10.1.2.3/8", "192.0.2.7", "2001:db8::/32"].map(String::from).to_vec(),
+            trusted_proxy: ["10.1.2.3/8", "192.0.2.7", "2001:db8::/32"]
+                .map(String::from)
+                .to_vec(),
             ..Flags::default()
         };
         let networks: Vec<String> = Settings::check(&flags)

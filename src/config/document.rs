@@ -19,7 +19,10 @@ pub fn markdown_table() -> String {
                 text.push('\n');
             }
             // Writing to a string cannot fail.
-            let _ = write!(text, "**{heading}**\n\n| flag | variable | default | what it is |\n|---|---|---|---|\n");
+            let _ = write!(
+                text,
+                "**{heading}**\n\n| flag | variable | default | what it is |\n|---|---|---|---|\n"
+            );
             group = heading;
         }
         let (what, default) = documentation(arg);
@@ -121,7 +124,10 @@ mod tests {
             assert!(arg.get_help_heading().is_some(), "{flag}");
             assert!(documentation(arg).0.len() > 15, "{flag}");
             assert!(arg.is_global_set(), "{flag}");
-            assert!(arg.is_hide_env_values_set(), "{flag} would show its value in --help");
+            assert!(
+                arg.is_hide_env_values_set(),
+                "{flag} would show its value in --help"
+            );
             count += 1;
         }
         assert_eq!(count, command.get_arguments().count());
@@ -133,7 +139,10 @@ mod tests {
         let table = markdown_table();
         for default in [
             format!("| `--listen` | `FOREBAY_LISTEN` | `{}` |", settings.listen),
-            format!("| `--database` | `FOREBAY_DATABASE` | `{}` |", "sqlite://forebay.db"),
+            format!(
+                "| `--database` | `FOREBAY_DATABASE` | `{}` |",
+                "sqlite://forebay.db"
+            ),
             format!(
                 "| `--database-connections` | `FOREBAY_DATABASE_CONNECTIONS` | `{}` |",
                 settings.database_connections
@@ -147,7 +156,12 @@ mod tests {
 
     #[test]
     fn a_mistyped_variable_is_answered_with_the_nearest() {
-        let names = ["FOREBAY_PUBLIC_ULR", "FOREBAY_LISTEN", "PATH", "FOREBAY_DATABSE_FILE"];
+        let names = [
+            "FOREBAY_PUBLIC_ULR",
+            "FOREBAY_LISTEN",
+            "PATH",
+            "FOREBAY_DATABSE_FILE",
+        ];
         assert_eq!(
             unknown_variables(names.map(String::from).into_iter()),
             [

@@ -148,7 +148,11 @@ fn attributes(settings: &Settings, pool: &pool::Settings) -> Result<(), Error> {
 
 fn lifetimes(settings: &Settings) -> Result<(), Error> {
     let ranges = [
-        ("access_token_seconds", settings.access_token_seconds, ACCESS_AND_ID),
+        (
+            "access_token_seconds",
+            settings.access_token_seconds,
+            ACCESS_AND_ID,
+        ),
         ("id_token_seconds", settings.id_token_seconds, ACCESS_AND_ID),
         ("refresh_token_seconds", settings.refresh_token_seconds, REFRESH),
         ("grace_seconds", settings.rotation.grace_seconds, GRACE),
@@ -267,7 +271,9 @@ mod tests {
         let cases: &[(&str, Change)] = &[
             ("redirect_uris: ", |s| s.redirect_uris.push("/relative".into())),
             ("redirect_uris: ", |s| s.redirect_uris.clear()),
-            ("logout_uris: ", |s| s.logout_uris.push("http://app.example.com/".into())),
+            ("logout_uris: ", |s| {
+                s.logout_uris.push("http://app.example.com/".into())
+            }),
             ("default_redirect_uri: ", |s| {
                 s.default_redirect_uri = Some("https://app.example.com/other".into());
             }),
@@ -275,20 +281,30 @@ mod tests {
             ("scopes: ", |s| s.scopes.clear()),
             ("scopes: ", |s| s.scopes.push("demo-api/write".into())),
             ("scopes: ", |s| s.scopes.push("offline_access".into())),
-            ("scopes: ", |s| s.scopes = (0..51).map(|n| format!("demo-api/{n}")).collect()),
+            ("scopes: ", |s| {
+                s.scopes = (0..51).map(|n| format!("demo-api/{n}")).collect()
+            }),
             ("providers: ", |s| s.providers.push("globex-okta".into())),
             ("providers: ", |s| s.providers.push("cognito".into())),
-            ("read_attributes: ", |s| s.read_attributes = Some(vec!["custom:x".into()])),
-            ("write_attributes: ", |s| s.write_attributes = Some(vec!["custom:x".into()])),
+            ("read_attributes: ", |s| {
+                s.read_attributes = Some(vec!["custom:x".into()])
+            }),
+            ("write_attributes: ", |s| {
+                s.write_attributes = Some(vec!["custom:x".into()])
+            }),
             ("write_attributes: ", |s| {
                 s.write_attributes = Some(vec!["email_verified".into()]);
             }),
-            ("write_attributes: ", |s| s.write_attributes = Some(vec!["sub".into()])),
+            ("write_attributes: ", |s| {
+                s.write_attributes = Some(vec!["sub".into()])
+            }),
             ("access_token_seconds: ", |s| s.access_token_seconds = 299),
             ("access_token_seconds: ", |s| s.access_token_seconds = 86_401),
             ("id_token_seconds: ", |s| s.id_token_seconds = 0),
             ("refresh_token_seconds: ", |s| s.refresh_token_seconds = 3599),
-            ("refresh_token_seconds: ", |s| s.refresh_token_seconds = 315_360_001),
+            ("refresh_token_seconds: ", |s| {
+                s.refresh_token_seconds = 315_360_001
+            }),
             ("grace_seconds: ", |s| s.rotation.grace_seconds = 61),
             ("grace_seconds: ", |s| s.rotation.grace_seconds = -1),
             ("id_token_seconds: ", |s| {
@@ -306,7 +322,11 @@ mod tests {
 
     #[test]
     fn machine_clients_have_a_secret_and_no_user_scopes() {
-        assert!(check(&machine(), false).unwrap_err().contains("needs a client secret"));
+        assert!(
+            check(&machine(), false)
+                .unwrap_err()
+                .contains("needs a client secret")
+        );
         let mut settings = machine();
         settings.scopes.push("openid".into());
         assert!(check(&settings, true).unwrap_err().contains("speaks of a user"));

@@ -26,7 +26,9 @@ pub fn check(text: &str, allowed: &[AllowedHost]) -> Result<(), String> {
     // A URL without a path is written with one, which an issuer need not have.
     if text != normal && Some(text) != normal.strip_suffix('/') {
         let normal = normal.strip_suffix('/').unwrap_or(normal);
-        return Err(format!("is not in the form in which it is compared: write {normal}"));
+        return Err(format!(
+            "is not in the form in which it is compared: write {normal}"
+        ));
     }
     Ok(())
 }

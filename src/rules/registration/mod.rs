@@ -85,11 +85,13 @@ pub fn resource_server(server: &ResourceServer) -> Result<(), Error> {
                 ),
             ));
         }
-        if server.scopes.iter().skip(at + 1).any(|other| other.name == own.name) {
-            return Err(Error::invalid(
-                "scopes",
-                format!("'{}' is there twice", own.name),
-            ));
+        if server
+            .scopes
+            .iter()
+            .skip(at + 1)
+            .any(|other| other.name == own.name)
+        {
+            return Err(Error::invalid("scopes", format!("'{}' is there twice", own.name)));
         }
     }
     Ok(())
@@ -123,7 +125,12 @@ mod tests {
 
     #[test]
     fn names_ids_and_secrets_keep_to_cognitos_limits() {
-        for right in ["a", "Acme Inc., east+west=both @home_1-2", "Müller", &"x".repeat(128)] {
+        for right in [
+            "a",
+            "Acme Inc., east+west=both @home_1-2",
+            "Müller",
+            &"x".repeat(128),
+        ] {
             assert!(display_name("name", right).is_ok(), "{right}");
         }
         for wrong in [

@@ -31,10 +31,7 @@ pub fn id(text: &str) -> Result<(), Error> {
 /// The settings of a new pool.
 pub fn settings(settings: &Settings) -> Result<(), Error> {
     if !(1..=LONGEST_TRACE).contains(&settings.trace_days) {
-        return Err(Error::invalid(
-            "trace_days",
-            format!("must be 1-{LONGEST_TRACE}"),
-        ));
+        return Err(Error::invalid("trace_days", format!("must be 1-{LONGEST_TRACE}")));
     }
     let custom = |attribute: &&Attribute| attribute.name.starts_with("custom:");
     if settings.attributes.iter().filter(custom).count() > MOST_CUSTOM {
@@ -73,10 +70,7 @@ pub fn change(old: &Settings, new: &Settings) -> Result<(), Error> {
         if !new.attributes.contains(before) {
             return Err(Error::invalid(
                 "attributes",
-                format!(
-                    "'{}' cannot be changed or taken away: users have it",
-                    before.name
-                ),
+                format!("'{}' cannot be changed or taken away: users have it", before.name),
             ));
         }
     }
@@ -87,14 +81,22 @@ pub fn change(old: &Settings, new: &Settings) -> Result<(), Error> {
     match standard_changed {
         Some(changed) => Err(Error::invalid(
             "attributes",
-            format!("'{}' is a standard attribute: it is set when the pool is made", changed.name),
+            format!(
+                "'{}' is a standard attribute: it is set when the pool is made",
+                changed.name
+            ),
         )),
         None => Ok(()),
     }
 }
 
 fn attribute(attribute: &Attribute) -> Result<(), Error> {
-    let refuse = |why: &str| Err(Error::invalid("attributes", format!("'{}' {why}", attribute.name)));
+    let refuse = |why: &str| {
+        Err(Error::invalid(
+            "attributes",
+            format!("'{}' {why}", attribute.name),
+        ))
+    };
     if let Some(name) = attribute.name.strip_prefix("custom:") {
         if !within(name, 1, 20) || !name.chars().all(is_visible) {
             return refuse("needs a name of 1-20 visible characters after custom:");
@@ -162,7 +164,13 @@ mod tests {
     #[test]
     fn a_schema_holds_known_standard_and_well_named_custom_attributes() {
         let string = AttributeType::String;
-        assert!(settings(&with(vec![own("custom:department", string), own("email", string)])).is_ok());
+        assert!(
+            settings(&with(vec![
+                own("custom:department", string),
+                own("email", string)
+            ]))
+            .is_ok()
+        );
         let required = Attribute {
             required: true,
             ..own("custom:a", string)

@@ -144,10 +144,7 @@ pub fn settings(settings: &Settings, allowed: &[AllowedHost]) -> Result<(), Erro
         );
     }
     let label = &settings.label;
-    if !within(label, 1, 64)
-        || label.trim() != label
-        || !label.chars().all(|c| c == ' ' || is_visible(c))
-    {
+    if !within(label, 1, 64) || label.trim() != label || !label.chars().all(|c| c == ' ' || is_visible(c)) {
         return refuse(
             "label",
             "must be 1-64 visible characters, with blanks inside only".into(),
@@ -309,17 +306,27 @@ mod tests {
             ("label: ", |s, _| s.label = " Okta".into()),
             ("label: ", |s, _| s.label = "Okta\u{202e}".into()),
             ("id_token_algorithms: ", |s, _| s.id_token_algorithms.clear()),
-            ("id_token_algorithms: ", |s, _| s.id_token_algorithms = vec!["none".into()]),
-            ("id_token_algorithms: ", |s, _| s.id_token_algorithms = vec!["HS256".into()]),
+            ("id_token_algorithms: ", |s, _| {
+                s.id_token_algorithms = vec!["none".into()]
+            }),
+            ("id_token_algorithms: ", |s, _| {
+                s.id_token_algorithms = vec!["HS256".into()]
+            }),
             ("authorization_endpoint: ", |_, e| e.authorization.clear()),
-            ("token_endpoint: ", |_, e| e.token = "http://login.acme.example/token".into()),
+            ("token_endpoint: ", |_, e| {
+                e.token = "http://login.acme.example/token".into()
+            }),
             ("token_endpoint: ", |_, e| e.token = "/token".into()),
-            ("jwks_uri: ", |_, e| e.jwks = "https://login.acme.example/keys#x".into()),
+            ("jwks_uri: ", |_, e| {
+                e.jwks = "https://login.acme.example/keys#x".into()
+            }),
             ("jwks_uri: ", |_, e| e.jwks = "file:///keys".into()),
             ("userinfo_endpoint: ", |_, e| {
                 e.userinfo = Some("https://a@login.acme.example/userinfo".into());
             }),
-            ("end_session_endpoint: ", |_, e| e.end_session = Some(String::new())),
+            ("end_session_endpoint: ", |_, e| {
+                e.end_session = Some(String::new())
+            }),
         ];
         for (at, (field, change)) in cases.iter().enumerate() {
             let mut wrong = good();

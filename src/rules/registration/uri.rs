@@ -42,9 +42,7 @@ pub fn check(uri: &str) -> Result<(), String> {
     }
     if let Some(stray) = uri.chars().find(|c| !is_uri_character(*c)) {
         return Err(match stray {
-            '*' => {
-                "has a wildcard: every redirect URI is compared exactly, so register each one".into()
-            }
+            '*' => "has a wildcard: every redirect URI is compared exactly, so register each one".into(),
             c if c.is_control() => "has a control character".into(),
             c => format!("has the character {c:?}, which a URI cannot have: write it percent-encoded"),
         });
