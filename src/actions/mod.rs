@@ -5,6 +5,7 @@ pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod pools;
+pub mod profile;
 pub mod providers;
 pub mod resource_servers;
 

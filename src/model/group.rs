@@ -56,6 +56,14 @@ pub fn existing(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryR
         .load(conn)
 }
 
+/// How many groups the pool has.
+pub fn count(conn: &mut Conn, user_pool_id: &str) -> QueryResult<i64> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .count()
+        .get_result(conn)
+}
+
 /// False when the group exists.
 pub fn insert(conn: &mut Conn, group: &Group) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(user_groups::table)

@@ -89,6 +89,35 @@ pub fn find_by_identity(
         .optional()
 }
 
+/// The user as it is now, held until the transaction ends: nobody else changes it in between. On SQLite every write
+/// transaction holds the whole database already.
+pub fn lock(conn: &mut Conn, sub: &str) -> QueryResult<Option<User>> {
+    match conn {
+        Conn::Sqlite(_) => find(conn, sub),
+        Conn::Postgres(c) => users::table
+            .find(sub)
+            .for_no_key_update()
+            .select(User::as_select())
+            .first(c)
+            .optional(),
+    }
+}
+
+/// Sets the attributes and nothing else, so that a sign-in can never undo what an administrator does to the account at
+/// the same moment.
+pub fn set_attributes(
+    conn: &mut Conn,
+    sub: &str,
+    attributes: &Json<Map<String, Value>>,
+    now: UnixTime,
+) -> QueryResult<Option<User>> {
+    diesel::update(users::table.find(sub))
+        .set((users::attributes.eq(attributes), users::updated_at.eq(now)))
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()
+}
+
 /// False when the sub, or the username within the pool, is taken.
 pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(users::table)

@@ -1,14 +1,19 @@
 //! Pure decisions over facts: no I/O, no clock, no database, no async.
 
+pub mod attribute;
 pub mod authorize;
+pub mod claims;
 pub mod discovery;
+pub mod email;
 pub mod grant;
 pub mod jwks;
 pub mod jwt;
 pub mod login;
+pub mod mapping;
 pub mod oauth_error;
 pub mod params;
 pub mod pkce;
+pub mod redact;
 pub mod redirect_uri;
 pub mod registration;
 pub mod response;

@@ -1,0 +1,499 @@
+//! The profile that a proven upstream identity leads to: found, or made just in time at the first sign-in, then brought
+//! up to date by the mapping. Runs inside the caller's transaction and records one audit event.
+//!
+//! An identity is (provider, issuer, subject), never a name or an address: whatever else may look alike, nothing here
+//! attaches one person's sign-in to another one's profile. What the claims do to the attributes is decided in
+//! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{Ctx, record};
+use crate::db::{Conn, Json};
+use crate::error::StoreError;
+use crate::model::client::Client;
+use crate::model::group::{self, Group, Membership};
+use crate::model::mapping::{self, MissingGroup, Rules};
+use crate::model::pool::Pool;
+use crate::model::provider::Provider;
+use crate::model::trace::MappingEffect;
+use crate::model::user::{self, Identity, Status, User};
+use crate::rules::mapping::{Outcome, Refusal, apply};
+use crate::rules::redact;
+use crate::rules::secret;
+
+/// Groups of one pool (Cognito's quota). A mapping makes no more.
+const MAX_POOL_GROUPS: i64 = 10_000;
+/// Numbered usernames tried before one is made that cannot be taken.
+const NUMBERED: u32 = 20;
+/// Changed groups that are named one by one in effects; the rest is counted.
+const NAMED_GROUPS: usize = 50;
+
+/// Who came back from the provider, all of it verified.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub issuer: String,
+    pub subject: String,
+    /// ID token and userInfo, merged.
+    pub claims: Map<String, Value>,
+}
+
+/// The profile after this sign-in.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub user: User,
+    /// Strongest first.
+    pub groups: Vec<Group>,
+    /// The primary one first.
+    pub identities: Vec<Identity>,
+    /// The mapping's version that was applied; 0 when the provider has none.
+    pub mapping_version: i64,
+    pub effects: Vec<MappingEffect>,
+    /// This was the first sign-in.
+    pub created: bool,
+}
+
+/// The sign-in was refused; nothing was changed.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    pub refusal: Refusal,
+    /// What the mapping would have done.
+    pub effects: Vec<MappingEffect>,
+    /// The profile, where there is one.
+    pub user_sub: Option<String>,
+    pub mapping_version: i64,
+}
+
+/// Finds or makes the profile and applies the mapping to it. The outer error undoes everything; a refusal leaves all as
+/// it was.
+pub fn settle(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    pool: &Pool,
+    provider: &Provider,
+    client: &Client,
+    arrival: &Arrival,
+) -> Result<Result<Settled, Refused>, StoreError> {
+    let mapping = mapping::current(conn, &provider.id)?;
+    let visit = Visit {
+        ctx,
+        pool,
+        provider,
+        client,
+        arrival,
+        mapping_version: mapping.as_ref().map_or(0, |mapping| mapping.version),
+        rules: mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
+    };
+    if let Err(why) = check_subject(&arrival.subject) {
+        return Ok(Err(visit.refused(
+            Refusal::subject_invalid(why),
+            Vec::new(),
+            None,
+        )));
+    }
+    match visit.known(conn)? {
+        Some(user) => visit.again(conn, user),
+        None => visit.first(conn),
+    }
+}
+
+/// OIDC Core §2 gives `sub` at most 255 characters. Values that stand for "nobody" must never become somebody.
+fn check_subject(subject: &str) -> Result<(), &'static str> {
+    if subject.trim().is_empty() {
+        return Err("is empty");
+    }
+    if matches!(subject.to_ascii_lowercase().as_str(), "null" | "undefined") {
+        return Err("is the word for no value");
+    }
+    if subject.len() > 255 {
+        return Err("is longer than 255 bytes");
+    }
+    if subject.chars().any(char::is_control) {
+        return Err("has control characters");
+    }
+    Ok(())
+}
+
+/// One sign-in and everything it is decided by.
+struct Visit<'a> {
+    ctx: &'a Ctx,
+    pool: &'a Pool,
+    provider: &'a Provider,
+    client: &'a Client,
+    arrival: &'a Arrival,
+    rules: Rules,
+    mapping_version: i64,
+}
+
+impl Visit<'_> {
+    fn known(&self, conn: &mut Conn) -> Result<Option<User>, StoreError> {
+        let found = user::find_by_identity(
+            conn,
+            &self.provider.id,
+            &self.arrival.issuer,
+            &self.arrival.subject,
+        )?;
+        // A provider belongs to one pool; should its identities ever lead elsewhere, that is nobody here.
+        Ok(found.filter(|user| user.user_pool_id == self.pool.id))
+    }
+
+    /// The first sign-in: makes the profile, unless another sign-in of the same person is faster.
+    fn first(&self, conn: &mut Conn) -> Result<Result<Settled, Refused>, StoreError> {
+        let outcome = self.apply(None);
+        if let Some(refusal) = outcome.refusal {
+            return Ok(Err(self.refused(refusal, outcome.effects, None)));
+        }
+        let Some(user) = self.create(conn, outcome.attributes)? else {
+            // The other sign-in has committed: its profile is ours.
+            let Some(user) = self.known(conn)? else {
+                return Err(StoreError::Busy(
+                    "a profile was made and deleted at the same moment",
+                ));
+            };
+            return self.again(conn, user);
+        };
+        let automatic = self.automatic_group();
+        self.make_group(conn, &automatic, Some(self.automatic_description()))?;
+        self.join(conn, &user, &automatic)?;
+        self.finish(conn, user, Map::new(), outcome.groups, outcome.effects, true)
+            .map(Ok)
+    }
+
+    /// A later sign-in.
+    fn again(&self, conn: &mut Conn, mut user: User) -> Result<Result<Settled, Refused>, StoreError> {
+        if !user.enabled {
+            return Ok(Err(self.refused(
+                Refusal::user_disabled(),
+                Vec::new(),
+                Some(&user),
+            )));
+        }
+        let mut outcome = self.apply(Some(&user.attributes));
+        if outcome.refusal.is_none() && outcome.attributes != *user.attributes {
+            // Somebody else may be changing the profile: decide again over the row that now waits for us.
+            let Some(held) = user::lock(conn, &user.sub)? else {
+                return Err(StoreError::Busy("the profile was deleted at the same moment"));
+            };
+            if !held.enabled {
+                return Ok(Err(self.refused(
+                    Refusal::user_disabled(),
+                    Vec::new(),
+                    Some(&held),
+                )));
+            }
+            outcome = self.apply(Some(&held.attributes));
+            user = held;
+        }
+        if let Some(refusal) = outcome.refusal {
+            return Ok(Err(self.refused(refusal, outcome.effects, Some(&user))));
+        }
+        let before = user.attributes.0.clone();
+        if outcome.attributes != before {
+            let attributes = Json(outcome.attributes);
+            user = user::set_attributes(conn, &user.sub, &attributes, self.ctx.now)?
+                .ok_or(StoreError::Busy("the profile was deleted at the same moment"))?;
+        }
+        self.finish(conn, user, before, outcome.groups, outcome.effects, false)
+            .map(Ok)
+    }
+
+    fn apply(&self, existing: Option<&Map<String, Value>>) -> Outcome {
+        apply(
+            &self.rules,
+            &self.arrival.claims,
+            existing,
+            self.pool,
+            self.client.settings.write_attributes.as_deref(),
+        )
+    }
+
+    /// Inserts user and identity; `None` when another sign-in has made this person's profile meanwhile.
+    ///
+    /// On PostgreSQL an insert waits for a concurrent one with the same key to end, so a username that turns out to be
+    /// taken is either the other sign-in's (and then the identity is there now) or somebody else's.
+    fn create(&self, conn: &mut Conn, attributes: Map<String, Value>) -> Result<Option<User>, StoreError> {
+        let sub = secret::uuid(&self.ctx.entropy);
+        let mut user = User {
+            username: String::new(),
+            user_pool_id: self.pool.id.clone(),
+            status: Status::ExternalProvider,
+            enabled: true,
+            attributes: Json(attributes),
+            created_at: self.ctx.now,
+            updated_at: self.ctx.now,
+            sub,
+        };
+        let numbered = (1..=NUMBERED).map(|number| self.username(number));
+        let unique = format!("{}_{}", self.username(1), user.sub);
+        for username in numbered.chain([unique]) {
+            user.username = username;
+            if user::insert(conn, &user)? {
+                if user::insert_identity(conn, &self.identity(&user))? {
+                    return Ok(Some(user));
+                }
+                user::delete(conn, &user.sub)?;
+                return Ok(None);
+            }
+            if self.known(conn)?.is_some() {
+                return Ok(None);
+            }
+        }
+        Err(StoreError::Busy("no free username was found"))
+    }
+
+    /// `<ProviderName>_<subject>`; a number from the second on, for a name whose earlier owner is somebody else.
+    fn username(&self, number: u32) -> String {
+        let mut name = format!("{}_{}", self.provider.name, self.arrival.subject);
+        if number > 1 {
+            name.push_str(&format!("_{number}"));
+        }
+        if self.pool.settings.case_sensitive {
+            name
+        } else {
+            name.to_lowercase()
+        }
+    }
+
+    fn identity(&self, user: &User) -> Identity {
+        Identity {
+            provider_id: self.provider.id.clone(),
+            issuer: self.arrival.issuer.clone(),
+            subject: self.arrival.subject.clone(),
+            user_sub: user.sub.clone(),
+            provider_name: self.provider.name.clone(),
+            is_primary: true,
+            created_ms: self.ctx.now.0.saturating_mul(1000),
+        }
+    }
+
+    /// What is alike at every sign-in: groups, the audit event, the answer.
+    fn finish(
+        &self,
+        conn: &mut Conn,
+        user: User,
+        before: Map<String, Value>,
+        wanted: Option<Vec<String>>,
+        mut effects: Vec<MappingEffect>,
+        created: bool,
+    ) -> Result<Settled, StoreError> {
+        // Without a groups rule this provider gives none, and takes back what an earlier mapping gave.
+        let wanted = wanted.unwrap_or_default();
+        let (joined, left) = self.settle_groups(conn, &user, wanted, &mut effects)?;
+        record(
+            conn,
+            self.ctx,
+            if created { "user.create" } else { "user.sign_in" },
+            Some(&self.pool.id),
+            &user.sub,
+            json!({
+                "provider": self.provider.id,
+                "mapping_version": self.mapping_version,
+                "attributes": changes(&before, &user.attributes),
+                "groups": { "joined": joined, "left": left },
+            }),
+        )?;
+        Ok(Settled {
+            groups: group::of_user(conn, &user.sub)?,
+            identities: user::identities(conn, &user.sub)?,
+            mapping_version: self.mapping_version,
+            effects,
+            created,
+            user,
+        })
+    }
+
+    /// Makes this provider's memberships the wanted ones; what an administrator or another provider gave stays.
+    fn settle_groups(
+        &self,
+        conn: &mut Conn,
+        user: &User,
+        wanted: Vec<String>,
+        effects: &mut Vec<MappingEffect>,
+    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
+        let mut wanted: BTreeSet<String> = wanted.into_iter().collect();
+        let mut notes = GroupNotes::new(self.rules.groups.as_ref().map_or("", |rule| &rule.claim));
+        self.provide_groups(conn, &mut wanted, &mut notes)?;
+
+        let source = group::by_provider(&self.provider.id);
+        let automatic = self.automatic_group();
+        let have: BTreeSet<String> = group::of_user_from(conn, &user.sub, &source)?
+            .into_iter()
+            .filter(|name| *name != automatic)
+            .collect();
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        // In order of names, here and above: two sign-ins that touch the same groups never wait for each other in a ring.
+        for name in wanted.difference(&have) {
+            if self.join(conn, user, name)? {
+                notes.add("joined", name, "");
+                joined.push(name.clone());
+            }
+        }
+        for name in have.difference(&wanted) {
+            if group::leave(conn, &user.sub, name, &source)? {
+                notes.add("left", name, "the provider does not give it any more");
+                left.push(name.clone());
+            }
+        }
+        effects.extend(notes.finish());
+        Ok((joined, left))
+    }
+
+    /// Creates the wanted groups that the pool lacks, or strikes them off, as the rule says.
+    fn provide_groups(
+        &self,
+        conn: &mut Conn,
+        wanted: &mut BTreeSet<String>,
+        notes: &mut GroupNotes,
+    ) -> Result<(), StoreError> {
+        let names: Vec<String> = wanted.iter().cloned().collect();
+        let existing: BTreeSet<String> = group::existing(conn, &self.pool.id, &names)?
+            .into_iter()
+            .collect();
+        let missing: Vec<String> = wanted.difference(&existing).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let create = self
+            .rules
+            .groups
+            .as_ref()
+            .is_some_and(|rule| rule.missing == MissingGroup::Create);
+        let mut room = if create {
+            MAX_POOL_GROUPS.saturating_sub(group::count(conn, &self.pool.id)?)
+        } else {
+            0
+        };
+        for name in missing {
+            if room > 0 {
+                self.make_group(conn, &name, None)?;
+                room -= 1;
+                continue;
+            }
+            notes.add(
+                "skipped",
+                &name,
+                if create {
+                    "the pool has as many groups as it can have"
+                } else {
+                    "the pool has no such group"
+                },
+            );
+            wanted.remove(&name);
+        }
+        Ok(())
+    }
+
+    fn make_group(&self, conn: &mut Conn, name: &str, description: Option<String>) -> Result<(), StoreError> {
+        group::insert(
+            conn,
+            &Group {
+                user_pool_id: self.pool.id.clone(),
+                name: name.to_owned(),
+                description,
+                precedence: None,
+                role_arn: None,
+                created_at: self.ctx.now,
+                updated_at: self.ctx.now,
+            },
+        )?;
+        Ok(())
+    }
+
+    fn join(&self, conn: &mut Conn, user: &User, name: &str) -> Result<bool, StoreError> {
+        Ok(group::join(
+            conn,
+            &Membership {
+                user_sub: user.sub.clone(),
+                user_pool_id: self.pool.id.clone(),
+                group_name: name.to_owned(),
+                source: group::by_provider(&self.provider.id),
+                created_at: self.ctx.now,
+            },
+        )?)
+    }
+
+    fn automatic_group(&self) -> String {
+        format!("{}_{}", self.pool.id, self.provider.name)
+    }
+
+    fn automatic_description(&self) -> String {
+        format!(
+            "Autogenerated group for users who sign in using {}",
+            self.provider.name
+        )
+    }
+
+    fn refused(&self, refusal: Refusal, effects: Vec<MappingEffect>, user: Option<&User>) -> Refused {
+        Refused {
+            refusal,
+            effects,
+            user_sub: user.map(|user| user.sub.clone()),
+            mapping_version: self.mapping_version,
+        }
+    }
+}
+
+/// The attributes that differ, each with its old and new value, redacted.
+fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Value {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let shown = |name: &str, value: Option<&Value>| value.map(|value| redact::value(name, value));
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| {
+            let change = json!({
+                "old": shown(name, before.get(name)),
+                "new": shown(name, after.get(name)),
+            });
+            (name.clone(), change)
+        })
+        .collect()
+}
+
+/// Effects on groups: the first ones by name, the others as a number.
+struct GroupNotes {
+    source: String,
+    effects: Vec<MappingEffect>,
+    unnamed: usize,
+}
+
+impl GroupNotes {
+    fn new(source: &str) -> GroupNotes {
+        GroupNotes {
+            source: source.to_owned(),
+            effects: Vec::new(),
+            unnamed: 0,
+        }
+    }
+
+    fn add(&mut self, action: &str, name: &str, reason: &str) {
+        if self.effects.len() < NAMED_GROUPS {
+            self.push(action, &format!("group:{name}"), reason);
+        } else {
+            self.unnamed += 1;
+        }
+    }
+
+    fn push(&mut self, action: &str, target: &str, reason: &str) {
+        self.effects.push(MappingEffect {
+            target: target.to_owned(),
+            source: self.source.clone(),
+            action: action.to_owned(),
+            old: None,
+            new: None,
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn finish(mut self) -> Vec<MappingEffect> {
+        if self.unnamed > 0 {
+            let reason = format!("{} more groups changed or were skipped", self.unnamed);
+            self.push("skipped", "group:*", &reason);
+        }
+        self.effects
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Runs rules over the claims of one sign-in. Total and bounded: whatever the claims hold, there is an outcome, and
+//! the same claims a second time change nothing.
+//!
+//! Cognito's rules: a claim that came overwrites, a blank one clears, an absent one keeps; an immutable attribute never
+//! changes (but an equal value is no change); required attributes must have a value in the end; a mapped address is
+//! unverified unless its `…_verified` is mapped, too.
+
+use serde_json::{Map, Value};
+
+use super::{Refusal, check, claim, groups};
+use crate::model::mapping::{Absent, Rule, Rules, Write};
+use crate::model::pool::{Attribute, Pool, Settings};
+use crate::model::trace::MappingEffect;
+use crate::rules::attribute::{from_claim, is_verified_flag};
+use crate::rules::redact;
+
+/// What a sign-in makes of the profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// All attributes of the profile afterwards; as they were when there is a refusal.
+    pub attributes: Map<String, Value>,
+    /// What each rule did, values redacted.
+    pub effects: Vec<MappingEffect>,
+    /// The groups that the claim names, sorted; `None` when no rule speaks of groups.
+    pub groups: Option<Vec<String>>,
+    pub refusal: Option<Refusal>,
+}
+
+/// An address and the attribute that says whether somebody vouched for it.
+const ADDRESSES: [(&str, &str); 2] = [
+    ("email", "email_verified"),
+    ("phone_number", "phone_number_verified"),
+];
+
+/// Applies the rules. `existing` is the profile's attributes, `None` at the first sign-in; `write_attributes` is the
+/// client's list of attributes that its sign-ins may change, `None` when it may change all.
+pub fn apply(
+    rules: &Rules,
+    claims: &Map<String, Value>,
+    existing: Option<&Map<String, Value>>,
+    pool: &Pool,
+    write_attributes: Option<&[String]>,
+) -> Outcome {
+    let mut run = Run {
+        rules,
+        claims,
+        existing,
+        settings: &pool.settings,
+        write_attributes,
+        attributes: existing.cloned().unwrap_or_default(),
+        effects: Vec::with_capacity(rules.attributes.len()),
+        refusal: None,
+    };
+    // What vouches for an address can be judged only once it is known which address the profile has.
+    let (flags, plain): (Vec<&Rule>, Vec<&Rule>) = rules
+        .attributes
+        .iter()
+        .partition(|rule| is_verified_flag(&rule.attribute));
+    for rule in plain.into_iter().chain(flags) {
+        run.rule(rule);
+    }
+    for (address, flag) in ADDRESSES {
+        run.distrust(address, flag);
+    }
+    run.require();
+    let groups = rules.groups.as_ref().map(|rule| {
+        let (names, effects) = groups::names(rule, claims, &pool.id);
+        run.effects.extend(effects);
+        names
+    });
+    Outcome {
+        attributes: match run.refusal {
+            None => run.attributes,
+            Some(_) => existing.cloned().unwrap_or_default(),
+        },
+        effects: run.effects,
+        groups,
+        refusal: run.refusal,
+    }
+}
+
+struct Run<'a> {
+    rules: &'a Rules,
+    claims: &'a Map<String, Value>,
+    existing: Option<&'a Map<String, Value>>,
+    settings: &'a Settings,
+    write_attributes: Option<&'a [String]>,
+    attributes: Map<String, Value>,
+    effects: Vec<MappingEffect>,
+    refusal: Option<Refusal>,
+}
+
+/// What a rule wants done.
+enum Wish {
+    Set(Value),
+    /// With the reason.
+    Clear(&'static str),
+    /// Nothing; with the action's name and the reason.
+    Nothing(&'static str, String),
+    Refuse(Refusal),
+}
+
+impl Run<'_> {
+    fn rule(&mut self, rule: &Rule) {
+        let attribute = match check::target(&rule.attribute, self.settings) {
+            Ok(attribute) => attribute,
+            // Rules are checked on save, but the pool's schema may have changed since.
+            Err(reason) => return self.effect(rule, "skipped", None, None, &reason),
+        };
+        let wish = self.wish(rule, &attribute);
+        let old = self.attributes.get(&rule.attribute).cloned();
+        match wish {
+            Wish::Nothing(action, reason) => self.effect(rule, action, old.as_ref(), None, &reason),
+            Wish::Refuse(refusal) => self.refuse(rule, refusal),
+            Wish::Set(new) if old.as_ref() == Some(&new) => {
+                self.effect(rule, "unchanged", old.as_ref(), Some(&new), "");
+            }
+            Wish::Clear(reason) if old.is_none() => self.effect(rule, "unchanged", None, None, reason),
+            Wish::Set(_) | Wish::Clear(_) if self.is_fixed(&attribute, old.as_ref()) => {
+                self.refuse(rule, Refusal::immutable(&rule.attribute, &rule.claim));
+            }
+            Wish::Set(new) => {
+                self.effect(rule, "written", old.as_ref(), Some(&new), "");
+                self.attributes.insert(rule.attribute.clone(), new);
+            }
+            Wish::Clear(reason) => {
+                self.effect(rule, "cleared", old.as_ref(), None, reason);
+                self.attributes.remove(&rule.attribute);
+            }
+        }
+    }
+
+    fn wish(&self, rule: &Rule, attribute: &Attribute) -> Wish {
+        let skip = |reason: &str| Wish::Nothing("skipped", reason.to_owned());
+        let flag = is_verified_flag(&rule.attribute);
+        // Cognito never lists these two among a client's writable attributes, yet maps them.
+        let writable = flag
+            || self
+                .write_attributes
+                .is_none_or(|names| names.contains(&rule.attribute));
+        if !writable {
+            return skip("the app client may not write this attribute");
+        }
+        match rule.write {
+            Write::FirstSignIn if self.existing.is_some() => {
+                return skip("the rule runs at the first sign-in only");
+            }
+            Write::WhenEmpty if self.has_value(&rule.attribute) => {
+                return skip("the attribute has a value already");
+            }
+            Write::Always | Write::FirstSignIn | Write::WhenEmpty => {}
+        }
+        if flag && !self.speaks_of_ours(&rule.attribute) {
+            return skip("it is said of another address than the profile has");
+        }
+        let Some(claim) = claim(self.claims, &rule.claim) else {
+            return match rule.absent {
+                Absent::Keep => Wish::Nothing("kept", "the claim did not come".into()),
+                Absent::Clear => Wish::Clear("the claim did not come"),
+                Absent::Refuse => Wish::Refuse(Refusal::claim_required(&rule.attribute, &rule.claim)),
+            };
+        };
+        match from_claim(attribute, claim) {
+            Ok(Some(value)) => Wish::Set(value),
+            Ok(None) => Wish::Clear("the claim is blank"),
+            // Directories hold telephone numbers in every form; none is worth locking people out for.
+            Err(why) if rule.attribute == "phone_number" && rule.absent != Absent::Refuse => {
+                Wish::Nothing("skipped", format!("dropped: the value {why}"))
+            }
+            Err(why) => Wish::Refuse(Refusal::invalid(&rule.attribute, &rule.claim, &why)),
+        }
+    }
+
+    /// A flag that is false says "nobody vouched yet", which is as good as empty.
+    fn has_value(&self, name: &str) -> bool {
+        match self.attributes.get(name) {
+            Some(Value::Bool(false)) => !is_verified_flag(name),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Whether the attribute may no longer change. One that never had a value may still get its first.
+    fn is_fixed(&self, attribute: &Attribute, old: Option<&Value>) -> bool {
+        !attribute.mutable && self.existing.is_some() && old.is_some()
+    }
+
+    /// Whether what the upstream says about its address concerns the address that the profile has now.
+    fn speaks_of_ours(&self, flag: &str) -> bool {
+        let Some((address, _)) = ADDRESSES.iter().find(|(_, of)| *of == flag) else {
+            return false;
+        };
+        let theirs = self
+            .rules
+            .attributes
+            .iter()
+            .find(|rule| rule.attribute == *address)
+            .and_then(|rule| claim(self.claims, &rule.claim))
+            .and_then(|claim| from_claim(&self.settings.attribute(address)?, claim).ok()?);
+        theirs.is_some() && theirs.as_ref() == self.attributes.get(*address)
+    }
+
+    /// An address that changed is no longer verified by what was said about the one before.
+    fn distrust(&mut self, address: &str, flag: &str) {
+        let before = self.existing.and_then(|attributes| attributes.get(address));
+        let now = self.attributes.get(address);
+        if before == now {
+            return;
+        }
+        let vouched = self
+            .rules
+            .attributes
+            .iter()
+            .any(|rule| rule.attribute == flag && self.took_effect(flag));
+        if vouched && now.is_some() {
+            return;
+        }
+        let old = self.attributes.get(flag).cloned();
+        let new = now.is_some().then_some(Value::Bool(false));
+        if old == new {
+            return;
+        }
+        let source = self
+            .rules
+            .attributes
+            .iter()
+            .find(|rule| rule.attribute == address)
+            .map_or_else(String::new, |rule| rule.claim.clone());
+        self.effects.push(MappingEffect {
+            target: flag.to_owned(),
+            source,
+            action: if new.is_some() { "written" } else { "cleared" }.into(),
+            old: old.as_ref().map(|value| redact::value(flag, value)),
+            new: new.as_ref().map(|value| redact::value(flag, value)),
+            reason: format!("{address} changed, and nothing vouches for it now"),
+        });
+        match new {
+            Some(value) => self.attributes.insert(flag.to_owned(), value),
+            None => self.attributes.remove(flag),
+        };
+    }
+
+    /// Whether a rule of this run decided the attribute's value.
+    fn took_effect(&self, name: &str) -> bool {
+        self.effects
+            .iter()
+            .any(|effect| effect.target == name && matches!(effect.action.as_str(), "written" | "unchanged"))
+    }
+
+    fn require(&mut self) {
+        let missing: Vec<(String, Option<String>)> = check::required(self.settings)
+            .filter(|name| self.attributes.get(*name).is_none_or(|value| *value == ""))
+            .map(|name| {
+                let rule = self.rules.attributes.iter().find(|rule| rule.attribute == **name);
+                (name.clone(), rule.map(|rule| rule.claim.clone()))
+            })
+            .collect();
+        if !missing.is_empty() && self.refusal.is_none() {
+            self.refusal = Some(Refusal::required(&missing));
+        }
+    }
+
+    /// The first refusal is the one that is told.
+    fn refuse(&mut self, rule: &Rule, refusal: Refusal) {
+        let old = self.attributes.get(&rule.attribute).cloned();
+        let new = claim(self.claims, &rule.claim);
+        self.effect(rule, "refused", old.as_ref(), new, &refusal.detail);
+        self.refusal.get_or_insert(refusal);
+    }
+
+    fn effect(&mut self, rule: &Rule, action: &str, old: Option<&Value>, new: Option<&Value>, reason: &str) {
+        let shown = |value: &Value| redact::value(&rule.attribute, value);
+        self.effects.push(MappingEffect {
+            target: rule.attribute.clone(),
+            source: rule.claim.clone(),
+            action: action.to_owned(),
+            old: old.map(shown),
+            new: new.map(shown),
+            reason: reason.to_owned(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
