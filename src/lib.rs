@@ -8,5 +8,6 @@ pub mod error;
 pub mod model;
 pub mod rules;
 pub mod seal;
+pub mod upstream;
 pub mod web;
 pub mod world;

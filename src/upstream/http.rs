@@ -1,0 +1,289 @@
+//! The one HTTP client that speaks to upstreams: fenced, bounded in time, size and number, and careful about what it
+//! tells. Redirects are answers like any other, there are no cookies, no proxy from the environment, no decompression.
+//!
+//! What went wrong is a [`Trouble`] with a cause; neither it nor the log holds a query, a body or a header of the request.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::header::{HeaderMap, RETRY_AFTER, USER_AGENT};
+use http::{HeaderValue, Request, Response, StatusCode};
+use url::Url;
+
+use super::fence::{self, Allowed, NoAddress, Resolver};
+use super::lane::{Closed, Lanes, Went};
+use super::tls::Trust;
+use crate::rules::upstream_error::{Cause, plain};
+use crate::world::{Clock, UnixTime};
+
+/// From the first look at the name to the last byte of the body; a whole sign-in has ten seconds (`super::SIGN_IN_WITHIN`).
+const DEADLINE: Duration = Duration::from_secs(8);
+/// Name, TCP and TLS.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// The most that is read of an answer.
+pub const LARGEST_BODY: usize = 1024 * 1024;
+
+/// A request got no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub cause: Cause,
+    /// For the trace and the log.
+    pub detail: String,
+    pub retry_at: Option<UnixTime>,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.cause.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl Trouble {
+    fn new(cause: Cause, detail: impl Into<String>) -> Trouble {
+        Trouble {
+            cause,
+            detail: detail.into(),
+            retry_at: None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Http {
+    /// Dials public addresses only.
+    fenced: reqwest::Client,
+    /// Dials whatever a named exception resolves to.
+    open: reqwest::Client,
+    allowed: Allowed,
+    lanes: Lanes,
+    clock: Clock,
+    pub(super) trust: Trust,
+    pub(super) proxied: bool,
+}
+
+impl Http {
+    pub fn new(
+        allow: &[String],
+        ca_pem: Option<&[u8]>,
+        proxy: Option<&Url>,
+        clock: Clock,
+    ) -> Result<Http, String> {
+        let trust = Trust::new(ca_pem)?;
+        let client = |fenced: bool| -> Result<reqwest::Client, String> {
+            let mut builder = reqwest::Client::builder()
+                .tls_backend_preconfigured(trust.config()?)
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .no_proxy()
+                .connect_timeout(CONNECT_WITHIN)
+                .timeout(DEADLINE)
+                .pool_idle_timeout(Duration::from_secs(30))
+                .pool_max_idle_per_host(8)
+                .dns_resolver(Resolver {
+                    fenced,
+                    proxy: proxy.and_then(Url::host_str).map(str::to_owned),
+                });
+            if let Some(proxy) = proxy.filter(|_| fenced) {
+                let proxy = reqwest::Proxy::all(proxy.clone())
+                    .map_err(|error| format!("the outbound proxy cannot be used: {}", without_url(error)))?;
+                builder = builder.proxy(proxy);
+            }
+            builder
+                .build()
+                .map_err(|error| format!("the HTTP client cannot be made: {}", without_url(error)))
+        };
+        Ok(Http {
+            fenced: client(true)?,
+            open: client(false)?,
+            allowed: Allowed::parse(allow)?,
+            lanes: Lanes::new(clock.clone()),
+            clock,
+            proxied: proxy.is_some(),
+            trust,
+        })
+    }
+
+    /// Whether the URL may be called, and as a named exception.
+    pub fn admits(&self, url: &Url) -> Result<bool, Trouble> {
+        fence::check(url, &self.allowed)
+            .map_err(|why| Trouble::new(Cause::AddressRefused, format!("{} is refused: {why}", place(url))))
+    }
+
+    /// Sends a request on a lane and reads the whole answer, whatever its status.
+    pub async fn send(&self, lane: &str, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+        let turn = self.lanes.turn(lane).await.map_err(|closed| match closed {
+            Closed::TooMany => Trouble::new(
+                Cause::TooManyAtOnce,
+                "too many requests to this provider are under way",
+            ),
+            Closed::Open { until } => Trouble {
+                cause: Cause::CircuitOpen,
+                detail: "the provider failed repeatedly and is left alone for a moment".into(),
+                retry_at: Some(until),
+            },
+            Closed::RateLimited { until } => Trouble {
+                cause: Cause::RateLimited,
+                detail: format!("the provider's rate limit ends at {until}"),
+                retry_at: Some(until),
+            },
+        })?;
+        let answer = self.send_now(request).await;
+        turn.report(match &answer {
+            Err(trouble) if trouble.cause == Cause::AddressRefused => Went::Well,
+            Err(_) => Went::Badly,
+            Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => self
+                .limited_until(answer.headers())
+                .map_or(Went::Badly, Went::Limited),
+            Ok(answer) if answer.status().is_server_error() => Went::Badly,
+            Ok(_) => Went::Well,
+        });
+        answer
+    }
+
+    /// Sends a request outside the lanes, as the examination of a connection does.
+    pub async fn send_now(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+        let url = Url::parse(&request.uri().to_string())
+            .map_err(|_| Trouble::new(Cause::ConnectionMisconfigured, "the endpoint is not a URL"))?;
+        let client = if self.admits(&url)? {
+            &self.open
+        } else {
+            &self.fenced
+        };
+        request.headers_mut().insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("Forebay/", env!("CARGO_PKG_VERSION"))),
+        );
+        let place = place(&url);
+        let request = reqwest::Request::try_from(request).map_err(|_| {
+            Trouble::new(
+                Cause::ConnectionMisconfigured,
+                format!("{place} cannot be called"),
+            )
+        })?;
+        match tokio::time::timeout(DEADLINE, exchange(client, request)).await {
+            Ok(Ok(answer)) => {
+                tracing::debug!(%place, status = answer.status().as_u16(), "called the provider");
+                Ok(answer)
+            }
+            Ok(Err(problem)) => {
+                let trouble = problem.describe(&place);
+                tracing::warn!(%place, cause = trouble.cause.name(), "the provider could not be called");
+                Err(trouble)
+            }
+            Err(_) => {
+                tracing::warn!(%place, "the provider did not answer in time");
+                Err(Trouble::new(
+                    Cause::Timeout,
+                    format!(
+                        "{place} did not finish its answer within {} s",
+                        DEADLINE.as_secs()
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// When a 429 says that its limit ends: Okta's `X-Rate-Limit-Reset` (epoch seconds) or `Retry-After` (seconds).
+    pub fn limited_until(&self, headers: &HeaderMap) -> Option<UnixTime> {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+        let now = self.clock.now();
+        number(RETRY_AFTER.as_str())
+            .map(|seconds| now.plus(seconds.max(0)))
+            .or_else(|| number("x-rate-limit-reset").map(UnixTime))
+    }
+}
+
+/// Scheme, host, port and path: what may be shown of a URL.
+pub fn place(url: &Url) -> String {
+    plain(
+        &format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        200,
+    )
+}
+
+enum Problem {
+    Client(reqwest::Error),
+    TooLarge,
+}
+
+async fn exchange(client: &reqwest::Client, request: reqwest::Request) -> Result<Response<Vec<u8>>, Problem> {
+    let mut answer = client.execute(request).await.map_err(Problem::Client)?;
+    if answer
+        .content_length()
+        .is_some_and(|length| length > LARGEST_BODY as u64)
+    {
+        return Err(Problem::TooLarge);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(Problem::Client)? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Problem::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status();
+    std::mem::swap(response.headers_mut(), answer.headers_mut());
+    Ok(response)
+}
+
+impl Problem {
+    fn describe(self, place: &str) -> Trouble {
+        let error = match self {
+            Problem::TooLarge => {
+                return Trouble::new(
+                    Cause::ResponseTooLarge,
+                    format!("{place} answered with more than {LARGEST_BODY} bytes"),
+                );
+            }
+            Problem::Client(error) => error,
+        };
+        for source in causes(&error) {
+            if let Some(problem) = source.downcast_ref::<NoAddress>() {
+                let cause = match problem {
+                    NoAddress::Unresolved(_) => Cause::DnsFailed,
+                    NoAddress::NotPublic => Cause::AddressRefused,
+                };
+                return Trouble::new(cause, format!("{place}: {problem}"));
+            }
+            let inner = source
+                .downcast_ref::<std::io::Error>()
+                .and_then(|error| error.get_ref())
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(problem) = inner.or_else(|| source.downcast_ref::<rustls::Error>()) {
+                return Trouble::new(
+                    Cause::TlsHandshakeFailed,
+                    format!("{place}: {}", plain(&problem.to_string(), 200)),
+                );
+            }
+        }
+        let (cause, what) = match (error.is_connect(), error.is_timeout()) {
+            (true, true) => (Cause::ConnectTimeout, "no connection came about in time"),
+            (true, false) => (Cause::ConnectFailed, "the connection was refused or failed"),
+            (false, true) => (Cause::Timeout, "the answer was not finished in time"),
+            (false, false) => (
+                Cause::ConnectionLost,
+                "the connection broke before the answer was complete",
+            ),
+        };
+        Trouble::new(cause, format!("{place}: {what}"))
+    }
+}
+
+/// What caused the error, outermost first.
+fn causes(error: &reqwest::Error) -> Vec<&(dyn std::error::Error + 'static)> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
+    }
+    causes
+}
+
+/// reqwest's errors name the URL, which may hold what must not be told.
+fn without_url(error: reqwest::Error) -> String {
+    error.without_url().to_string()
+}

@@ -1,0 +1,196 @@
+//! The only code that talks to upstream identity providers: cached metadata and keys, the way to a verified identity,
+//! the examination of a connection. It decides nothing about our own users and touches no database.
+//!
+//! OpenID Connect Core §3.1 rules the sign-in, Discovery §4 the metadata, RP-Initiated Logout the way out; where Okta
+//! departs from them, the code says so.
+
+mod client_auth;
+mod examine;
+mod fence;
+mod http;
+mod json;
+mod keys;
+mod lane;
+mod metadata;
+mod okta;
+#[cfg(test)]
+mod provider_for_tests;
+mod tls;
+mod verify;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
+use zeroize::Zeroizing;
+
+pub use examine::{Stage, Verdict};
+
+use crate::model::provider::Provider;
+use crate::rules::jwks::KeyPair;
+use crate::rules::upstream_error::{Cause, Refusal};
+use crate::world::{Clock, Entropy, UnixTime};
+
+/// A whole sign-in, all requests to the provider together.
+const SIGN_IN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The door to every upstream; one per process, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Upstream(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: Arc<http::Http>,
+    metadata: metadata::Metadata,
+    clock: Clock,
+    entropy: Entropy,
+    /// Connections (with their client id) that take `client_secret_post` only, as was found out.
+    posting: Mutex<HashSet<(String, String)>>,
+}
+
+/// What the operator sets about outbound calls.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Hosts (`host` or `host:port`) that may be private and spoken to without TLS, for development.
+    pub allow: Vec<String>,
+    /// Further certificate authorities, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    pub proxy: Option<Url>,
+}
+
+/// A provider with its secrets opened.
+#[derive(Clone)]
+pub struct Connection {
+    pub provider: Provider,
+    pub client_secret: Option<Zeroizing<String>>,
+    pub private_key: Option<Arc<KeyPair>>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.provider.id)
+    }
+}
+
+/// What to ask the provider for.
+#[derive(Clone)]
+pub struct AuthorizeRequest {
+    pub redirect_uri: String,
+    pub state: String,
+    pub nonce: String,
+    /// The challenge is derived from it (S256).
+    pub code_verifier: String,
+    pub login_hint: Option<String>,
+    /// Blank-separated, as the standard has it.
+    pub prompt: Option<String>,
+    pub max_age: Option<i64>,
+    pub acr_values: Option<String>,
+}
+
+/// What the login remembers and the answer must agree with.
+#[derive(Clone)]
+pub struct Expectation {
+    pub redirect_uri: String,
+    pub nonce: String,
+    pub code_verifier: String,
+    /// When the user was sent to the provider; `max_age` counts from there.
+    pub begun_at: UnixTime,
+    pub max_age: Option<i64>,
+    /// `prompt=login` was asked: the user has to have signed in since then.
+    pub reauthenticate_since: Option<UnixTime>,
+    pub acr_values: Option<String>,
+}
+
+/// Who signed in, as the provider says and every check confirms.
+#[derive(Clone)]
+pub struct Identity {
+    pub issuer: String,
+    pub subject: String,
+    /// ID token and userinfo as one; the ID token wins.
+    pub claims: Map<String, Value>,
+    pub auth_time: Option<i64>,
+    pub amr: Vec<String>,
+    pub acr: Option<String>,
+    pub sid: Option<String>,
+    /// For `id_token_hint` at logout.
+    pub id_token: Zeroizing<String>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({}, {})", self.issuer, self.subject)
+    }
+}
+
+/// Why there is no identity: a cause, and what was seen, without secrets, codes or tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub cause: Cause,
+    pub detail: String,
+    /// The provider's HTTP status, where it answered.
+    pub status: Option<u16>,
+    /// When trying again makes sense, where the provider said so.
+    pub retry_at: Option<UnixTime>,
+}
+
+impl Failure {
+    pub fn new(cause: Cause, detail: impl Into<String>) -> Failure {
+        Failure {
+            cause,
+            detail: detail.into(),
+            status: None,
+            retry_at: None,
+        }
+    }
+
+    /// What the people concerned are told; `provider` is the connection's name.
+    pub fn refusal(&self, provider: &str) -> Refusal {
+        self.cause.refusal(provider, self.status, self.retry_at)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.cause.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<http::Trouble> for Failure {
+    fn from(trouble: http::Trouble) -> Self {
+        Failure {
+            cause: trouble.cause,
+            detail: trouble.detail,
+            status: None,
+            retry_at: trouble.retry_at,
+        }
+    }
+}
+
+impl Upstream {
+    /// Nothing is called yet. The error says which option cannot be used.
+    pub fn new(options: Options, clock: Clock, entropy: Entropy) -> Result<Upstream, String> {
+        let http = Arc::new(http::Http::new(
+            &options.allow,
+            options.ca_pem.as_deref(),
+            options.proxy.as_ref(),
+            clock.clone(),
+        )?);
+        Ok(Upstream(Arc::new(Inner {
+            metadata: metadata::Metadata::new(http.clone(), clock.clone()),
+            http,
+            clock,
+            entropy,
+            posting: Mutex::default(),
+        })))
+    }
+
+    /// Refreshes metadata and keys that are past their cache time; for a background job.
+    pub async fn refresh_due(&self) {
+        self.0.metadata.refresh_due().await;
+    }
+}
