@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod broker;
+pub mod config;
 pub mod db;
 pub mod demo;
 pub mod error;

@@ -1,14 +1,20 @@
 //! What changes things: each action is one synchronous function over one connection and, run by `Db::write`, one
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
+pub mod clients;
 pub mod login;
 pub mod logout;
+pub mod pools;
 pub mod profile;
+pub mod providers;
+pub mod resource_servers;
 pub mod tokens;
 pub mod traces;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use diesel::QueryResult;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::db::{Conn, Json};
 use crate::model::audit;
@@ -47,4 +53,43 @@ pub fn record(
             request_id: ctx.request_id.clone(),
         },
     )
+}
+
+/// What differs between two shapes of a thing, as an audit event holds it: `{"name": {"old": …, "new": …}}`. Objects are
+/// compared member by member, everything else as a whole.
+pub fn difference(old: &Value, new: &Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (old, new) else {
+        return json!({ "old": old, "new": new });
+    };
+    let mut changes = Map::new();
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    for name in names {
+        let (old, new) = (before.get(name), after.get(name));
+        if old != new {
+            let [old, new] = [old, new].map(|value| value.unwrap_or(&Value::Null));
+            changes.insert(name.clone(), difference(old, new));
+        }
+    }
+    Value::Object(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_names_the_members_that_changed() {
+        let old = json!({ "a": 1, "b": { "c": [1], "d": 2 }, "gone": true });
+        let new = json!({ "a": 1, "b": { "c": [1, 2], "d": 2 }, "came": null, "fresh": {} });
+        assert_eq!(
+            difference(&old, &new),
+            json!({
+                "b": { "c": { "old": [1], "new": [1, 2] } },
+                "gone": { "old": true, "new": null },
+                "came": { "old": null, "new": null },
+                "fresh": { "old": null, "new": {} },
+            })
+        );
+        assert_eq!(difference(&old, &old), json!({}));
+    }
 }

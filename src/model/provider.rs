@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::db::schema::{identity_providers, provider_identifiers};
+use crate::db::schema::{identities, identity_providers, provider_identifiers};
 use crate::db::{Conn, Json, columns};
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -184,6 +184,11 @@ pub fn update(conn: &mut Conn, provider: &Provider) -> QueryResult<Option<Provid
 
 pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(diesel::delete(identity_providers::table.find(id)).execute(conn)? == 1)
+}
+
+/// Whether anybody has signed in through the provider.
+pub fn has_identities(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(identities::table.filter(identities::provider_id.eq(id)))).get_result(conn)
 }
 
 /// The identifiers that lead to the provider, in order.

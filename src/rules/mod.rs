@@ -17,6 +17,8 @@ pub mod pkce;
 pub mod redact;
 pub mod redirect_uri;
 pub mod refusal;
+pub mod registration;
 pub mod response;
+pub mod scope;
 pub mod secret;
 pub mod upstream_error;

@@ -1,0 +1,447 @@
+//! Connections to upstream providers: made, changed, deleted; their identifiers; new versions of their mappings.
+//!
+//! A stored secret belongs to the URLs it was entered for. When those change it is forgotten, or the next sign-in would
+//! send it to whoever the new URL belongs to.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{Ctx, difference, pools, record};
+use crate::config::AllowedHost;
+use crate::db::{Conn, Json};
+use crate::error::Error;
+use crate::model::mapping::{self, Mapping, Rules};
+use crate::model::provider::{self, ClientAuth, Provider, Settings};
+use crate::model::{client, pool};
+use crate::rules::registration::{issuer, provider as rules};
+use crate::rules::{jwks, secret};
+use crate::seal::Label;
+
+/// Sealing purposes of what a connection holds; the pool is the scope, the provider's id the name.
+pub const SECRET_PURPOSE: &str = "client-secret";
+pub const KEY_PURPOSE: &str = "client-key";
+
+/// Numbered slugs that are tried before a random one.
+const NUMBERED: usize = 9;
+/// Upstream client secrets are of their making: only the length is bounded.
+const LONGEST_SECRET: usize = 2048;
+
+/// How we prove ourselves upstream; what is `None` is not given.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    pub client_secret: Option<Zeroizing<String>>,
+    /// An RSA key in PEM.
+    pub private_key: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("client_secret", &self.client_secret.is_some())
+            .field("private_key", &self.private_key.is_some())
+            .finish()
+    }
+}
+
+/// A connection to make.
+#[derive(Clone, Debug)]
+pub struct NewProvider {
+    pub user_pool_id: String,
+    pub name: String,
+    /// `None`: made of the name.
+    pub slug: Option<String>,
+    pub issuer: String,
+    pub settings: Settings,
+    pub credentials: Credentials,
+    pub identifiers: Vec<String>,
+    pub rules: Rules,
+}
+
+/// What to change; `None` leaves as it is. `settings` replaces all of them. The name is part of usernames and stays.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderChange {
+    pub issuer: Option<String>,
+    pub enabled: Option<bool>,
+    pub settings: Option<Settings>,
+    pub credentials: Credentials,
+    pub identifiers: Option<Vec<String>>,
+}
+
+/// A changed connection.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    pub provider: Provider,
+    /// The stored client secret was forgotten, because issuer or endpoints changed and it was not entered again.
+    pub secret_cleared: bool,
+}
+
+/// Makes a connection with its identifiers and the first version of its mapping.
+pub fn create(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    allowed: &[AllowedHost],
+    new: NewProvider,
+) -> Result<Provider, Error> {
+    let pool = pools::find(conn, &new.user_pool_id)?;
+    rules::name(&new.name)?;
+    check_issuer(&new.issuer, allowed)?;
+    rules::settings(&new.settings, allowed)?;
+    check_credentials(&new.credentials)?;
+    require_credentials(
+        new.settings.client_auth,
+        new.credentials.client_secret.is_some(),
+        new.credentials.private_key.is_some(),
+    )?;
+    let identifiers = rules::identifiers(&new.identifiers)?;
+    check_rules(&new.rules, &pool.settings)?;
+    if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {
+        return Err(Error::exists("identity provider", new.name));
+    }
+    let mut provider = Provider {
+        id: String::new(),
+        user_pool_id: pool.id,
+        name: new.name,
+        issuer: new.issuer,
+        enabled: true,
+        settings: Json(new.settings),
+        client_secret_sealed: None,
+        private_key_sealed: None,
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    };
+    insert_under_free_slug(conn, ctx, &mut provider, new.slug, &new.credentials)?;
+    set_identifiers(conn, &provider, &identifiers)?;
+    if new.rules != Rules::default() {
+        insert_version(conn, ctx, &provider, 1, &new.rules, "")?;
+    }
+    record(
+        conn,
+        ctx,
+        "provider.create",
+        Some(&provider.user_pool_id),
+        &provider.id,
+        json!({ "provider": shape(&provider), "identifiers": identifiers, "mapping": new.rules }),
+    )?;
+    Ok(provider)
+}
+
+/// Changes a connection. The issuer of one that people have signed in through stays: with another issuer they would be
+/// other people.
+pub fn update(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    allowed: &[AllowedHost],
+    id: &str,
+    change: ProviderChange,
+) -> Result<Updated, Error> {
+    let old = find(conn, id)?;
+    let mut new = old.clone();
+    if let Some(issuer) = change.issuer {
+        check_issuer(&issuer, allowed)?;
+        new.issuer = issuer;
+    }
+    if let Some(settings) = change.settings {
+        rules::settings(&settings, allowed)?;
+        new.settings = Json(settings);
+    }
+    if let Some(enabled) = change.enabled {
+        new.enabled = enabled;
+    }
+    if new.issuer != old.issuer && provider::has_identities(conn, id)? {
+        return Err(Error::Conflict(format!(
+            "people have signed in through '{}' with issuer {}; under another issuer they would be strangers. Make a \
+             second identity provider for {} and retire this one",
+            old.name, old.issuer, new.issuer
+        )));
+    }
+    check_credentials(&change.credentials)?;
+    let moved = new.issuer != old.issuer || new.settings.endpoints != old.settings.endpoints;
+    let secret_cleared =
+        moved && change.credentials.client_secret.is_none() && old.client_secret_sealed.is_some();
+    if secret_cleared {
+        new.client_secret_sealed = None;
+    }
+    seal(ctx, &mut new, &change.credentials);
+    if new.settings.client_auth != old.settings.client_auth {
+        require_credentials(
+            new.settings.client_auth,
+            new.client_secret_sealed.is_some(),
+            new.private_key_sealed.is_some(),
+        )?;
+    }
+    new.updated_at = ctx.now;
+    let identifiers = match change.identifiers {
+        None => None,
+        Some(typed) => {
+            let before = provider::identifiers(conn, id)?;
+            let after = rules::identifiers(&typed)?;
+            set_identifiers(conn, &new, &after)?;
+            (before != after).then(|| json!({ "old": before, "new": after }))
+        }
+    };
+    let new = provider::update(conn, &new)?.ok_or_else(|| missing(id))?;
+    let mut changes = difference(&shape(&old), &shape(&new));
+    if let Value::Object(changes) = &mut changes {
+        if let Some(identifiers) = identifiers {
+            changes.insert("identifiers".into(), identifiers);
+        }
+        for (name, entered) in [
+            ("client_secret", change.credentials.client_secret.is_some()),
+            ("private_key", change.credentials.private_key.is_some()),
+        ] {
+            if entered {
+                changes.insert(name.into(), json!("entered"));
+            }
+        }
+        if secret_cleared {
+            changes.insert("client_secret".into(), json!("forgotten"));
+        }
+    }
+    record(conn, ctx, "provider.update", Some(&new.user_pool_id), id, changes)?;
+    Ok(Updated {
+        provider: new,
+        secret_cleared,
+    })
+}
+
+/// Deletes a connection with its identifiers, mapping and links to users. Clients lose it from their lists, so that a
+/// later namesake is not let in.
+pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
+    let provider = find(conn, id)?;
+    let mut clients = Vec::new();
+    for mut client in client::list(conn, &provider.user_pool_id)? {
+        if client.settings.providers.contains(&provider.name) {
+            client.settings.providers.retain(|name| *name != provider.name);
+            client.updated_at = ctx.now;
+            client::update(conn, &client)?;
+            clients.push(client.id);
+        }
+    }
+    provider::delete(conn, id)?;
+    record(
+        conn,
+        ctx,
+        "provider.delete",
+        Some(&provider.user_pool_id),
+        id,
+        json!({ "name": provider.name, "issuer": provider.issuer, "taken_from_clients": clients }),
+    )?;
+    Ok(provider)
+}
+
+/// Saves a new version of the mapping. `seen` is the version that the author started from, 0 for none; when another was
+/// saved since, theirs is not overwritten. Rules that change nothing make no version.
+pub fn save_mapping(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    id: &str,
+    seen: i64,
+    rules: Rules,
+    note: &str,
+) -> Result<Mapping, Error> {
+    let provider = find(conn, id)?;
+    let pool = pools::find(conn, &provider.user_pool_id)?;
+    check_rules(&rules, &pool.settings)?;
+    if note.chars().count() > 500 || note.chars().any(char::is_control) {
+        return Err(Error::invalid("note", "at most 500 characters, in one line"));
+    }
+    let current = mapping::current(conn, id)?;
+    let version = current.as_ref().map_or(0, |current| current.version);
+    if version != seen {
+        return Err(Error::Conflict(format!(
+            "the mapping of '{}' is at version {version} by now: look at it, then save yours again",
+            provider.name
+        )));
+    }
+    if let Some(current) = &current
+        && current.rules.0 == rules
+    {
+        return Ok(current.clone());
+    }
+    let saved = insert_version(conn, ctx, &provider, version + 1, &rules, note)?;
+    let before = current.map(|current| current.rules.0).unwrap_or_default();
+    record(
+        conn,
+        ctx,
+        "provider.mapping.save",
+        Some(&provider.user_pool_id),
+        id,
+        json!({ "version": saved.version, "old": before, "new": rules }),
+    )?;
+    Ok(saved)
+}
+
+/// The connection with this slug, or the error that says it is not there.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Provider, Error> {
+    provider::find(conn, id)?.ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> Error {
+    Error::not_found("identity provider", id)
+}
+
+/// Inserts under the slug that was asked for, else under the first free one of the name's.
+fn insert_under_free_slug(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    provider: &mut Provider,
+    wanted: Option<String>,
+    credentials: &Credentials,
+) -> Result<(), Error> {
+    let candidates = match &wanted {
+        Some(slug) => {
+            rules::slug(slug)?;
+            vec![slug.clone()]
+        }
+        None => {
+            let base = rules::default_slug(&provider.name);
+            let numbered = (2..=NUMBERED).map(|n| rules::suffixed_slug(&base, &n.to_string()));
+            let random = rules::suffixed_slug(&base, &secret::lower(&ctx.entropy, 8));
+            std::iter::once(base.clone())
+                .chain(numbered)
+                .chain([random])
+                .collect()
+        }
+    };
+    for slug in candidates {
+        provider.id = slug;
+        // The slug is part of what the secrets are sealed for.
+        seal(ctx, provider, credentials);
+        if provider::insert(conn, provider)? {
+            return Ok(());
+        }
+    }
+    Err(Error::exists("connection", provider.id.clone()))
+}
+
+fn seal(ctx: &Ctx, provider: &mut Provider, credentials: &Credentials) {
+    let sealed = |purpose, text: &Zeroizing<String>| {
+        let label = Label {
+            purpose,
+            scope: &provider.user_pool_id,
+            name: &provider.id,
+        };
+        ctx.sealer.seal(label, text.as_bytes())
+    };
+    let client_secret = credentials
+        .client_secret
+        .as_ref()
+        .map(|text| sealed(SECRET_PURPOSE, text));
+    let private_key = credentials
+        .private_key
+        .as_ref()
+        .map(|text| sealed(KEY_PURPOSE, text));
+    if client_secret.is_some() {
+        provider.client_secret_sealed = client_secret;
+    }
+    if private_key.is_some() {
+        provider.private_key_sealed = private_key;
+    }
+}
+
+fn check_issuer(text: &str, allowed: &[AllowedHost]) -> Result<(), Error> {
+    issuer::check(text, allowed).map_err(|why| Error::invalid("issuer", why))
+}
+
+fn check_credentials(credentials: &Credentials) -> Result<(), Error> {
+    if let Some(secret) = &credentials.client_secret
+        && (secret.is_empty()
+            || secret.len() > LONGEST_SECRET
+            || secret.chars().any(|c| c.is_control() || c == ' '))
+    {
+        return Err(Error::invalid(
+            "client_secret",
+            "must be the secret from the upstream's app page, without blanks or line breaks",
+        ));
+    }
+    if let Some(secret) = &credentials.client_secret
+        && secret.chars().all(|c| matches!(c, '*' | '•' | '●'))
+    {
+        return Err(Error::invalid(
+            "client_secret",
+            "is the mask that stands for a secret, not the secret",
+        ));
+    }
+    if let Some(pem) = &credentials.private_key {
+        jwks::from_pem(pem).map_err(|why| Error::invalid("private_key", why))?;
+    }
+    Ok(())
+}
+
+fn require_credentials(method: ClientAuth, secret: bool, key: bool) -> Result<(), Error> {
+    match method {
+        ClientAuth::SecretBasic | ClientAuth::SecretPost if !secret => Err(Error::invalid(
+            "client_secret",
+            format!("is needed for {method}: copy it from the upstream's app page"),
+        )),
+        ClientAuth::PrivateKeyJwt if !key => Err(Error::invalid(
+            "private_key",
+            "is needed for private_key_jwt: an RSA key in PEM, whose public side the upstream has",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn set_identifiers(conn: &mut Conn, provider: &Provider, identifiers: &[String]) -> Result<(), Error> {
+    provider::set_identifiers(conn, provider, identifiers)?.map_err(|taken| {
+        Error::Conflict(format!(
+            "'{taken}' leads to another identity provider of the pool"
+        ))
+    })
+}
+
+fn check_rules(rules: &Rules, pool: &pool::Settings) -> Result<(), Error> {
+    for (at, rule) in rules.attributes.iter().enumerate() {
+        let refuse = |why: String| Err(Error::invalid("mapping", why));
+        if pool.attribute(&rule.attribute).is_none() {
+            return refuse(format!("the pool has no attribute '{}'", rule.attribute));
+        }
+        if rules
+            .attributes
+            .iter()
+            .skip(at + 1)
+            .any(|other| other.attribute == rule.attribute)
+        {
+            return refuse(format!("'{}' is set twice", rule.attribute));
+        }
+    }
+    Ok(())
+}
+
+fn insert_version(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    provider: &Provider,
+    version: i64,
+    rules: &Rules,
+    note: &str,
+) -> Result<Mapping, Error> {
+    let mapping = Mapping {
+        provider_id: provider.id.clone(),
+        version,
+        rules: Json(rules.clone()),
+        author: ctx.actor.clone(),
+        note: note.to_owned(),
+        created_at: ctx.now,
+    };
+    if !mapping::insert(conn, &mapping)? {
+        return Err(Error::Conflict(format!(
+            "another version {version} of the mapping of '{}' was saved at the same moment",
+            provider.name
+        )));
+    }
+    Ok(mapping)
+}
+
+/// What the audit log may hold: everything but the secrets.
+fn shape(provider: &Provider) -> Value {
+    json!({
+        "name": provider.name,
+        "issuer": provider.issuer,
+        "enabled": provider.enabled,
+        "settings": provider.settings,
+    })
+}
+
+#[cfg(test)]
+mod tests;
