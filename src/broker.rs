@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::Bytes;
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use crate::actions::Ctx;
 use crate::db::Db;
@@ -85,8 +84,15 @@ pub struct Document {
 impl Document {
     fn of(value: &impl serde::Serialize) -> Document {
         let body = serde_json::to_vec(value).unwrap_or_default();
-        let etag: String = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Document { body: body.into(), etag }
+        let etag: String = Sha256::digest(&body)
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Document {
+            body: body.into(),
+            etag,
+        }
     }
 }
 
@@ -158,7 +164,9 @@ impl Broker {
         let facts = self
             .db
             .read(move |conn| -> Result<_, StoreError> {
-                let Some(pool) = pool::find(conn, &wanted)? else { return Ok(None) };
+                let Some(pool) = pool::find(conn, &wanted)? else {
+                    return Ok(None);
+                };
                 let keys = key::of_pool(conn, &wanted)?;
                 let servers = resource_server::list(conn, &wanted)?;
                 pool_facts(&public_url, &sealer, pool, &keys, servers).map(Some)
@@ -191,9 +199,19 @@ impl Broker {
                 Ok(Some((client, secrets, providers, identifiers)))
             })
             .await?;
-        let Some((client, secrets, providers, identifiers)) = found else { return Ok(None) };
-        let Some(pool) = self.pool(&client.user_pool_id).await? else { return Ok(None) };
-        let app = App { client, secrets, pool, providers, identifiers };
+        let Some((client, secrets, providers, identifiers)) = found else {
+            return Ok(None);
+        };
+        let Some(pool) = self.pool(&client.user_pool_id).await? else {
+            return Ok(None);
+        };
+        let app = App {
+            client,
+            secrets,
+            pool,
+            providers,
+            identifiers,
+        };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)))
     }
 
@@ -237,15 +255,26 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
     let open = |purpose, sealed: &Option<Vec<u8>>| match sealed {
         None => Ok(None),
         Some(sealed) => {
-            let label = Label { purpose, scope: &provider.user_pool_id, name: &provider.id };
-            sealer.open_text(label, sealed).map(Some).map_err(|_| unreadable(purpose))
+            let label = Label {
+                purpose,
+                scope: &provider.user_pool_id,
+                name: &provider.id,
+            };
+            sealer
+                .open_text(label, sealed)
+                .map(Some)
+                .map_err(|_| unreadable(purpose))
         }
     };
     let client_secret = open("client-secret", &provider.client_secret_sealed)?;
     let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
         .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
         .transpose()?;
-    Ok(Connection { provider, client_secret, private_key: private_key.map(Arc::new) })
+    Ok(Connection {
+        provider,
+        client_secret,
+        private_key: private_key.map(Arc::new),
+    })
 }
 
 fn pool_facts(
@@ -262,8 +291,14 @@ fn pool_facts(
             .iter()
             .find(|key| key.usage == usage && key.state == State::Active)
             .ok_or_else(|| StoreError::Unreadable(format!("pool {} has no active {usage} key", pool.id)))?;
-        let label = Label { purpose: "signing-key", scope: &pool.id, name: &key.kid };
-        let der = sealer.open(label, &key.private_sealed).map_err(|_| unreadable(&key.kid))?;
+        let label = Label {
+            purpose: "signing-key",
+            scope: &pool.id,
+            name: &key.kid,
+        };
+        let der = sealer
+            .open(label, &key.private_sealed)
+            .map_err(|_| unreadable(&key.kid))?;
         SignKey::new(&key.kid, &der).map_err(|_| unreadable(&key.kid))
     };
     let verify = keys
@@ -284,16 +319,6 @@ fn pool_facts(
     })
 }
 
-/// The public URL as given, checked to be an origin: `https`, or `http` on this machine, with nothing behind the host.
-pub fn public_origin(url: &str) -> Result<String, String> {
-    let parsed = Url::parse(url).map_err(|cause| cause.to_string())?;
-    let bare = matches!(parsed.path(), "" | "/") && parsed.query().is_none() && parsed.fragment().is_none();
-    if !bare || !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err("must be an origin: scheme, host and port only".into());
-    }
-    Ok(parsed.origin().ascii_serialization())
-}
-
 /// Values that are read again when they are older than [`FRESH`].
 struct Cache<K, V>(RwLock<HashMap<K, (Instant, Arc<V>)>>);
 
@@ -309,7 +334,10 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         K: std::borrow::Borrow<Q>,
     {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        entries.get(key).filter(|(read_at, _)| read_at.elapsed() < FRESH).map(|(_, value)| value.clone())
+        entries
+            .get(key)
+            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
+            .map(|(_, value)| value.clone())
     }
 
     fn put(&self, key: K, value: Arc<V>) {

@@ -78,6 +78,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, mut new: NewClient) -> Result<Created,
     }
     rules::tidy(&mut new.settings);
     let confidential = !matches!(new.secret, NewSecret::Public);
+    new.settings.public = !confidential;
     check_settings(conn, &new.user_pool_id, &new.settings, confidential)?;
     let client = Client {
         id: new.id.unwrap_or_else(|| secret::lower(&ctx.entropy, 26)),
@@ -120,7 +121,8 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: &str, change: ClientChange) -> Res
     }
     if let Some(mut settings) = change.settings {
         rules::tidy(&mut settings);
-        let confidential = !client::secrets(conn, id)?.is_empty();
+        let confidential = !old.settings.public;
+        settings.public = old.settings.public;
         check_settings(conn, &old.user_pool_id, &settings, confidential)?;
         new.settings = Json(settings);
     }

@@ -16,9 +16,9 @@ use crate::model::trace::Outcome;
 use crate::model::user::{self, User};
 use crate::rules::authorize::ResponseType;
 use crate::rules::login::Login;
+use crate::rules::refusal::Refusal;
 use crate::rules::secret;
 use crate::world::UnixTime;
-use crate::rules::refusal::Refusal;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
@@ -52,14 +52,27 @@ pub enum Outgoing {
 /// How it ended. Both are committed.
 #[derive(Clone, Debug)]
 pub enum Completed {
-    SignedIn { session_token: String, outgoing: Outgoing },
-    Refused { refusal: Refusal, trace_code: String },
+    SignedIn {
+        session_token: String,
+        outgoing: Outgoing,
+    },
+    Refused {
+        refusal: Refusal,
+        trace_code: String,
+    },
     /// The same callback came twice: the first has made the session.
     Repeated,
 }
 
 pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Completed, StoreError> {
-    let Completion { pool, client, provider, login, mut trace, .. } = work;
+    let Completion {
+        pool,
+        client,
+        provider,
+        login,
+        mut trace,
+        ..
+    } = work;
     let days = pool.settings.trace_days;
     let settled = profile::settle(conn, ctx, pool, provider, client, &work.arrival)?;
     let refused = |conn: &mut Conn, mut trace: Draft, step: &str, refusal: Refusal| {
@@ -68,7 +81,14 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
         Ok(Completed::Refused { refusal, trace_code })
     };
-    let Settled { user, groups, identities, mapping_version, effects, created } = match settled {
+    let Settled {
+        user,
+        groups,
+        identities,
+        mapping_version,
+        effects,
+        created,
+    } = match settled {
         Ok(settled) => settled,
         Err(refused_profile) => {
             trace.story.effects = refused_profile.effects;
@@ -78,7 +98,11 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     trace.user_sub = Some(user.sub.clone());
     trace.story.effects = effects;
     trace.step("mapping", true, format!("version {mapping_version}"));
-    trace.step("user", true, if created { "created just in time" } else { "known" });
+    trace.step(
+        "user",
+        true,
+        if created { "created just in time" } else { "known" },
+    );
     if login.required_sub.as_ref().is_some_and(|sub| *sub != user.sub) {
         return refused(conn, trace, "user", Refusal::other_user());
     }
@@ -114,15 +138,29 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             let family = grant.family(ctx, &session);
             token::insert_family(conn, &family)?;
             let scopes = family.granted.scopes.clone();
-            Outgoing::Tokens(Box::new(Exchanged { family, user, groups, identities, refresh_token: None, scopes }))
+            Outgoing::Tokens(Box::new(Exchanged {
+                family,
+                user,
+                groups,
+                identities,
+                refresh_token: None,
+                scopes,
+            }))
         }
     };
-    trace.step("response", true, match login.response_type {
-        ResponseType::Code => "a code went to the app",
-        ResponseType::Token => "tokens went to the app",
-    });
+    trace.step(
+        "response",
+        true,
+        match login.response_type {
+            ResponseType::Code => "a code went to the app",
+            ResponseType::Token => "tokens went to the app",
+        },
+    );
     traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
-    Ok(Completed::SignedIn { session_token, outgoing })
+    Ok(Completed::SignedIn {
+        session_token,
+        outgoing,
+    })
 }
 
 /// What an authorization request is granted, by a fresh login or by a session.
@@ -168,7 +206,12 @@ impl Grant<'_> {
 }
 
 /// Stores a code for what is granted and gives it.
-pub fn issue_code(conn: &mut Conn, ctx: &Ctx, session: &Session, grant: &Grant<'_>) -> Result<String, StoreError> {
+pub fn issue_code(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    session: &Session,
+    grant: &Grant<'_>,
+) -> Result<String, StoreError> {
     let code = secret::token(&ctx.entropy);
     let row = Code {
         hash: secret::hash(&code),
@@ -203,7 +246,14 @@ pub fn issue_tokens(
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();
-    Ok(Exchanged { family, user, groups, identities, refresh_token: None, scopes })
+    Ok(Exchanged {
+        family,
+        user,
+        groups,
+        identities,
+        refresh_token: None,
+        scopes,
+    })
 }
 
 /// The live session of a cookie in this pool, with its enabled user.
@@ -213,7 +263,9 @@ pub fn find_session(
     user_pool_id: &str,
     token: &str,
 ) -> Result<Option<(Session, User)>, StoreError> {
-    let Some(session) = session::find(conn, &secret::hash(token), now)? else { return Ok(None) };
+    let Some(session) = session::find(conn, &secret::hash(token), now)? else {
+        return Ok(None);
+    };
     if session.user_pool_id != user_pool_id {
         return Ok(None);
     }

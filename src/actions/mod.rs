@@ -2,6 +2,8 @@
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
 pub mod clients;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod login;
 pub mod logout;
 pub mod pools;
@@ -10,8 +12,6 @@ pub mod providers;
 pub mod resource_servers;
 pub mod tokens;
 pub mod traces;
-#[cfg(test)]
-pub(crate) mod fixture;
 
 use diesel::QueryResult;
 use serde_json::{Map, Value, json};
@@ -62,7 +62,9 @@ pub fn difference(old: &Value, new: &Value) -> Value {
         return json!({ "old": old, "new": new });
     };
     let mut changes = Map::new();
-    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    let names = before
+        .keys()
+        .chain(after.keys().filter(|name| !before.contains_key(*name)));
     for name in names {
         let (old, new) = (before.get(name), after.get(name));
         if old != new {

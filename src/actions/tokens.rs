@@ -8,10 +8,10 @@ use super::Ctx;
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
+use crate::model::code;
 use crate::model::group::{self, Group};
 use crate::model::token::{self, Family, RefreshToken};
 use crate::model::user::{self, Identity, User};
-use crate::model::code;
 use crate::rules::grant::{self, invalid_grant};
 use crate::rules::oauth_error::OAuthError;
 use crate::rules::secret;
@@ -99,7 +99,9 @@ fn replayed(
         return Ok(Err(invalid_grant("the code has expired")));
     }
     token::revoke_family(conn, &code.origin_jti, ctx.now)?;
-    Ok(Err(invalid_grant("the code was spent before; its tokens are revoked")))
+    Ok(Err(invalid_grant(
+        "the code was spent before; its tokens are revoked",
+    )))
 }
 
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
@@ -125,7 +127,12 @@ pub fn refresh(
     if family.revoked_at.is_some() || family.expires_at <= ctx.now {
         return Ok(Err(invalid_grant("the refresh token is revoked or has expired")));
     }
-    let user = match alive(conn, &family.user_sub, &family.granted.provider_id, live_providers)? {
+    let user = match alive(
+        conn,
+        &family.user_sub,
+        &family.granted.provider_id,
+        live_providers,
+    )? {
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -159,7 +166,8 @@ fn rotate(
 ) -> Answer<String> {
     // Computed, not drawn: whoever shows the predecessor again in time gets the very same successor, and nothing that
     // could be used has to be stored for it.
-    let successor = URL_SAFE_NO_PAD.encode(ctx.sealer.derive("refresh-token-successor", presented.as_bytes()));
+    let successor =
+        URL_SAFE_NO_PAD.encode(ctx.sealer.derive("refresh-token-successor", presented.as_bytes()));
     if token::rotate(conn, hash, ctx.now)?.is_some() {
         keep_refresh(conn, &successor, &token.origin_jti, ctx.now)?;
         return Ok(Ok(successor));
@@ -171,7 +179,9 @@ fn rotate(
         Some(at) if ctx.now.since(at) <= grace && grace > 0 => Ok(Ok(successor)),
         _ => {
             token::revoke_family(conn, &token.origin_jti, ctx.now)?;
-            Ok(Err(invalid_grant("the refresh token was used before; its family is revoked")))
+            Ok(Err(invalid_grant(
+                "the refresh token was used before; its family is revoked",
+            )))
         }
     }
 }
@@ -189,8 +199,14 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, client: &Client, presented: &str) -> R
 }
 
 /// The user and family behind an access token, if both still live; `None` when either ended.
-pub fn bearer(conn: &mut Conn, origin_jti: &str, now: UnixTime) -> Result<Option<(Family, User)>, StoreError> {
-    let Some(family) = token::find_family(conn, origin_jti)? else { return Ok(None) };
+pub fn bearer(
+    conn: &mut Conn,
+    origin_jti: &str,
+    now: UnixTime,
+) -> Result<Option<(Family, User)>, StoreError> {
+    let Some(family) = token::find_family(conn, origin_jti)? else {
+        return Ok(None);
+    };
     if family.revoked_at.is_some() || family.created_at > now.plus(60) {
         return Ok(None);
     }
@@ -203,9 +219,9 @@ fn alive(conn: &mut Conn, sub: &str, provider_id: &str, live_providers: &[String
     match user::find(conn, sub)? {
         None => Ok(Err(invalid_grant("the user does not exist any more"))),
         Some(user) if !user.enabled => Ok(Err(invalid_grant("the user is disabled"))),
-        Some(_) if !live_providers.iter().any(|live| live == provider_id) => {
-            Ok(Err(invalid_grant("the connection is disabled or not the client's any more")))
-        }
+        Some(_) if !live_providers.iter().any(|live| live == provider_id) => Ok(Err(invalid_grant(
+            "the connection is disabled or not the client's any more",
+        ))),
         Some(user) => Ok(Ok(user)),
     }
 }
@@ -229,5 +245,12 @@ fn with_user(
 ) -> Answer<Exchanged> {
     let groups = group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
-    Ok(Ok(Exchanged { family, user, groups, identities, refresh_token, scopes }))
+    Ok(Ok(Exchanged {
+        family,
+        user,
+        groups,
+        identities,
+        refresh_token,
+        scopes,
+    }))
 }

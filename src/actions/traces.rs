@@ -22,7 +22,11 @@ pub struct Draft {
 impl Draft {
     /// Adds what happened next.
     pub fn step(&mut self, name: &str, passed: bool, detail: impl Into<String>) {
-        self.story.steps.push(Step { name: name.to_owned(), passed, detail: detail.into() });
+        self.story.steps.push(Step {
+            name: name.to_owned(),
+            passed,
+            detail: detail.into(),
+        });
     }
 }
 

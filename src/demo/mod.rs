@@ -1,4 +1,384 @@
-//! `forebay demo` and the stand-ins that it and the tests use.
+//! `forebay demo`: the broker, a sample app and two stand-in Okta organisations in one process, on a fresh database, with
+//! nothing to configure. Loopback only. The values are fixed and stand in the README; the tests use the same ones.
 
 pub mod app;
 pub mod okta;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use actix_web::web::Data;
+use zeroize::Zeroizing;
+
+use crate::actions::clients::{self, NewClient, NewSecret};
+use crate::actions::pools::{self, NewKeys, NewPool};
+use crate::actions::providers::{self, Credentials, NewProvider};
+use crate::actions::{Ctx, resource_servers};
+use crate::broker::{Broker, Parts};
+use crate::config::AllowedHost;
+use crate::db::{self, Conn, Db, Json, Target};
+use crate::error::Error;
+use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
+use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
+use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
+use crate::model::provider::Settings as ProviderSettings;
+use crate::model::resource_server::{ResourceServer, Scope};
+use crate::rules::discovery::paths;
+use crate::rules::jwks;
+use crate::seal::Sealer;
+use crate::upstream::{Options, Upstream};
+use crate::world::{Clock, Entropy};
+
+pub const POOL: &str = "us-local-1_Forebay01";
+pub const WEB_CLIENT: &str = "demowebapp0000000000000001";
+pub const WEB_SECRET: &str = "demo_secret_for_the_sample_web_app_0001";
+pub const SPA_CLIENT: &str = "demospa0000000000000000001";
+pub const MACHINE_CLIENT: &str = "demomachine000000000000001";
+pub const MACHINE_SECRET: &str = "demo_secret_for_the_machine_client_0001";
+pub const API: &str = "demo-api";
+/// The organisations: name, connection, identifier.
+pub const ORGANISATIONS: [(&str, &str, &str); 2] = [
+    ("acme", "acme-okta", "acme.test"),
+    ("globex", "globex-okta", "globex.test"),
+];
+/// Where tests and other tools of the reader's wait for a code.
+const TOOL_ORIGIN: &str = "http://127.0.0.1:9999";
+
+/// The ports of the four servers.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub broker: u16,
+    pub app: u16,
+    pub acme: u16,
+    pub globex: u16,
+    /// The stand-ins take faults over HTTP (`POST /_faults`): for tests in a browser.
+    pub faults: bool,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Ports {
+            broker: 8080,
+            app: 8090,
+            acme: 8091,
+            globex: 8092,
+            faults: false,
+        }
+    }
+}
+
+/// What a stand-in organisation knows of the broker, and the broker of it.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    pub connection: &'static str,
+    pub identifier: &'static str,
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: String,
+}
+
+/// The broker's registration at a stand-in.
+pub fn registration(index: usize, origin: &str) -> Registration {
+    let (name, connection, identifier) = ORGANISATIONS[index % ORGANISATIONS.len()];
+    Registration {
+        connection,
+        identifier,
+        issuer: origin.to_owned(),
+        client_id: format!("0oa1forebay{name:0<9.9}"),
+        client_secret: format!("demo-secret-of-forebay-at-{name}-000000000001"),
+    }
+}
+
+/// Makes the app at the organisation that stands for the broker, and its people; `linus` is not assigned to it.
+pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &str, public_url: &str) {
+    let people = okta::demo_people(name);
+    let assigned = people
+        .iter()
+        .map(|person| person.login.clone())
+        .filter(|login| !login.starts_with("linus"))
+        .collect();
+    for person in people {
+        organisation.add_person(person);
+    }
+    organisation.add_app(okta::App {
+        client_id: registration.client_id.clone(),
+        secrets: vec![registration.client_secret.clone()],
+        auth: okta::ClientAuth::ClientSecretBasic,
+        redirect_uris: vec![format!(
+            "{public_url}{}/{}",
+            paths::IDPRESPONSE,
+            registration.connection
+        )],
+        logout_uris: vec![format!(
+            "{public_url}{}/{}",
+            paths::LOGOUT_RETURN,
+            registration.connection
+        )],
+        initiate_login_uri: Some(format!(
+            "{public_url}/start-login?connection={}",
+            registration.connection
+        )),
+        label: "Forebay".into(),
+        assigned,
+        groups_claim: true,
+        ..okta::App::default()
+    });
+}
+
+/// Fills an empty database with the pool of the README's table.
+pub fn seed(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    keys: &NewKeys,
+    app_origin: &str,
+    upstreams: &[Registration],
+    allowed: &[AllowedHost],
+) -> Result<(), Error> {
+    let pool = NewPool {
+        id: Some(POOL.into()),
+        name: "Forebay demo".into(),
+        settings: PoolSettings {
+            attributes: vec![Attribute {
+                name: "custom:department".into(),
+                kind: AttributeType::String,
+                mutable: true,
+                required: false,
+            }],
+            ..PoolSettings::default()
+        },
+    };
+    pools::create(conn, ctx, pool, keys)?;
+    resource_servers::create(
+        conn,
+        ctx,
+        ResourceServer {
+            user_pool_id: POOL.into(),
+            identifier: API.into(),
+            name: "Demo API".into(),
+            scopes: Json(vec![Scope {
+                name: "read".into(),
+                description: "Read the demo's things".into(),
+            }]),
+        },
+    )?;
+    for upstream in upstreams {
+        providers::create(conn, ctx, allowed, provider(upstream))?;
+    }
+    let providers: Vec<String> = upstreams
+        .iter()
+        .map(|upstream| upstream.connection.to_owned())
+        .collect();
+    let people = ["openid", "email", "phone", "profile"].map(String::from).to_vec();
+    let callbacks = |origins: &[&str]| {
+        origins
+            .iter()
+            .map(|origin| format!("{origin}/callback"))
+            .collect()
+    };
+    let logouts = |origins: &[&str]| origins.iter().map(|origin| (*origin).to_owned()).collect();
+    let both = [app_origin, TOOL_ORIGIN];
+    let web = ClientSettings {
+        redirect_uris: callbacks(&both),
+        logout_uris: logouts(&both),
+        scopes: people.clone(),
+        providers: providers.clone(),
+        ..ClientSettings::default()
+    };
+    let spa = ClientSettings {
+        redirect_uris: callbacks(&[TOOL_ORIGIN]),
+        logout_uris: logouts(&[TOOL_ORIGIN]),
+        scopes: people,
+        providers,
+        rotation: Rotation {
+            enabled: true,
+            grace_seconds: 10,
+        },
+        ..ClientSettings::default()
+    };
+    let machine = ClientSettings {
+        flows: vec![Flow::ClientCredentials],
+        scopes: vec![format!("{API}/read")],
+        ..ClientSettings::default()
+    };
+    let secret = |text: &str| NewSecret::Given(Zeroizing::new(text.to_owned()));
+    for (id, name, secret, settings) in [
+        (WEB_CLIENT, "Sample web app", secret(WEB_SECRET), web),
+        (SPA_CLIENT, "Sample single-page app", NewSecret::Public, spa),
+        (MACHINE_CLIENT, "Sample machine", secret(MACHINE_SECRET), machine),
+    ] {
+        let new = NewClient {
+            id: Some(id.into()),
+            user_pool_id: POOL.into(),
+            name: name.into(),
+            secret,
+            settings,
+        };
+        clients::create(conn, ctx, new)?;
+    }
+    Ok(())
+}
+
+fn provider(upstream: &Registration) -> NewProvider {
+    let rule = |attribute: &str, claim: &str| Rule {
+        attribute: attribute.into(),
+        claim: claim.into(),
+        write: Write::Always,
+        absent: Absent::Keep,
+    };
+    let same = [
+        "email",
+        "email_verified",
+        "name",
+        "given_name",
+        "family_name",
+        "preferred_username",
+        "locale",
+        "zoneinfo",
+    ];
+    let mut attributes: Vec<Rule> = same.iter().map(|name| rule(name, name)).collect();
+    attributes.push(rule("custom:department", "department"));
+    NewProvider {
+        user_pool_id: POOL.into(),
+        name: upstream.connection.into(),
+        slug: Some(upstream.connection.into()),
+        issuer: upstream.issuer.clone(),
+        settings: ProviderSettings {
+            client_id: upstream.client_id.clone(),
+            scopes: ["openid", "profile", "email", "groups"]
+                .map(String::from)
+                .to_vec(),
+            ..ProviderSettings::default()
+        },
+        credentials: Credentials {
+            client_secret: Some(Zeroizing::new(upstream.client_secret.clone())),
+            private_key: None,
+        },
+        identifiers: vec![upstream.identifier.into()],
+        rules: Rules {
+            attributes,
+            groups: Some(GroupsRule {
+                claim: "groups".into(),
+                missing: MissingGroup::Create,
+            }),
+        },
+    }
+}
+
+/// The database of one demo, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("forebay-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is the temporary directory's to clear.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs the demo until Ctrl-C. Must be called within an actix system.
+pub async fn run(ports: Ports) -> Result<(), String> {
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let listen = |port: u16| {
+        TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|cause| {
+            format!("port {port} on 127.0.0.1: {cause}. Choose others; see `forebay demo --help`")
+        })
+    };
+    let sockets = (
+        listen(ports.broker)?,
+        listen(ports.app)?,
+        listen(ports.acme)?,
+        listen(ports.globex)?,
+    );
+    let public_url = format!("http://localhost:{}", ports.broker);
+    let app_origin = format!("http://127.0.0.1:{}", ports.app);
+
+    let scratch = Scratch::new().map_err(|cause| format!("the temporary directory: {cause}"))?;
+    let target = Target::Sqlite(scratch.0.join("demo.db").display().to_string());
+    let mut conn = target.open().map_err(|cause| cause.to_string())?;
+    db::migrate(&mut conn).map_err(|cause| cause.to_string())?;
+    let sealer = Sealer::new(vec![entropy.bytes::<32>()], entropy.clone());
+    let ctx = Ctx {
+        actor: "demo".into(),
+        request_id: "demo".into(),
+        now: clock.now(),
+        entropy: entropy.clone(),
+        sealer: sealer.clone(),
+    };
+    let make_key = || jwks::generate(&entropy).map_err(|cause| cause.to_string());
+    let keys = NewKeys {
+        id_token: make_key()?,
+        access_token: make_key()?,
+    };
+
+    let mut upstreams = Vec::new();
+    let mut hosts = Vec::new();
+    for (index, (port, socket)) in [(ports.acme, sockets.2), (ports.globex, sockets.3)]
+        .into_iter()
+        .enumerate()
+    {
+        let origin = format!("http://127.0.0.1:{port}");
+        let registration = registration(index, &origin);
+        let (name, ..) = ORGANISATIONS[index];
+        let organisation = okta::Okta::new(okta::Setup {
+            name: name.into(),
+            origin,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            faults_over_http: ports.faults,
+        });
+        furnish(&organisation, &registration, name, &public_url);
+        actix_web::rt::spawn(async move { organisation.serve(socket).await });
+        hosts.push(format!("127.0.0.1:{port}"));
+        upstreams.push(registration);
+    }
+    let allowed: Vec<AllowedHost> = hosts
+        .iter()
+        .filter_map(|host| AllowedHost::parse(host).ok())
+        .collect();
+    seed(&mut conn, &ctx, &keys, &app_origin, &upstreams, &allowed).map_err(|cause| cause.to_string())?;
+    drop(conn);
+
+    let options = Options {
+        allow: hosts,
+        ca_pem: None,
+        proxy: None,
+    };
+    let broker = Data::new(Broker::new(Parts {
+        public_url: public_url.clone(),
+        db: Db::open(&target, 4).map_err(|cause| cause.to_string())?,
+        sealer,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        upstream: Upstream::new(options, clock, entropy)?,
+    }));
+    let sample = app::SampleApp::new(app::Setup {
+        origin: app_origin.clone(),
+        issuer: broker.issuer(POOL),
+        client_id: WEB_CLIENT.into(),
+        client_secret: WEB_SECRET.into(),
+    });
+    actix_web::rt::spawn(async move { sample.serve(sockets.1).await });
+    crate::jobs::start(&broker);
+    let server = crate::web::serve(broker, sockets.0, 2).map_err(|cause| cause.to_string())?;
+
+    println!("Forebay demo. Ctrl-C ends it; nothing is kept.");
+    println!("  Sample app    {app_origin}  <- start here: Sign in, then \"Okta SSO\"");
+    println!(
+        "  People        ada@acme.test, grace@acme.test, linus@acme.test (not assigned), hank@globex.test; password: demo"
+    );
+    println!("  Issuer        {public_url}/{POOL}");
+    println!(
+        "  Okta          acme http://127.0.0.1:{}   globex http://127.0.0.1:{}",
+        ports.acme, ports.globex
+    );
+    let outcome = server.await.map_err(|cause| cause.to_string());
+    drop(scratch);
+    outcome
+}

@@ -188,7 +188,10 @@ pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
 
 /// Whether anybody has signed in through the provider.
 pub fn has_identities(conn: &mut Conn, id: &str) -> QueryResult<bool> {
-    diesel::select(diesel::dsl::exists(identities::table.filter(identities::provider_id.eq(id)))).get_result(conn)
+    diesel::select(diesel::dsl::exists(
+        identities::table.filter(identities::provider_id.eq(id)),
+    ))
+    .get_result(conn)
 }
 
 /// The identifiers that lead to the provider, in order.

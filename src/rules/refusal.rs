@@ -41,7 +41,9 @@ impl Refusal {
             title: "This is not the account the app asked for".into(),
             what: "You signed in, but as someone else than the app expects here.".into(),
             next: "Sign in with the account you used in the app before.".into(),
-            remedy: "The app sent an id_token_hint or a claims parameter naming one user; another one signed in.".into(),
+            remedy:
+                "The app sent an id_token_hint or a claims parameter naming one user; another one signed in."
+                    .into(),
             error: Code::LoginRequired,
             description: "another user signed in than the one asked for".into(),
             other_account: true,
@@ -172,16 +174,23 @@ impl From<upstream_error::Refusal> for Refusal {
 impl From<mapping::Refusal> for Refusal {
     fn from(refusal: mapping::Refusal) -> Refusal {
         let (title, what): (&str, String) = match refusal.cause {
-            "user_disabled" => {
-                ("Your account here is switched off", "You signed in, but your account was disabled by an administrator.".into())
-            }
+            "user_disabled" => (
+                "Your account here is switched off",
+                "You signed in, but your account was disabled by an administrator.".into(),
+            ),
             "attributes_required" | "claim_required" => (
                 "Something is missing from your profile",
-                format!("Your organisation did not send everything the app needs: {}.", refusal.description.trim()),
+                format!(
+                    "Your organisation did not send everything the app needs: {}.",
+                    refusal.description.trim()
+                ),
             ),
             _ => (
                 "Your profile could not be taken over",
-                format!("What your organisation sent does not fit: {}.", refusal.description.trim().trim_end_matches('.')),
+                format!(
+                    "What your organisation sent does not fit: {}.",
+                    refusal.description.trim().trim_end_matches('.')
+                ),
             ),
         };
         Refusal {
@@ -190,7 +199,11 @@ impl From<mapping::Refusal> for Refusal {
             what: what.into(),
             next: "Tell your administrator the code below; they can see what is missing and mend it.".into(),
             remedy: refusal.remedy.into(),
-            error: if refusal.cause == "user_disabled" { Code::AccessDenied } else { Code::InvalidRequest },
+            error: if refusal.cause == "user_disabled" {
+                Code::AccessDenied
+            } else {
+                Code::InvalidRequest
+            },
             description: refusal.description.into(),
             other_account: refusal.cause == "user_disabled",
             retry: false,

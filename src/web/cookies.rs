@@ -17,9 +17,14 @@ pub struct Cookies(Vec<(String, String)>);
 impl Cookies {
     pub fn of(request: &HttpRequest) -> Result<Cookies, Duplicate> {
         let mut found: Vec<(String, String)> = Vec::new();
-        let headers = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+        let headers = request
+            .headers()
+            .get_all(COOKIE)
+            .filter_map(|value| value.to_str().ok());
         for pair in headers.flat_map(|line| line.split(';')) {
-            let Some((name, value)) = pair.split_once('=') else { continue };
+            let Some((name, value)) = pair.split_once('=') else {
+                continue;
+            };
             let (name, value) = (name.trim(), value.trim());
             if !name.starts_with(OURS) {
                 continue;
@@ -33,7 +38,10 @@ impl Cookies {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Those whose names begin with `prefix`: what follows it, and the value.
@@ -85,7 +93,10 @@ mod tests {
         let cookies = of(&["a=1; __Host-x=2; a=3", "__Host-login-s=4"]).unwrap();
         assert_eq!(cookies.get("__Host-x"), Some("2"));
         assert_eq!(cookies.get("a"), None);
-        assert_eq!(cookies.with_prefix("__Host-login-"), [("s".to_owned(), "4".to_owned())]);
+        assert_eq!(
+            cookies.with_prefix("__Host-login-"),
+            [("s".to_owned(), "4".to_owned())]
+        );
         assert_eq!(of(&["__Host-x=1; __Host-x=1"]).unwrap_err(), Duplicate);
         assert_eq!(of(&["__Host-x=1", "__Host-x=2"]).unwrap_err(), Duplicate);
     }

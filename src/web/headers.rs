@@ -21,7 +21,11 @@ pub struct RequestId(pub String);
 
 impl RequestId {
     pub fn of(request: &HttpRequest) -> String {
-        request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+        request
+            .extensions()
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -38,7 +42,9 @@ pub async fn apply<B: MessageBody>(
     let id = broker.request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = match refusal(request.request()) {
-        Some(status) => request.into_response(HttpResponse::new(status)).map_into_right_body(),
+        Some(status) => request
+            .into_response(HttpResponse::new(status))
+            .map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
     };
     let headers = response.headers_mut();
@@ -52,7 +58,10 @@ pub async fn apply<B: MessageBody>(
     }
     default(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     default(header::CONTENT_SECURITY_POLICY, CSP);
-    default(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    default(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     default(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     default(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if broker.public_url.starts_with("https:") {
@@ -74,5 +83,7 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
         return Some(StatusCode::BAD_REQUEST);
     }
     let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    announced.is_some_and(|length| length > LARGEST_BODY).then_some(StatusCode::PAYLOAD_TOO_LARGE)
+    announced
+        .is_some_and(|length| length > LARGEST_BODY)
+        .then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }

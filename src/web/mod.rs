@@ -7,10 +7,50 @@ mod health;
 pub mod oidc;
 pub mod pages;
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use std::net::TcpListener;
+use std::time::Duration;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+
+use crate::broker::Broker;
 use crate::rules::discovery::paths;
+
+/// The service as production runs it and tests call it.
+pub fn app(
+    broker: Data<Broker>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(broker)
+        .app_data(web::PayloadConfig::new(headers::LARGEST_BODY))
+        .wrap(from_fn(headers::apply))
+        .configure(routes)
+}
+
+/// Serves on a listening socket until the returned server is stopped or dropped; SIGTERM and SIGINT finish what is under
+/// way for at most 30 seconds.
+pub fn serve(broker: Data<Broker>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || app(broker.clone()))
+        .workers(workers)
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .keep_alive(Duration::from_secs(75))
+        .shutdown_timeout(30)
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
 
 /// Every route. The application data must hold a `web::Data<Broker>`.
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -18,28 +58,58 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/healthz").get(health::live))
         .service(resource("/readyz").get(health::ready))
         // OpenID Connect, with Cognito's names
-        .service(resource(paths::AUTHORIZE).get(oidc::authorize::get).post(oidc::authorize::post))
-        .service(resource(paths::LOGIN).get(oidc::login_page::get).post(oidc::login_page::post))
-        .service(resource(paths::TOKEN).post(oidc::token::post).options(oidc::cors::preflight))
+        .service(
+            resource(paths::AUTHORIZE)
+                .get(oidc::authorize::get)
+                .post(oidc::authorize::post),
+        )
+        .service(
+            resource(paths::LOGIN)
+                .get(oidc::login_page::get)
+                .post(oidc::login_page::post),
+        )
+        .service(
+            resource(paths::TOKEN)
+                .post(oidc::token::post)
+                .options(oidc::cors::preflight),
+        )
         .service(
             resource(paths::USERINFO)
                 .get(oidc::userinfo::get)
                 .post(oidc::userinfo::post)
                 .options(oidc::cors::preflight),
         )
-        .service(resource(paths::REVOKE).post(oidc::revoke::post).options(oidc::cors::preflight))
-        .service(resource(paths::LOGOUT).get(oidc::logout::get).post(oidc::logout::post))
+        .service(
+            resource(paths::REVOKE)
+                .post(oidc::revoke::post)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource(paths::LOGOUT)
+                .get(oidc::logout::get)
+                .post(oidc::logout::post),
+        )
         .service(resource("/logout/idpresponse").get(oidc::logout::returned))
         .service(resource("/logout/idpresponse/{connection}").get(oidc::logout::returned))
-        .service(resource(paths::IDPRESPONSE).get(oidc::idpresponse::bare).post(oidc::idpresponse::posted))
+        .service(
+            resource(paths::IDPRESPONSE)
+                .get(oidc::idpresponse::bare)
+                .post(oidc::idpresponse::posted),
+        )
         .service(
             resource("/oauth2/idpresponse/{connection}")
                 .get(oidc::idpresponse::named)
                 .post(oidc::idpresponse::posted),
         )
-        .service(resource("/login/callback").get(oidc::idpresponse::bare).post(oidc::idpresponse::posted))
         .service(
-            resource("/authorization-code/callback").get(oidc::idpresponse::bare).post(oidc::idpresponse::posted),
+            resource("/login/callback")
+                .get(oidc::idpresponse::bare)
+                .post(oidc::idpresponse::posted),
+        )
+        .service(
+            resource("/authorization-code/callback")
+                .get(oidc::idpresponse::bare)
+                .post(oidc::idpresponse::posted),
         )
         .service(resource("/error").get(oidc::error::page))
         .service(
@@ -67,7 +137,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// A path with its methods; every other method is answered 405 with `Allow`.
 fn resource(path: &str) -> Methods {
-    Methods { resource: web::resource(path), allowed: Vec::new() }
+    Methods {
+        resource: web::resource(path),
+        allowed: Vec::new(),
+    }
 }
 
 struct Methods {
@@ -112,7 +185,11 @@ impl actix_web::dev::HttpServiceFactory for Methods {
         let allow = self.allowed.join(", ");
         let refuse = move |_: HttpRequest| {
             let allow = allow.clone();
-            async move { HttpResponse::MethodNotAllowed().insert_header(("Allow", allow)).finish() }
+            async move {
+                HttpResponse::MethodNotAllowed()
+                    .insert_header(("Allow", allow))
+                    .finish()
+            }
         };
         self.resource.default_service(web::to(refuse)).register(config);
     }

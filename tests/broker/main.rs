@@ -1,1 +1,7 @@
-fn main() {}
+//! The broker through its front door: URL in, response out, on a real database, with a frozen clock, seeded entropy and
+//! the stand-in Okta. One binary, so that it links once. `TEST_DATABASE_URL=postgres://…` runs it on PostgreSQL.
+#![allow(clippy::unwrap_used)]
+
+mod database;
+mod oidc;
+mod support;

@@ -26,9 +26,12 @@ use crate::web::headers::RequestId;
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     match begin(&request, &broker).await {
-        Ok(Begun { app, authorization, params, session }) => {
-            proceed(&request, &broker, app, authorization, &params, session).await
-        }
+        Ok(Begun {
+            app,
+            authorization,
+            params,
+            session,
+        }) => proceed(&request, &broker, app, authorization, &params, session).await,
         Err(answer) => answer,
     }
 }
@@ -79,9 +82,23 @@ pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, Http
         Err(AuthorizeError::Page(why)) => {
             return Err(error::untrusted(request, broker, why, Some(client_id)).await);
         }
-        Err(AuthorizeError::Redirect { redirect_uri, mode, state, error }) => {
-            let address = authorize::ReturnAddress { redirect_uri, mode, state };
-            return Err(to_app(request, &app, &address.error_response(&error, &app.pool.issuer), &error));
+        Err(AuthorizeError::Redirect {
+            redirect_uri,
+            mode,
+            state,
+            error,
+        }) => {
+            let address = authorize::ReturnAddress {
+                redirect_uri,
+                mode,
+                state,
+            };
+            return Err(to_app(
+                request,
+                &app,
+                &address.error_response(&error, &app.pool.issuer),
+                &error,
+            ));
         }
     };
     if let Err(refusal) = heed_hint(&mut authorization, &app) {
@@ -95,24 +112,44 @@ pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, Http
         None => None,
         Some(token) => {
             let (token, pool, now) = (token.to_owned(), app.pool.pool.id.clone(), broker.clock.now());
-            let found = broker.db.read(move |conn| login::find_session(conn, now, &pool, &token)).await;
-            found.map_err(unavailable)?.filter(|(session, user)| usable(session, user, &authorization, &app, broker))
+            let found = broker
+                .db
+                .read(move |conn| login::find_session(conn, now, &pool, &token))
+                .await;
+            found
+                .map_err(unavailable)?
+                .filter(|(session, user)| usable(session, user, &authorization, &app, broker))
         }
     };
-    Ok(Begun { app, authorization, params, session })
+    Ok(Begun {
+        app,
+        authorization,
+        params,
+        session,
+    })
 }
 
 /// `id_token_hint` insists on its user (Core §3.1.2.1); it must be ours, though it may have expired.
 fn heed_hint(authorization: &mut Authorization, app: &App) -> Result<(), OAuthError> {
-    let Some(hint) = &authorization.id_token_hint else { return Ok(()) };
+    let Some(hint) = &authorization.id_token_hint else {
+        return Ok(());
+    };
     let claims = jwt::verify_expired(&app.pool.verify, hint, &app.pool.issuer, "id").map_err(|why| {
-        OAuthError::because(Code::InvalidRequest, "id_token_hint is not an ID token of ours", why.0)
+        OAuthError::because(
+            Code::InvalidRequest,
+            "id_token_hint is not an ID token of ours",
+            why.0,
+        )
     })?;
-    let sub = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let sub = claims
+        .get("sub")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
     match &authorization.required_sub {
-        Some(required) if required != sub => {
-            Err(OAuthError::new(Code::InvalidRequest, "id_token_hint and claims name different users"))
-        }
+        Some(required) if required != sub => Err(OAuthError::new(
+            Code::InvalidRequest,
+            "id_token_hint and claims name different users",
+        )),
         _ => {
             authorization.required_sub = Some(sub.to_owned());
             Ok(())
@@ -129,7 +166,11 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         && request.max_age.is_none_or(|most| age <= most)
         && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
         && request.acr_values.as_ref().is_none_or(|wanted| {
-            session.facts.acr.as_ref().is_some_and(|acr| wanted.split(' ').any(|value| value == acr))
+            session
+                .facts
+                .acr
+                .as_ref()
+                .is_some_and(|acr| wanted.split(' ').any(|value| value == acr))
         })
 }
 
@@ -144,7 +185,10 @@ async fn proceed(
     let chosen = match choose(&authorization, &app) {
         Ok(chosen) => chosen,
         Err(NotAvailable) if authorization.prompt.none => {
-            let refusal = OAuthError::new(Code::InvalidRequest, "the identity provider is not available to this client");
+            let refusal = OAuthError::new(
+                Code::InvalidRequest,
+                "the identity provider is not available to this client",
+            );
             return refuse(request, &app, &authorization, &refusal);
         }
         // As Cognito: back to the login page, which says so.
@@ -166,7 +210,9 @@ async fn proceed(
     }
     match chosen.cloned() {
         Some(provider) => {
-            let hints = Hints { login_hint: authorization.login_hint.clone() };
+            let hints = Hints {
+                login_hint: authorization.login_hint.clone(),
+            };
             upstream_leg::start(request, broker, &app, &provider, &authorization, hints).await
         }
         None => respond::redirect(&login_url(params, None)).finish(),
@@ -188,7 +234,11 @@ struct NotAvailable;
 /// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
 fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Option<&'a Provider>, NotAvailable> {
     // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
-    if let Some(name) = request.identity_provider.as_deref().filter(|name| *name != "COGNITO") {
+    if let Some(name) = request
+        .identity_provider
+        .as_deref()
+        .filter(|name| *name != "COGNITO")
+    {
         let named = app.providers.iter().find(|provider| provider.name == name);
         return named.map(Some).ok_or(NotAvailable);
     }
@@ -199,7 +249,10 @@ fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Option<&'a Provid
     if request.prompt.select_account {
         return Ok(None);
     }
-    let address = request.login_hint.as_deref().and_then(|hint| Email::parse(hint).ok());
+    let address = request
+        .login_hint
+        .as_deref()
+        .and_then(|hint| Email::parse(hint).ok());
     Ok(address.and_then(|address| by_identifier(address.domain())))
 }
 
@@ -217,7 +270,8 @@ pub async fn continue_session(
     let issued = broker
         .db
         .write(move |conn| -> Result<_, StoreError> {
-            let version = crate::model::mapping::current(conn, &session.provider_id)?.map_or(0, |m| m.version);
+            let version =
+                crate::model::mapping::current(conn, &session.provider_id)?.map_or(0, |m| m.version);
             let grant = Grant {
                 client: &app2.client,
                 redirect_uri: &request2.redirect_uri,
@@ -230,9 +284,9 @@ pub async fn continue_session(
             };
             Ok(match request2.response_type {
                 ResponseType::Code => login::Outgoing::Code(login::issue_code(conn, &ctx, &session, &grant)?),
-                ResponseType::Token => {
-                    login::Outgoing::Tokens(Box::new(login::issue_tokens(conn, &ctx, &session, user, &grant)?))
-                }
+                ResponseType::Token => login::Outgoing::Tokens(Box::new(login::issue_tokens(
+                    conn, &ctx, &session, user, &grant,
+                )?)),
             })
         })
         .await;
@@ -260,7 +314,11 @@ pub fn success(
         login::Outgoing::Code(code) => vec![("code", code.clone())],
         login::Outgoing::Tokens(exchanged) => {
             let minted = mint::for_user(broker, app, exchanged)?;
-            let mut fields: Vec<_> = minted.id_token.map(|token| ("id_token", token)).into_iter().collect();
+            let mut fields: Vec<_> = minted
+                .id_token
+                .map(|token| ("id_token", token))
+                .into_iter()
+                .collect();
             fields.push(("access_token", minted.access_token));
             fields.push(("expires_in", minted.expires_in.to_string()));
             fields.push(("token_type", "Bearer".to_owned()));
@@ -269,12 +327,28 @@ pub fn success(
     };
     fields.extend(address.state.clone().map(|state| ("state", state)));
     fields.push(("iss", app.pool.issuer.clone()));
-    Ok(Response { redirect_uri: address.redirect_uri.clone(), mode: address.mode, fields })
+    Ok(Response {
+        redirect_uri: address.redirect_uri.clone(),
+        mode: address.mode,
+        fields,
+    })
 }
 
 /// The error, to the app.
-pub fn refuse(request: &HttpRequest, app: &App, authorization: &Authorization, refusal: &OAuthError) -> HttpResponse {
-    to_app(request, app, &authorization.return_address().error_response(refusal, &app.pool.issuer), refusal)
+pub fn refuse(
+    request: &HttpRequest,
+    app: &App,
+    authorization: &Authorization,
+    refusal: &OAuthError,
+) -> HttpResponse {
+    to_app(
+        request,
+        app,
+        &authorization
+            .return_address()
+            .error_response(refusal, &app.pool.issuer),
+        refusal,
+    )
 }
 
 fn to_app(request: &HttpRequest, app: &App, response: &Response, refusal: &OAuthError) -> HttpResponse {

@@ -36,18 +36,29 @@ pub fn json(request: &HttpRequest, error: &OAuthError, dialect: Dialect) -> Http
         "refused"
     );
     let challenge = error.code == Code::InvalidClient && dialect.by_header && !dialect.cognito_exact;
-    let status = if challenge { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+    let status = if challenge {
+        StatusCode::UNAUTHORIZED
+    } else {
+        StatusCode::BAD_REQUEST
+    };
     let mut answer = HttpResponse::build(status);
-    answer.insert_header(cors::ANY_ORIGIN).insert_header(("Pragma", "no-cache"));
+    answer
+        .insert_header(cors::ANY_ORIGIN)
+        .insert_header(("Pragma", "no-cache"));
     if challenge {
-        answer.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"forebay\", charset=\"UTF-8\""));
+        answer.insert_header((
+            header::WWW_AUTHENTICATE,
+            "Basic realm=\"forebay\", charset=\"UTF-8\"",
+        ));
     }
     let body = if dialect.cognito_exact {
         json!({ "error": error.code.as_str() })
     } else {
         json!({ "error": error.code.as_str(), "error_description": error.description })
     };
-    answer.content_type("application/json;charset=UTF-8").body(body.to_string())
+    answer
+        .content_type("application/json;charset=UTF-8")
+        .body(body.to_string())
 }
 
 /// A refusal of a protected resource: no error code where no token came (RFC 6750 §3.1).
@@ -61,7 +72,11 @@ pub fn bearer(request: &HttpRequest, error: Option<&OAuthError>) -> HttpResponse
                 Code::InsufficientScope => StatusCode::FORBIDDEN,
                 _ => StatusCode::BAD_REQUEST,
             };
-            let scope = if error.code == Code::InsufficientScope { ", scope=\"openid\"" } else { "" };
+            let scope = if error.code == Code::InsufficientScope {
+                ", scope=\"openid\""
+            } else {
+                ""
+            };
             let challenge = format!(
                 "Bearer realm=\"forebay\", error=\"{}\", error_description=\"{}\"{scope}",
                 error.code.as_str(),
@@ -126,9 +141,17 @@ pub async fn page(request: HttpRequest) -> HttpResponse {
 }
 
 /// An authorization or logout request whose client or URI cannot be trusted: a page of ours, and a trace in bounded number.
-pub async fn untrusted(request: &HttpRequest, broker: &Broker, why: Untrusted, client_id: Option<&str>) -> HttpResponse {
+pub async fn untrusted(
+    request: &HttpRequest,
+    broker: &Broker,
+    why: Untrusted,
+    client_id: Option<&str>,
+) -> HttpResponse {
     let (name, ..) = words(why);
-    let mut trace = Draft { started_at: broker.clock.now(), ..Draft::default() };
+    let mut trace = Draft {
+        started_at: broker.clock.now(),
+        ..Draft::default()
+    };
     trace.step("authorize", false, name);
     trace.story.remedy = words(why).3.to_owned();
     if let Some(id) = client_id
@@ -210,7 +233,12 @@ pub struct Shown<'a> {
 
 /// The page of a refused sign-in: what happened, what to do, the code, and the ways on.
 pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
-    let Shown { refusal, trace_code, client_name, .. } = shown;
+    let Shown {
+        refusal,
+        trace_code,
+        client_name,
+        ..
+    } = shown;
     tracing::info!(
         request_id = RequestId::of(request),
         cause = %refusal.cause,
@@ -226,10 +254,16 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
                 primary: true,
             });
         } else if refusal.retry {
-            actions.push(Action { label: "Try again".into(), href: again.clone(), primary: true });
+            actions.push(Action {
+                label: "Try again".into(),
+                href: again.clone(),
+                primary: true,
+            });
         }
     }
-    let response = shown.address.map(|address| address.error_response(&refusal.oauth(), shown.issuer));
+    let response = shown
+        .address
+        .map(|address| address.error_response(&refusal.oauth(), shown.issuer));
     let back = format!("Back to {}", client_name.unwrap_or("the app"));
     let mut return_form = None;
     if let Some(response) = response {
@@ -238,10 +272,18 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
                 label: back,
                 action: response.redirect_uri.clone(),
                 method: Method::Post,
-                fields: response.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+                fields: response
+                    .fields
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                    .collect(),
             });
         } else {
-            actions.push(Action { label: back, href: response.location(), primary: false });
+            actions.push(Action {
+                label: back,
+                href: response.location(),
+                primary: false,
+            });
         }
     }
     let now = RequestId::of(request);
@@ -265,7 +307,11 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
         details: vec![("Request".into(), now)],
         copy_text,
     };
-    let status = if refusal.failed { StatusCode::BAD_GATEWAY } else { StatusCode::FORBIDDEN };
+    let status = if refusal.failed {
+        StatusCode::BAD_GATEWAY
+    } else {
+        StatusCode::FORBIDDEN
+    };
     let mut answer = respond::page(status, &page, respond::Forms::ToApp);
     if let Some(name) = shown.clear {
         answer = answer.cookie(cookies::clear(name));
@@ -274,7 +320,12 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
 }
 
 /// Keeps the trace of an attempt that never reached an upstream, as far as the bound allows: strangers can make these.
-pub async fn keep_unreached(request: &HttpRequest, broker: &Broker, trace: Draft, cause: &str) -> Option<String> {
+pub async fn keep_unreached(
+    request: &HttpRequest,
+    broker: &Broker,
+    trace: Draft,
+    cause: &str,
+) -> Option<String> {
     if !broker.unreached_traces.take(broker.clock.now()) {
         return None;
     }
@@ -282,15 +333,30 @@ pub async fn keep_unreached(request: &HttpRequest, broker: &Broker, trace: Draft
     let cause = cause.to_owned();
     let kept = broker
         .db
-        .write(move |conn| traces::keep(conn, &ctx, trace, Outcome::Refused, &cause, crate::broker::UNREACHED_TRACE_DAYS))
+        .write(move |conn| {
+            traces::keep(
+                conn,
+                &ctx,
+                trace,
+                Outcome::Refused,
+                &cause,
+                crate::broker::UNREACHED_TRACE_DAYS,
+            )
+        })
         .await;
-    kept.inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept")).ok()
+    kept.inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept"))
+        .ok()
 }
 
 /// The language a page is shown in: `lang`, else what the browser prefers.
 pub fn lang(request: &HttpRequest) -> String {
-    let asked = query(request).ok().and_then(|params| params.get("lang").map(str::to_owned));
-    let preferred = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let asked = query(request)
+        .ok()
+        .and_then(|params| params.get("lang").map(str::to_owned));
+    let preferred = request
+        .headers()
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
     match (asked, preferred) {
         (Some(tag), _) => pages::texts(&tag).lang.to_owned(),
         (None, Some(ranges)) => pages::preferred(ranges).lang.to_owned(),

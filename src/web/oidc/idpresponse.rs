@@ -42,7 +42,11 @@ pub async fn named(request: HttpRequest, connection: Path<String>, broker: Data<
 /// `response_mode=form_post`: cross-site, so without the login's cookie; as GET it comes again with it.
 pub async fn posted(request: HttpRequest, body: Bytes) -> HttpResponse {
     match form(&request, &body) {
-        Ok(form) => respond::see_other(&format!("{}?{}", request.path(), params::encode(form.without(&[])))),
+        Ok(form) => respond::see_other(&format!(
+            "{}?{}",
+            request.path(),
+            params::encode(form.without(&[]))
+        )),
         Err(refusal) => error::json(&request, &refusal, error::Dialect::default()),
     }
 }
@@ -55,8 +59,16 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
     let app = match broker.app(&login.client_id).await {
         Ok(Some(app)) => app,
         Ok(None) => {
-            return unknown_login(request, broker, connection, Unknown { seen: "the app client is gone", state: Some(state) })
-                .await;
+            return unknown_login(
+                request,
+                broker,
+                connection,
+                Unknown {
+                    seen: "the app client is gone",
+                    state: Some(state),
+                },
+            )
+            .await;
         }
         Err(cause) => return error::store(request, &cause),
     };
@@ -70,7 +82,16 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         .await;
     };
     let provider = app.provider(&login.provider_id).cloned();
-    let mut leg = Leg { request, broker, app, address, login, state, provider: provider.clone(), trace: Draft::default() };
+    let mut leg = Leg {
+        request,
+        broker,
+        app,
+        address,
+        login,
+        state,
+        provider: provider.clone(),
+        trace: Draft::default(),
+    };
     leg.trace = Draft {
         user_pool_id: Some(leg.app.pool.pool.id.clone()),
         provider_id: Some(leg.login.provider_id.clone()),
@@ -80,23 +101,48 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         reached_provider: true,
         story: Default::default(),
     };
-    leg.trace.step("authorize", true, format!("app {} asked, sent to {}", leg.app.client.name, leg.login.provider_id));
+    leg.trace.step(
+        "authorize",
+        true,
+        format!(
+            "app {} asked, sent to {}",
+            leg.app.client.name, leg.login.provider_id
+        ),
+    );
 
-    let expected = if leg.login.shared_callback { None } else { Some(leg.login.provider_id.as_str()) };
+    let expected = if leg.login.shared_callback {
+        None
+    } else {
+        Some(leg.login.provider_id.as_str())
+    };
     if connection != expected {
-        leg.trace.step("callback", false, "the callback's path names another connection than the login");
+        leg.trace.step(
+            "callback",
+            false,
+            "the callback's path names another connection than the login",
+        );
         return leg.refuse(Refusal::wrong_callback()).await;
     }
     let Some(provider) = provider else {
-        leg.trace.step("callback", false, "the connection is disabled or not the client's any more");
+        leg.trace.step(
+            "callback",
+            false,
+            "the connection is disabled or not the client's any more",
+        );
         return leg.refuse(Refusal::no_longer_offered()).await;
     };
     if let Some(error) = params.get("error") {
         let said = params.get("error_description");
         let shown = upstream_error::plain(said.unwrap_or_default(), 300);
-        leg.trace.step("callback", false, format!("{}: {shown}", upstream_error::plain(error, 60)));
+        leg.trace.step(
+            "callback",
+            false,
+            format!("{}: {shown}", upstream_error::plain(error, 60)),
+        );
         let cause = upstream_error::of_callback(error, said);
-        return leg.refuse(cause.refusal(&provider.settings.label, None, None).into()).await;
+        return leg
+            .refuse(cause.refusal(&provider.settings.label, None, None).into())
+            .await;
     }
     let Some(code) = params.get("code").map(str::to_owned) else {
         leg.trace.step("callback", false, "neither code nor error");
@@ -118,17 +164,27 @@ fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, 
     if params.repeated().is_some() {
         return Err(unknown("a parameter is repeated"));
     }
-    let state = params.get("state").ok_or_else(|| unknown("no state came back"))?.to_owned();
+    let state = params
+        .get("state")
+        .ok_or_else(|| unknown("no state came back"))?
+        .to_owned();
     if !crate::rules::login::is_state(&state) {
         return Err(unknown("the state is not one of ours"));
     }
     let cookies = Cookies::of(request).map_err(|_| unknown("a cookie came twice"))?;
     let name = crate::rules::login::cookie_name(&state);
-    let value = cookies.get(&name).ok_or_else(|| unknown("this browser has no login of that state"))?;
-    let login = Login::open(&broker.sealer, &broker.public_url, &state, value)
-        .ok_or_else(|| Unknown { seen: "the login cookie does not open", state: Some(state.clone()) })?;
+    let value = cookies
+        .get(&name)
+        .ok_or_else(|| unknown("this browser has no login of that state"))?;
+    let login = Login::open(&broker.sealer, &broker.public_url, &state, value).ok_or_else(|| Unknown {
+        seen: "the login cookie does not open",
+        state: Some(state.clone()),
+    })?;
     if login.expired(broker.clock.now()) {
-        return Err(Unknown { seen: "the login is older than five minutes", state: Some(state) });
+        return Err(Unknown {
+            seen: "the login is older than five minutes",
+            state: Some(state),
+        });
     }
     Ok((params, state, login))
 }
@@ -140,7 +196,10 @@ async fn unknown_login(
     unknown: Unknown,
 ) -> HttpResponse {
     let refusal = Refusal::login_unknown();
-    let mut trace = Draft { started_at: broker.clock.now(), ..Draft::default() };
+    let mut trace = Draft {
+        started_at: broker.clock.now(),
+        ..Draft::default()
+    };
     if let Some(id) = connection
         && let Ok(Some(connection)) = broker.connection(id).await
     {
@@ -160,7 +219,9 @@ async fn unknown_login(
             issuer: "",
             address: None,
             again: None,
-            clear: unknown.state.map(|state| crate::rules::login::cookie_name(&state)),
+            clear: unknown
+                .state
+                .map(|state| crate::rules::login::cookie_name(&state)),
         },
     )
 }
@@ -196,7 +257,11 @@ impl Leg<'_> {
             acr_values: login.acr_values.clone(),
         };
         let mut steps = Vec::new();
-        let identity = self.broker.upstream.identity(&connection, &expectation, code, iss, &mut steps).await;
+        let identity = self
+            .broker
+            .upstream
+            .identity(&connection, &expectation, code, iss, &mut steps)
+            .await;
         self.trace.story.steps.append(&mut steps);
         match identity {
             Ok(identity) => self.complete(provider, identity).await,
@@ -210,7 +275,8 @@ impl Leg<'_> {
                     detail = failure.detail,
                     "the upstream's answer was refused"
                 );
-                self.refuse(failure.refusal(&provider.settings.label).into()).await
+                self.refuse(failure.refusal(&provider.settings.label).into())
+                    .await
             }
         }
     }
@@ -218,14 +284,38 @@ impl Leg<'_> {
     async fn complete(self, provider: Provider, identity: Identity) -> HttpResponse {
         let now = self.broker.clock.now();
         let user_pool_id = provider.user_pool_id.clone();
-        let ctx = self.broker.ctx(format!("provider:{}", provider.id), RequestId::of(self.request));
-        let Identity { issuer, subject, claims, auth_time, amr, acr, sid, id_token } = identity;
+        let ctx = self
+            .broker
+            .ctx(format!("provider:{}", provider.id), RequestId::of(self.request));
+        let Identity {
+            issuer,
+            subject,
+            claims,
+            auth_time,
+            amr,
+            acr,
+            sid,
+            id_token,
+        } = identity;
         let id_token_sealed = provider.settings.upstream_logout.then(|| {
-            let label = Label { purpose: "upstream-id-token", scope: &user_pool_id, name: &provider.id };
+            let label = Label {
+                purpose: "upstream-id-token",
+                scope: &user_pool_id,
+                name: &provider.id,
+            };
             self.broker.sealer.seal(label, id_token.as_bytes())
         });
-        let facts = Facts { auth_time: auth_time.map_or(now, |at| UnixTime(at.min(now.0))), amr, acr, sid };
-        let (app, login, redirect_uri) = (self.app.clone(), self.login.clone(), self.address.redirect_uri.clone());
+        let facts = Facts {
+            auth_time: auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
+            amr,
+            acr,
+            sid,
+        };
+        let (app, login, redirect_uri) = (
+            self.app.clone(),
+            self.login.clone(),
+            self.address.redirect_uri.clone(),
+        );
         let (login_hash, trace) = (secret::hash(&self.state), self.trace.clone());
         let completed = self
             .broker
@@ -238,7 +328,11 @@ impl Leg<'_> {
                     login: &login,
                     redirect_uri: &redirect_uri,
                     login_hash,
-                    arrival: Arrival { issuer, subject, claims },
+                    arrival: Arrival {
+                        issuer,
+                        subject,
+                        claims,
+                    },
                     facts,
                     id_token_sealed,
                     trace,
@@ -247,7 +341,10 @@ impl Leg<'_> {
             })
             .await;
         match completed {
-            Ok(Completed::SignedIn { session_token, outgoing }) => {
+            Ok(Completed::SignedIn {
+                session_token,
+                outgoing,
+            }) => {
                 let response = match authorize::success(self.broker, &self.app, &self.address, &outgoing) {
                     Ok(response) => response,
                     Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
@@ -271,7 +368,11 @@ impl Leg<'_> {
     /// Whether this very login has made a session already (a double click, the back button).
     async fn already_signed_in(&self) -> bool {
         let hash = secret::hash(&self.state);
-        let found = self.broker.db.read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &hash)?)).await;
+        let found = self
+            .broker
+            .db
+            .read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &hash)?))
+            .await;
         matches!(found, Ok(Some(_)))
     }
 
@@ -291,14 +392,22 @@ impl Leg<'_> {
     /// Keeps the trace and shows the page.
     async fn refuse(mut self, refusal: Refusal) -> HttpResponse {
         self.trace.story.remedy = refusal.remedy.to_string();
-        let outcome = if refusal.failed { Outcome::Failed } else { Outcome::Refused };
+        let outcome = if refusal.failed {
+            Outcome::Failed
+        } else {
+            Outcome::Refused
+        };
         let ctx = self.broker.ctx("system", RequestId::of(self.request));
         let (draft, cause) = (self.trace.clone(), refusal.cause.to_string());
         let days = self.app.pool.pool.settings.trace_days;
-        let kept =
-            self.broker.db.write(move |conn| traces::keep(conn, &ctx, draft, outcome, &cause, days)).await;
-        let trace_code =
-            kept.inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept")).ok();
+        let kept = self
+            .broker
+            .db
+            .write(move |conn| traces::keep(conn, &ctx, draft, outcome, &cause, days))
+            .await;
+        let trace_code = kept
+            .inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept"))
+            .ok();
         self.show(&refusal, trace_code)
     }
 
@@ -313,7 +422,12 @@ impl Leg<'_> {
                 client_name: Some(&self.app.client.name),
                 issuer: &self.app.pool.issuer,
                 address: Some(&self.address),
-                again: Some(upstream_leg::again(&self.login, &self.app, redirect_uri, self.provider.as_ref())),
+                again: Some(upstream_leg::again(
+                    &self.login,
+                    &self.app,
+                    redirect_uri,
+                    self.provider.as_ref(),
+                )),
                 clear: Some(crate::rules::login::cookie_name(&self.state)),
             },
         )

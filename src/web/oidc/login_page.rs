@@ -17,14 +17,25 @@ use crate::rules::params::{self, Params};
 use crate::web::pages::{EmailForm, Frame, LoginButton, LoginPage, Message, MessageKind, Method};
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
-const CHOICE: &[&str] = &["identity_provider", "idp_identifier", "errorMessage", "login_hint", "email"];
+const CHOICE: &[&str] = &[
+    "identity_provider",
+    "idp_identifier",
+    "errorMessage",
+    "login_hint",
+    "email",
+];
 
 const EMAIL_MALFORMED: &str = "Enter your whole work address, like ada@example.com.";
 const EMAIL_UNKNOWN: &str =
     "We found no sign-in for this address. Check it, choose another way in, or ask your administrator.";
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
-    let Begun { app, authorization, params, session } = match authorize::begin(&request, &broker).await {
+    let Begun {
+        app,
+        authorization,
+        params,
+        session,
+    } = match authorize::begin(&request, &broker).await {
         Ok(begun) => begun,
         Err(answer) => return answer,
     };
@@ -50,7 +61,11 @@ fn by_email(params: &Params, typed: &str) -> HttpResponse {
     let mut pairs = params.without(CHOICE);
     pairs.push(("login_hint".into(), typed.trim().to_owned()));
     let known_form = Email::parse(typed.trim()).is_ok();
-    let path = if known_form { paths::AUTHORIZE } else { paths::LOGIN };
+    let path = if known_form {
+        paths::AUTHORIZE
+    } else {
+        paths::LOGIN
+    };
     respond::see_other(&format!("{path}?{}", params::encode(pairs)))
 }
 
@@ -72,7 +87,10 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
             let several = labels.get(label.as_str()).copied().unwrap_or_default() > 1;
             let mut pairs = onward.clone();
             pairs.push(("identity_provider".into(), provider.name.clone()));
-            if params.get("prompt").is_some_and(|prompt| prompt.contains("login") || prompt.contains("select_account")) {
+            if params
+                .get("prompt")
+                .is_some_and(|prompt| prompt.contains("login") || prompt.contains("select_account"))
+            {
                 pairs.push(("prompt".into(), "login".into()));
             }
             LoginButton {
@@ -87,7 +105,13 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
     let unavailable = params.get("errorMessage").is_some();
     let (problem, message) = match (unavailable, hint) {
         // Only our own words are ever shown, whatever the link says.
-        (true, _) => (None, Some(Message { kind: MessageKind::Error, text: NOT_AVAILABLE.to_owned() })),
+        (true, _) => (
+            None,
+            Some(Message {
+                kind: MessageKind::Error,
+                text: NOT_AVAILABLE.to_owned(),
+            }),
+        ),
         (false, "") => (None, None),
         (false, _) if !reachable => (None, None),
         (false, hint) if Email::parse(hint).is_err() => (Some(EMAIL_MALFORMED.to_owned()), None),
@@ -107,6 +131,10 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
         email_form,
         message,
     };
-    let status = if unavailable { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    let status = if unavailable {
+        StatusCode::UNAUTHORIZED
+    } else {
+        StatusCode::OK
+    };
     respond::page(status, &page, respond::Forms::Onward).finish()
 }

@@ -40,10 +40,20 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
 /// The answer to our own question, which only a page of ours can ask with the session's cookie; any other POST comes
 /// cross-site without cookies and is bounced to GET.
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
-    let Ok(form) = form(&request, &body) else { return HttpResponse::UnsupportedMediaType().finish() };
+    let Ok(form) = form(&request, &body) else {
+        return HttpResponse::UnsupportedMediaType().finish();
+    };
     match form.get(CONFIRM_FIELD) {
         None => authorize::bounce(&request, &body, paths::LOGOUT),
-        Some("yes") => serve(&request, &broker, &Params::from_pairs(form.without(&[CONFIRM_FIELD])), true).await,
+        Some("yes") => {
+            serve(
+                &request,
+                &broker,
+                &Params::from_pairs(form.without(&[CONFIRM_FIELD])),
+                true,
+            )
+            .await
+        }
         Some(_) => still_signed_in(&request),
     }
 }
@@ -59,7 +69,12 @@ struct Asked {
     unasked: bool,
 }
 
-async fn serve(request: &HttpRequest, broker: &Data<Broker>, params: &Params, confirmed: bool) -> HttpResponse {
+async fn serve(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    params: &Params,
+    confirmed: bool,
+) -> HttpResponse {
     let asked = match understand(request, broker, params).await {
         Ok(asked) => asked,
         Err(answer) => return answer,
@@ -93,7 +108,12 @@ async fn serve(request: &HttpRequest, broker: &Data<Broker>, params: &Params, co
         Ok(live) => live,
         Err(cause) => return error::store(request, &cause),
     };
-    let someone_else = live.iter().any(|(_, session)| asked.hinted_sub.as_ref().is_some_and(|sub| *sub != session.user_sub));
+    let someone_else = live.iter().any(|(_, session)| {
+        asked
+            .hinted_sub
+            .as_ref()
+            .is_some_and(|sub| *sub != session.user_sub)
+    });
     if !live.is_empty() && !confirmed && (!asked.unasked || someone_else) {
         return ask(request, &asked, params);
     }
@@ -115,8 +135,10 @@ async fn finish(
     for (token, session) in live {
         gone.push(cookies::clear(cookies::session_name(&session.user_pool_id)));
         let ctx = broker.ctx(format!("user:{}", session.user_sub), RequestId::of(request));
-        let ended =
-            broker.db.write(move |conn| logout::end(conn, &ctx, &session.user_pool_id, &token)).await;
+        let ended = broker
+            .db
+            .write(move |conn| logout::end(conn, &ctx, &session.user_pool_id, &token))
+            .await;
         match ended {
             Ok(ended) => upstream = upstream.or(ended),
             Err(cause) => return error::store(request, &cause),
@@ -141,15 +163,24 @@ async fn finish(
         }
         None => gone
             .into_iter()
-            .fold(respond::page(StatusCode::OK, &signed_out(request, asked.app.as_deref()), respond::Forms::Onward), |page, cookie| {
-                page.cookie(cookie)
-            })
+            .fold(
+                respond::page(
+                    StatusCode::OK,
+                    &signed_out(request, asked.app.as_deref()),
+                    respond::Forms::Onward,
+                ),
+                |page, cookie| page.cookie(cookie),
+            )
             .finish(),
     }
 }
 
 /// Reads the request in its dialect.
-async fn understand(request: &HttpRequest, broker: &Data<Broker>, params: &Params) -> Result<Asked, HttpResponse> {
+async fn understand(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    params: &Params,
+) -> Result<Asked, HttpResponse> {
     let bad = async |why| Err(error::untrusted(request, broker, why, params.get("client_id")).await);
     if params.repeated().is_some() {
         return bad(Untrusted::Repeated).await;
@@ -163,27 +194,45 @@ async fn understand(request: &HttpRequest, broker: &Data<Broker>, params: &Param
         },
     };
     if let Some(uri) = params.get("logout_uri") {
-        let Some(app) = named else { return bad(Untrusted::ClientMissing).await };
+        let Some(app) = named else {
+            return bad(Untrusted::ClientMissing).await;
+        };
         if redirect_uri::registered(&app.client.settings.logout_uris, uri).is_none() {
             return bad(Untrusted::RedirectUriMismatch).await;
         }
-        return Ok(Asked { app: Some(app), hinted_sub: None, destination: Some(uri.to_owned()), unasked: true });
+        return Ok(Asked {
+            app: Some(app),
+            hinted_sub: None,
+            destination: Some(uri.to_owned()),
+            unasked: true,
+        });
     }
     if let Some(uri) = params.get("redirect_uri")
         && params.get("response_type").is_some()
     {
-        let Some(app) = named else { return bad(Untrusted::ClientMissing).await };
+        let Some(app) = named else {
+            return bad(Untrusted::ClientMissing).await;
+        };
         if redirect_uri::registered(&app.client.settings.redirect_uris, uri).is_none() {
             return bad(Untrusted::RedirectUriMismatch).await;
         }
         let destination = Some(authorize::login_url(params, None));
-        return Ok(Asked { app: Some(app), hinted_sub: None, destination, unasked: true });
+        return Ok(Asked {
+            app: Some(app),
+            hinted_sub: None,
+            destination,
+            unasked: true,
+        });
     }
     let (app, hinted_sub) = match params.get("id_token_hint") {
         None => (named, None),
         Some(hint) => match trusted(broker, hint).await.map_err(unavailable)? {
             // The hint's client and the named one must be the same (RP-Initiated Logout §2).
-            Some((app, _)) if named.as_ref().is_some_and(|named| named.client.id != app.client.id) => {
+            Some((app, _))
+                if named
+                    .as_ref()
+                    .is_some_and(|named| named.client.id != app.client.id) =>
+            {
                 return bad(Untrusted::ClientUnknown).await;
             }
             Some((app, sub)) => (Some(app), Some(sub)),
@@ -206,17 +255,33 @@ async fn understand(request: &HttpRequest, broker: &Data<Broker>, params: &Param
             })
         }
     };
-    Ok(Asked { app, unasked: hinted_sub.is_some(), hinted_sub, destination })
+    Ok(Asked {
+        app,
+        unasked: hinted_sub.is_some(),
+        hinted_sub,
+        destination,
+    })
 }
 
 /// The client and user of an ID token of ours, which may have expired.
 async fn trusted(broker: &Data<Broker>, hint: &str) -> Result<Option<(Arc<App>, String)>, StoreError> {
-    let Some(pool_id) = super::userinfo::pool_of(hint, &broker.public_url) else { return Ok(None) };
-    let Some(pool) = broker.pool(&pool_id).await? else { return Ok(None) };
-    let Ok(claims) = jwt::verify_expired(&pool.verify, hint, &pool.issuer, "id") else { return Ok(None) };
+    let Some(pool_id) = super::userinfo::pool_of(hint, &broker.public_url) else {
+        return Ok(None);
+    };
+    let Some(pool) = broker.pool(&pool_id).await? else {
+        return Ok(None);
+    };
+    let Ok(claims) = jwt::verify_expired(&pool.verify, hint, &pool.issuer, "id") else {
+        return Ok(None);
+    };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (Some(client_id), Some(sub)) = (text("aud"), text("sub")) else { return Ok(None) };
-    let app = broker.app(&client_id).await?.filter(|app| app.pool.pool.id == pool_id);
+    let (Some(client_id), Some(sub)) = (text("aud"), text("sub")) else {
+        return Ok(None);
+    };
+    let app = broker
+        .app(&client_id)
+        .await?
+        .filter(|app| app.pool.pool.id == pool_id);
     Ok(app.map(|app| (app, sub)))
 }
 
@@ -231,21 +296,46 @@ async fn upstream_url(
     if !settings.upstream_logout {
         return None;
     }
-    let label =
-        Label { purpose: "upstream-id-token", scope: &session.user_pool_id, name: &session.provider_id };
-    let hint = broker.sealer.open_text(label, session.id_token_sealed.as_ref()?).ok()?;
-    let back = format!("{}{}/{}", broker.public_url, paths::LOGOUT_RETURN, session.provider_id);
+    let label = Label {
+        purpose: "upstream-id-token",
+        scope: &session.user_pool_id,
+        name: &session.provider_id,
+    };
+    let hint = broker
+        .sealer
+        .open_text(label, session.id_token_sealed.as_ref()?)
+        .ok()?;
+    let back = format!(
+        "{}{}/{}",
+        broker.public_url,
+        paths::LOGOUT_RETURN,
+        session.provider_id
+    );
     let state = secret::short_token(&broker.entropy);
     let returns = settings.upstream_logout_return;
-    let (back, given_state) = if returns { (Some(back.as_str()), Some(state.as_str())) } else { (None, None) };
-    match broker.upstream.logout_url(&connection, &hint, back, given_state).await {
+    let (back, given_state) = if returns {
+        (Some(back.as_str()), Some(state.as_str()))
+    } else {
+        (None, None)
+    };
+    match broker
+        .upstream
+        .logout_url(&connection, &hint, back, given_state)
+        .await
+    {
         Ok(Some(url)) => {
-            let cookie = destination.filter(|_| returns).map(|destination| remember(broker, &state, destination));
+            let cookie = destination
+                .filter(|_| returns)
+                .map(|destination| remember(broker, &state, destination));
             Some((url.into(), cookie))
         }
         Ok(None) => None,
         Err(failure) => {
-            tracing::warn!(connection = session.provider_id, cause = failure.cause.name(), "no sign-out at the upstream");
+            tracing::warn!(
+                connection = session.provider_id,
+                cause = failure.cause.name(),
+                "no sign-out at the upstream"
+            );
             None
         }
     }
@@ -253,7 +343,11 @@ async fn upstream_url(
 
 fn remember(broker: &Broker, state: &str, destination: &str) -> Cookie<'static> {
     let name = format!("{RETURN_COOKIE}{state}");
-    let label = Label { purpose: "logout", scope: &broker.public_url, name: &name };
+    let label = Label {
+        purpose: "logout",
+        scope: &broker.public_url,
+        name: &name,
+    };
     let value = URL_SAFE_NO_PAD.encode(broker.sealer.seal(label, destination.as_bytes()));
     cookies::set(name, value, RETURN_SECONDS)
 }
@@ -265,13 +359,24 @@ pub async fn returned(request: HttpRequest, broker: Data<Broker>) -> HttpRespons
         let name = format!("{RETURN_COOKIE}{}", params.get("state")?);
         let cookies = Cookies::of(&request).ok()?;
         let sealed = URL_SAFE_NO_PAD.decode(cookies.get(&name)?).ok()?;
-        let label = Label { purpose: "logout", scope: &broker.public_url, name: &name };
+        let label = Label {
+            purpose: "logout",
+            scope: &broker.public_url,
+            name: &name,
+        };
         let destination = broker.sealer.open_text(label, &sealed).ok()?;
         Some((name, destination))
     })();
     match found {
-        Some((name, destination)) => respond::redirect(&destination).cookie(cookies::clear(name)).finish(),
-        None => respond::page(StatusCode::OK, &signed_out(&request, None), respond::Forms::Onward).finish(),
+        Some((name, destination)) => respond::redirect(&destination)
+            .cookie(cookies::clear(name))
+            .finish(),
+        None => respond::page(
+            StatusCode::OK,
+            &signed_out(&request, None),
+            respond::Forms::Onward,
+        )
+        .finish(),
     }
 }
 
@@ -297,7 +402,8 @@ fn signed_out(request: &HttpRequest, app: Option<&App>) -> SignedOutPage {
         frame: Frame::new(&error::lang(request), name),
         client_name: app.map(|app| app.client.name.clone()),
         return_href: None,
-        still_signed_in_upstream: app.is_some_and(|app| app.providers.iter().any(|p| !p.settings.upstream_logout)),
+        still_signed_in_upstream: app
+            .is_some_and(|app| app.providers.iter().any(|p| !p.settings.upstream_logout)),
     }
 }
 

@@ -25,21 +25,32 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
         now: broker.clock.now(),
         jti: &access_jti,
     };
-    let person =
-        Person { user: &exchanged.user, groups: &exchanged.groups, identities: &exchanged.identities };
+    let person = Person {
+        user: &exchanged.user,
+        groups: &exchanged.groups,
+        identities: &exchanged.identities,
+    };
     let mut granted = exchanged.family.granted.0.clone();
     granted.scopes.clone_from(&exchanged.scopes);
     let origin_jti = &exchanged.family.origin_jti;
     let access = claims::access_token(&issue, &person, &granted, origin_jti).map_err(too_large)?;
     let access_token = jwt::sign(&pool.access_token_key, access_typ(app), &access).map_err(unsigned)?;
     let id_token = if granted.scopes.iter().any(|scope| scope == "openid") {
-        let issue = Issue { jti: &id_jti, ..issue };
-        let id = claims::id_token(&issue, &person, &granted, origin_jti, Some(&access_token)).map_err(too_large)?;
+        let issue = Issue {
+            jti: &id_jti,
+            ..issue
+        };
+        let id = claims::id_token(&issue, &person, &granted, origin_jti, Some(&access_token))
+            .map_err(too_large)?;
         Some(jwt::sign(&pool.id_token_key, Typ::None, &id).map_err(unsigned)?)
     } else {
         None
     };
-    Ok(Minted { access_token, id_token, expires_in: app.client.settings.access_token_seconds })
+    Ok(Minted {
+        access_token,
+        id_token,
+        expires_in: app.client.settings.access_token_seconds,
+    })
 }
 
 /// A client's token for itself (RFC 6749 §4.4).
@@ -59,16 +70,28 @@ pub fn for_client(
     };
     let claims = claims::client_access_token(&issue, scopes, resource).map_err(too_large)?;
     let access_token = jwt::sign(&app.pool.access_token_key, access_typ(app), &claims).map_err(unsigned)?;
-    Ok(Minted { access_token, id_token: None, expires_in: app.client.settings.access_token_seconds })
+    Ok(Minted {
+        access_token,
+        id_token: None,
+        expires_in: app.client.settings.access_token_seconds,
+    })
 }
 
 /// `at+jwt` (RFC 9068 §2.1), unless the pool wants Cognito's headers.
 fn access_typ(app: &App) -> Typ {
-    if app.pool.pool.settings.cognito_exact { Typ::None } else { Typ::AccessToken }
+    if app.pool.pool.settings.cognito_exact {
+        Typ::None
+    } else {
+        Typ::AccessToken
+    }
 }
 
 fn too_large(why: claims::TooLarge) -> OAuthError {
-    OAuthError::because(Code::ServerError, "the user's attributes are too large for a token", why.to_string())
+    OAuthError::because(
+        Code::ServerError,
+        "the user's attributes are too large for a token",
+        why.to_string(),
+    )
 }
 
 fn unsigned(why: jwt::Refused) -> OAuthError {

@@ -28,8 +28,16 @@ fn query(request: &HttpRequest) -> Result<Params, Malformed> {
 
 /// The parameters of a form body (RFC 6749 Appendix B); every other content type is refused.
 fn form(request: &HttpRequest, body: &Bytes) -> Result<Params, OAuthError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(OAuthError::new(
             Code::InvalidRequest,

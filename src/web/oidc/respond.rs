@@ -29,13 +29,18 @@ pub fn page(status: StatusCode, page: &impl Template, forms: Forms) -> PageBuild
          frame-ancestors 'none'; base-uri 'none'"
     );
     let mut answer = HttpResponse::build(status);
-    answer.content_type("text/html; charset=utf-8").insert_header((header::CONTENT_SECURITY_POLICY, policy));
+    answer
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy));
     match page.render() {
         Ok(html) => PageBuilder { answer, html },
         Err(cause) => {
             tracing::error!(%cause, "a page could not be rendered");
             answer.status(StatusCode::INTERNAL_SERVER_ERROR);
-            PageBuilder { answer, html: "This page could not be shown.".into() }
+            PageBuilder {
+                answer,
+                html: "This page could not be shown.".into(),
+            }
         }
     }
 }
@@ -66,11 +71,17 @@ pub fn redirect(location: &str) -> HttpResponseBuilder {
 
 /// 303: what follows a POST (RFC 9700 §4.12).
 pub fn see_other(location: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, location))
+        .finish()
 }
 
 /// Sends a response to the app: a redirect, or a form that posts itself.
-pub fn to_app(response: &Response, lang: &str, cookies: Vec<actix_web::cookie::Cookie<'static>>) -> HttpResponse {
+pub fn to_app(
+    response: &Response,
+    lang: &str,
+    cookies: Vec<actix_web::cookie::Cookie<'static>>,
+) -> HttpResponse {
     match response.mode {
         ResponseMode::Query | ResponseMode::Fragment => {
             let mut answer = redirect(&response.location());
@@ -83,11 +94,17 @@ pub fn to_app(response: &Response, lang: &str, cookies: Vec<actix_web::cookie::C
             let form = FormPostPage {
                 frame: Frame::new(lang, "Forebay"),
                 action: response.redirect_uri.clone(),
-                fields: response.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+                fields: response
+                    .fields
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                    .collect(),
             };
             cookies
                 .into_iter()
-                .fold(page(StatusCode::OK, &form, Forms::ToApp), |answer, cookie| answer.cookie(cookie))
+                .fold(page(StatusCode::OK, &form, Forms::ToApp), |answer, cookie| {
+                    answer.cookie(cookie)
+                })
                 .finish()
         }
     }

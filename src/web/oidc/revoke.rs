@@ -18,8 +18,15 @@ pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> Ht
         Ok(()) => HttpResponse::Ok().insert_header(cors::ANY_ORIGIN).finish(),
         Err(trouble) => {
             // Cognito answers 401 here however the client authenticated, and so may we (RFC 6749 §5.2).
-            dialect.by_header |= matches!(&trouble, Trouble::Refused(error) if error.code == Code::InvalidClient);
-            trouble.answer(&request, Dialect { cognito_exact: false, ..dialect })
+            dialect.by_header |=
+                matches!(&trouble, Trouble::Refused(error) if error.code == Code::InvalidClient);
+            trouble.answer(
+                &request,
+                Dialect {
+                    cognito_exact: false,
+                    ..dialect
+                },
+            )
         }
     }
 }
@@ -35,7 +42,9 @@ async fn serve(
     if form.repeated().is_some() {
         return Err(OAuthError::new(Code::InvalidRequest, "a parameter is repeated").into());
     }
-    let token = form.get("token").ok_or_else(|| OAuthError::new(Code::InvalidRequest, "token is missing"))?;
+    let token = form
+        .get("token")
+        .ok_or_else(|| OAuthError::new(Code::InvalidRequest, "token is missing"))?;
     if !app.client.settings.revocation {
         return Err(OAuthError::new(Code::InvalidRequest, "revocation is disabled for this client").into());
     }
@@ -45,6 +54,9 @@ async fn serve(
     }
     let (token, client) = (token.to_owned(), app.clone());
     let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
-    broker.db.write(move |conn| tokens::revoke(conn, &ctx, &client.client, &token)).await?;
+    broker
+        .db
+        .write(move |conn| tokens::revoke(conn, &ctx, &client.client, &token))
+        .await?;
     Ok(())
 }

@@ -65,9 +65,16 @@ async fn serve(
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
     let live: Vec<String> = app.providers.iter().map(|provider| provider.id.clone()).collect();
-    let (client, ctx) = (app.clone(), broker.ctx(format!("client:{}", app.client.id), RequestId::of(request)));
+    let (client, ctx) = (
+        app.clone(),
+        broker.ctx(format!("client:{}", app.client.id), RequestId::of(request)),
+    );
     match grant::parse(&form, &app.client)? {
-        Grant::Code { code, redirect_uri, verifier } => {
+        Grant::Code {
+            code,
+            redirect_uri,
+            verifier,
+        } => {
             let exchanged = broker
                 .db
                 .write(move |conn| {
@@ -75,7 +82,11 @@ async fn serve(
                     tokens::exchange(conn, &ctx, &client.client, &live, &code, uri, verifier)
                 })
                 .await??;
-            Ok(answer(mint::for_user(broker, &app, &exchanged)?, Some(&exchanged), None))
+            Ok(answer(
+                mint::for_user(broker, &app, &exchanged)?,
+                Some(&exchanged),
+                None,
+            ))
         }
         Grant::Refresh { token, scope } => {
             let narrowed = scope.is_some();
@@ -84,9 +95,17 @@ async fn serve(
                 tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref())
             };
             // Without rotation a refresh changes nothing, except when a token from before shows up again.
-            let exchanged = if rotates { broker.db.write(work).await?? } else { broker.db.read(work).await?? };
+            let exchanged = if rotates {
+                broker.db.write(work).await??
+            } else {
+                broker.db.read(work).await??
+            };
             let scopes = narrowed.then_some(exchanged.scopes.as_slice());
-            Ok(answer(mint::for_user(broker, &app, &exchanged)?, Some(&exchanged), scopes))
+            Ok(answer(
+                mint::for_user(broker, &app, &exchanged)?,
+                Some(&exchanged),
+                scopes,
+            ))
         }
         Grant::ClientCredentials { scope, resource } => {
             let servers = &app.pool.resource_servers;
@@ -95,7 +114,11 @@ async fn serve(
                 return Err(OAuthError::new(Code::InvalidTarget, "the resource is not known").into());
             }
             let scopes = granted_scopes(scope.as_deref(), &app.client.settings.scopes, resource, servers)?;
-            Ok(answer(mint::for_client(broker, &app, &scopes, resource)?, None, None))
+            Ok(answer(
+                mint::for_client(broker, &app, &scopes, resource)?,
+                None,
+                None,
+            ))
         }
     }
 }
@@ -107,7 +130,12 @@ pub async fn authenticated(
     broker: &Broker,
     dialect: &mut Dialect,
 ) -> Result<std::sync::Arc<App>, Trouble> {
-    let header = match request.headers().get_all(header::AUTHORIZATION).collect::<Vec<_>>().as_slice() {
+    let header = match request
+        .headers()
+        .get_all(header::AUTHORIZATION)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => None,
         [one] => Some(one.to_str().map_err(|_| malformed())?),
         _ => return Err(malformed().into()),
@@ -118,13 +146,21 @@ pub async fn authenticated(
     }
     let credentials: Credentials = grant::credentials(header, form)?;
     let app = broker.app(&credentials.client_id).await?;
-    dialect.cognito_exact = app.as_ref().is_some_and(|app| app.pool.pool.settings.cognito_exact);
-    grant::authenticate(&credentials, app.as_ref().map(|app| (&app.client, app.secrets.as_slice())))?;
+    dialect.cognito_exact = app
+        .as_ref()
+        .is_some_and(|app| app.pool.pool.settings.cognito_exact);
+    grant::authenticate(
+        &credentials,
+        app.as_ref().map(|app| (&app.client, app.secrets.as_slice())),
+    )?;
     app.ok_or_else(|| malformed().into())
 }
 
 fn malformed() -> OAuthError {
-    OAuthError::new(Code::InvalidClient, "the Authorization header is not HTTP Basic credentials")
+    OAuthError::new(
+        Code::InvalidClient,
+        "the Authorization header is not HTTP Basic credentials",
+    )
 }
 
 /// The successful answer (RFC 6749 §5.1). `scope` only where it differs from what was asked for.

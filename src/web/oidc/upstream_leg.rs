@@ -57,10 +57,14 @@ pub async fn start(
     };
     let url = match ask(broker, provider, authorization, hints, &login, &state).await {
         Ok(url) => url,
-        Err(refusal) => return not_reached(request, broker, app, provider, authorization, &login, *refusal).await,
+        Err(refusal) => {
+            return not_reached(request, broker, app, provider, authorization, &login, *refusal).await;
+        }
     };
     let mut answer = respond::redirect(&url);
-    let present = Cookies::of(request).unwrap_or_default().with_prefix(login::COOKIE_PREFIX);
+    let present = Cookies::of(request)
+        .unwrap_or_default()
+        .with_prefix(login::COOKIE_PREFIX);
     let name = login::cookie_name(&state);
     let incoming = name.len() + value.len();
     for old in login::to_evict(&present, incoming, &broker.sealer, &broker.public_url, now) {
@@ -104,7 +108,12 @@ async fn ask(
     match broker.upstream.authorize_url(&connection, &ask).await {
         Ok(url) => Ok(url.into()),
         Err(failure) => {
-            tracing::warn!(connection = provider.id, cause = failure.cause.name(), detail = failure.detail, "upstream");
+            tracing::warn!(
+                connection = provider.id,
+                cause = failure.cause.name(),
+                detail = failure.detail,
+                "upstream"
+            );
             Err(Box::new(failure.refusal(&provider.settings.label).into()))
         }
     }
@@ -152,7 +161,9 @@ pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Pro
         crate::rules::authorize::ResponseType::Code => "code",
         crate::rules::authorize::ResponseType::Token => "token",
     };
-    let mode = crate::rules::response::ResponseMode::ALL.iter().find(|(_, mode)| *mode == login.response_mode);
+    let mode = crate::rules::response::ResponseMode::ALL
+        .iter()
+        .find(|(_, mode)| *mode == login.response_mode);
     let mut pairs = vec![
         ("client_id", app.client.id.clone()),
         ("redirect_uri", redirect_uri.to_owned()),

@@ -52,9 +52,13 @@ fn presented(request: &HttpRequest, posted: Option<String>) -> Result<Option<Str
     let by_header = match headers.as_slice() {
         [] => None,
         [one] => {
-            let text = one.to_str().map_err(|_| invalid("the Authorization header is malformed"))?;
+            let text = one
+                .to_str()
+                .map_err(|_| invalid("the Authorization header is malformed"))?;
             match text.split_once(' ') {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    Some(token.trim().to_owned())
+                }
                 _ => return Err(invalid("the Authorization header is not a Bearer token")),
             }
         }
@@ -66,7 +70,10 @@ fn presented(request: &HttpRequest, posted: Option<String>) -> Result<Option<Str
     }
 }
 
-async fn claims_of(token: &str, broker: &Data<Broker>) -> Result<Result<Map<String, Value>, OAuthError>, StoreError> {
+async fn claims_of(
+    token: &str,
+    broker: &Data<Broker>,
+) -> Result<Result<Map<String, Value>, OAuthError>, StoreError> {
     let refuse = |cause: &'static str| {
         Ok(Err(OAuthError::because(
             Code::InvalidToken,
@@ -74,26 +81,48 @@ async fn claims_of(token: &str, broker: &Data<Broker>) -> Result<Result<Map<Stri
             cause,
         )))
     };
-    let Some(pool_id) = pool_of(token, &broker.public_url) else { return refuse("not issued by a pool of ours") };
-    let Some(pool) = broker.pool(&pool_id).await? else { return refuse("its pool does not exist") };
+    let Some(pool_id) = pool_of(token, &broker.public_url) else {
+        return refuse("not issued by a pool of ours");
+    };
+    let Some(pool) = broker.pool(&pool_id).await? else {
+        return refuse("its pool does not exist");
+    };
     let claims = match jwt::verify(&pool.verify, token, &pool.issuer, "access", broker.clock.now()) {
         Ok(claims) => claims,
         Err(why) => return refuse(why.0),
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let scopes: Vec<String> =
-        text("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text("client_id"), text("sub")) else {
+    let scopes: Vec<String> = text("scope")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|scope| !scope.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text("client_id"), text("sub"))
+    else {
         // A client's token for itself speaks of no user.
-        return Ok(Err(OAuthError::new(Code::InsufficientScope, "Access token does not contain openid scope")));
+        return Ok(Err(OAuthError::new(
+            Code::InsufficientScope,
+            "Access token does not contain openid scope",
+        )));
     };
     if !scopes.iter().any(|scope| scope == "openid") {
-        return Ok(Err(OAuthError::new(Code::InsufficientScope, "Access token does not contain openid scope")));
+        return Ok(Err(OAuthError::new(
+            Code::InsufficientScope,
+            "Access token does not contain openid scope",
+        )));
     }
-    let Some(app) = broker.app(&client_id).await? else { return refuse("its client is disabled or deleted") };
+    let Some(app) = broker.app(&client_id).await? else {
+        return refuse("its client is disabled or deleted");
+    };
     let now = broker.clock.now();
-    let alive = broker.db.read(move |conn| tokens::bearer(conn, &origin_jti, now)).await?;
-    let Some((family, user)) = alive else { return refuse("its family is revoked or its user disabled") };
+    let alive = broker
+        .db
+        .read(move |conn| tokens::bearer(conn, &origin_jti, now))
+        .await?;
+    let Some((family, user)) = alive else {
+        return refuse("its family is revoked or its user disabled");
+    };
     if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
         return refuse("it does not belong to its family");
     }
@@ -106,6 +135,10 @@ async fn claims_of(token: &str, broker: &Data<Broker>) -> Result<Result<Map<Stri
 /// The pool that a token claims to come from: only used to choose the keys that then verify that very claim.
 pub fn pool_of(token: &str, public_url: &str) -> Option<String> {
     let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    let pool = claims.get("iss")?.as_str()?.strip_prefix(public_url)?.strip_prefix('/')?;
+    let pool = claims
+        .get("iss")?
+        .as_str()?
+        .strip_prefix(public_url)?
+        .strip_prefix('/')?;
     (!pool.contains('/')).then(|| pool.to_owned())
 }

@@ -11,11 +11,19 @@ use crate::broker::{Broker, Document, PoolFacts};
 /// A changed key set is seen within this time; a key is published longer than that before its first use.
 const MAX_AGE: &str = "public, max-age=300, must-revalidate";
 
-pub async fn configuration(request: HttpRequest, pool: web::Path<String>, broker: web::Data<Broker>) -> HttpResponse {
+pub async fn configuration(
+    request: HttpRequest,
+    pool: web::Path<String>,
+    broker: web::Data<Broker>,
+) -> HttpResponse {
     serve(&request, &pool, &broker, |facts| &facts.configuration).await
 }
 
-pub async fn oauth_metadata(request: HttpRequest, pool: web::Path<String>, broker: web::Data<Broker>) -> HttpResponse {
+pub async fn oauth_metadata(
+    request: HttpRequest,
+    pool: web::Path<String>,
+    broker: web::Data<Broker>,
+) -> HttpResponse {
     serve(&request, &pool, &broker, |facts| &facts.oauth_metadata).await
 }
 
@@ -36,12 +44,25 @@ async fn serve(
     };
     let document = pick(&facts);
     let etag = format!("\"{}\"", document.etag);
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
     let unchanged = known.is_some_and(|tags| tags == "*" || tags.split(',').any(|tag| tag.trim() == etag));
-    let mut answer = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut answer = if unchanged {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     answer
         .insert_header(cors::ANY_ORIGIN)
         .insert_header((header::CACHE_CONTROL, MAX_AGE))
         .insert_header((header::ETAG, etag));
-    if unchanged { answer.finish() } else { answer.content_type("application/json").body(document.body.clone()) }
+    if unchanged {
+        answer.finish()
+    } else {
+        answer
+            .content_type("application/json")
+            .body(document.body.clone())
+    }
 }

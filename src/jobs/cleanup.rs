@@ -1,0 +1,43 @@
+//! Deletes what has expired: codes, sessions, token families, traces; in small batches, so that no write waits long.
+
+use crate::broker::Broker;
+use crate::db::Conn;
+use crate::error::StoreError;
+use crate::model::{code, session, token, trace};
+use crate::world::UnixTime;
+
+/// Rows of one statement.
+const BATCH: i64 = 200;
+/// A spent code is remembered for a day, so that its replay still revokes what it produced.
+const CODES: i64 = 86_400;
+/// Revoked and expired families are remembered for as long as an access token can live.
+const FAMILIES: i64 = 86_400;
+/// Traces of attempts that never reached an upstream.
+const UNREACHED: i64 = 1_000;
+
+/// One run over everything; gives the number of rows that went.
+pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
+    let mut gone = 0;
+    type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
+    let steps: [Step; 5] = [
+        |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
+        |conn, now| session::delete_expired(conn, now, BATCH),
+        |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
+        |conn, now| trace::delete_expired(conn, now, BATCH),
+        |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+    ];
+    for step in steps {
+        loop {
+            let now = broker.clock.now();
+            let rows = broker
+                .db
+                .write(move |conn| Ok::<_, StoreError>(step(conn, now)?))
+                .await?;
+            gone += rows;
+            if rows < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+    }
+    Ok(gone)
+}

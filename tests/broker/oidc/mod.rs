@@ -1,0 +1,3 @@
+//! The OpenID Connect surface.
+
+mod whole_story;

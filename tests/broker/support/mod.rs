@@ -1,0 +1,39 @@
+//! What the tests speak in: a [`Stage`] with a broker and two organisations, a [`Browser`] that walks between them, and
+//! helpers named after the steps of the story.
+
+mod answer;
+mod browser;
+pub mod database;
+mod stage;
+
+pub use answer::{Answer, location_param, query_of};
+#[allow(unused_imports)]
+pub use browser::{Browser, Form, unescape};
+pub use stage::{NOW, PUBLIC_URL, Stage, Tokens, VERIFIER};
+
+/// HTTP Basic credentials, both halves form-encoded (RFC 6749 §2.3.1).
+pub fn basic(id: &str, secret: &str) -> String {
+    use base64::Engine;
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(id), encode(secret));
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+}
+
+/// The claims of a JWT, unverified.
+pub fn claims(token: &str) -> serde_json::Value {
+    part(token, 1)
+}
+
+/// The header of a JWT.
+pub fn header(token: &str) -> serde_json::Value {
+    part(token, 0)
+}
+
+fn part(token: &str, index: usize) -> serde_json::Value {
+    use base64::Engine;
+    let part = token.split('.').nth(index).expect("a JWT has three parts");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(part)
+        .expect("base64url");
+    serde_json::from_slice(&bytes).expect("JSON")
+}

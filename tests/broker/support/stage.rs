@@ -1,0 +1,331 @@
+//! The stage: one broker in process, two stand-in organisations on loopback, a frozen clock, the demo's pool.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+use actix_web::test::TestRequest;
+use actix_web::web::Data;
+use forebay::actions::Ctx;
+use forebay::actions::pools::NewKeys;
+use forebay::broker::{Broker, Parts};
+use forebay::config::AllowedHost;
+use forebay::db::{Conn, Db};
+use forebay::demo::okta::{Okta, Setup};
+use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
+use forebay::model::{client, pool, provider};
+use forebay::rules::{jwks, pkce};
+use forebay::seal::Sealer;
+use forebay::upstream::{Options, Upstream};
+use forebay::world::{Clock, ClockHandle, Entropy, UnixTime};
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+
+use super::database::TestDatabase;
+use super::{Answer, Browser, basic, query_of};
+
+/// 2026-11-21T00:00:00Z: when every test begins.
+pub const NOW: UnixTime = UnixTime(1_795_219_200);
+pub const PUBLIC_URL: &str = "http://localhost:8080";
+pub const APP: &str = "http://127.0.0.1:8090";
+/// The PKCE verifier of all requests that do not bring their own.
+pub const VERIFIER: &str = "the-verifier-of-the-tests-is-long-enough-0123456789";
+
+type Call = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>;
+
+pub struct Stage {
+    pub broker: Data<Broker>,
+    pub clock: ClockHandle,
+    pub acme: Okta,
+    pub globex: Okta,
+    call: Call,
+    database: TestDatabase,
+}
+
+/// What the token endpoint gave.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub access: String,
+    pub id: Option<String>,
+    pub refresh: Option<String>,
+    pub answer: Value,
+}
+
+impl Stage {
+    pub async fn new() -> Stage {
+        let database = TestDatabase::new();
+        let (clock, handle) = Clock::frozen(NOW);
+        let entropy = Entropy::seeded(1);
+        let sealer = Sealer::new(vec![[42; 32]], entropy.clone());
+        let (mut organisations, mut hosts, mut registrations) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, (name, ..)) in ORGANISATIONS.into_iter().enumerate() {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let host = listener.local_addr().unwrap().to_string();
+            let origin = format!("http://{host}");
+            let okta = Okta::for_tests(Setup {
+                name: name.into(),
+                origin: origin.clone(),
+                clock: clock.clone(),
+                entropy: Entropy::seeded(100 + index as u64),
+                faults_over_http: false,
+            });
+            let registration = demo::registration(index, &origin);
+            demo::furnish(&okta, &registration, name, PUBLIC_URL);
+            let serving = okta.clone();
+            actix_web::rt::spawn(async move { serving.serve(listener).await });
+            organisations.push(okta);
+            hosts.push(host);
+            registrations.push(registration);
+        }
+        let ctx = Ctx {
+            actor: "test".into(),
+            request_id: "test".into(),
+            now: NOW,
+            entropy: entropy.clone(),
+            sealer: sealer.clone(),
+        };
+        let allowed: Vec<AllowedHost> = hosts
+            .iter()
+            .map(|host| AllowedHost::parse(host).unwrap())
+            .collect();
+        let mut conn = database.target.open().unwrap();
+        demo::seed(&mut conn, &ctx, keys(), APP, &registrations, &allowed).unwrap();
+        drop(conn);
+        let options = Options {
+            allow: hosts,
+            ca_pem: None,
+            proxy: None,
+        };
+        let broker = Data::new(Broker::new(Parts {
+            public_url: PUBLIC_URL.into(),
+            db: Db::open(&database.target, 4).unwrap(),
+            sealer,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            upstream: Upstream::new(options, clock, entropy).unwrap(),
+        }));
+        let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);
+        let call: Call = Rc::new(move |request| {
+            let service = service.clone();
+            Box::pin(async move {
+                let response = actix_web::test::call_service(&*service, request.to_request()).await;
+                let status = response.status().as_u16();
+                let headers = response
+                    .headers()
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+                    .collect();
+                let body = actix_web::test::read_body(response).await;
+                Answer {
+                    status,
+                    headers,
+                    body: String::from_utf8_lossy(&body).into_owned(),
+                }
+            })
+        });
+        let globex = organisations.pop().unwrap();
+        let acme = organisations.pop().unwrap();
+        Stage {
+            broker,
+            clock: handle,
+            acme,
+            globex,
+            call,
+            database,
+        }
+    }
+
+    pub async fn send(&self, request: TestRequest) -> Answer {
+        (self.call)(request).await
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.send(TestRequest::get().uri(uri)).await
+    }
+
+    /// A form POST with further headers.
+    pub async fn post(&self, uri: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let mut request = TestRequest::post().uri(uri).set_form(fields);
+        for (name, value) in headers {
+            request = request.insert_header((*name, *value));
+        }
+        self.send(request).await
+    }
+
+    pub fn browser(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    pub fn issuer(&self) -> String {
+        self.broker.issuer(POOL)
+    }
+
+    /// An authorize path of the sample web app: code, PKCE, `state=st`, `nonce=no`, all overridable; an empty value
+    /// leaves the parameter out.
+    pub fn authorize(&self, changes: &[(&str, &str)]) -> String {
+        let challenge = pkce::challenge(VERIFIER);
+        let callback = format!("{APP}/callback");
+        let mut fields = vec![
+            ("client_id", WEB_CLIENT),
+            ("redirect_uri", callback.as_str()),
+            ("response_type", "code"),
+            ("scope", "openid email profile"),
+            ("state", "st"),
+            ("nonce", "no"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        for (name, value) in changes {
+            fields.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                fields.push((name, value));
+            }
+        }
+        format!("/oauth2/authorize?{}", forebay::rules::params::encode(fields))
+    }
+
+    /// Redeems a code of the sample web app.
+    pub async fn exchange(&self, code: &str, changes: &[(&str, &str)]) -> Answer {
+        let callback = format!("{APP}/callback");
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", callback.as_str()),
+            ("code_verifier", VERIFIER),
+        ];
+        for (name, value) in changes {
+            fields.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                fields.push((name, value));
+            }
+        }
+        let by_form = fields
+            .iter()
+            .any(|(name, _)| *name == "client_id" || *name == "client_secret");
+        let header = basic(WEB_CLIENT, WEB_SECRET);
+        let headers = if by_form {
+            vec![]
+        } else {
+            vec![("authorization", header.as_str())]
+        };
+        self.post("/oauth2/token", &headers, &fields).await
+    }
+
+    /// Refreshes as the sample web app.
+    pub async fn refresh(&self, token: &str) -> Answer {
+        let header = basic(WEB_CLIENT, WEB_SECRET);
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.post("/oauth2/token", &[("authorization", &header)], &fields)
+            .await
+    }
+
+    pub async fn userinfo(&self, access_token: &str) -> Answer {
+        let value = format!("Bearer {access_token}");
+        self.send(
+            TestRequest::get()
+                .uri("/oauth2/userInfo")
+                .insert_header(("authorization", value)),
+        )
+        .await
+    }
+
+    /// A code for this person at acme, through the whole story.
+    pub async fn code_for(&self, login: &str, changes: &[(&str, &str)]) -> String {
+        let mut browser = self.browser();
+        let back = browser.sign_in(login, &self.authorize(changes)).await;
+        query_of(back.location(), "code").unwrap_or_else(|| panic!("no code: {back:?}"))
+    }
+
+    /// Tokens of the sample web app for this person.
+    pub async fn tokens_for(&self, login: &str, changes: &[(&str, &str)]) -> Tokens {
+        let code = self.code_for(login, changes).await;
+        Tokens::of(&self.exchange(&code, &[]).await.expect(200))
+    }
+
+    /// Runs something on the database and forgets cached configuration.
+    #[track_caller]
+    pub fn act<T>(&self, work: impl FnOnce(&mut Conn) -> T) -> T {
+        let mut conn = self.database.target.open().unwrap();
+        let outcome = work(&mut conn);
+        self.broker.forget();
+        outcome
+    }
+
+    pub fn change_client(&self, id: &str, change: impl FnOnce(&mut client::Client)) {
+        self.act(|conn| {
+            let mut row = client::find(conn, id).unwrap().unwrap();
+            change(&mut row);
+            client::update(conn, &row).unwrap();
+        });
+    }
+
+    pub fn change_web_client(&self, change: impl FnOnce(&mut client::Settings)) {
+        self.change_client(WEB_CLIENT, |row| change(&mut row.settings));
+    }
+
+    pub fn change_spa_client(&self, change: impl FnOnce(&mut client::Settings)) {
+        self.change_client(SPA_CLIENT, |row| change(&mut row.settings));
+    }
+
+    pub fn change_machine_client(&self, change: impl FnOnce(&mut client::Settings)) {
+        self.change_client(MACHINE_CLIENT, |row| change(&mut row.settings));
+    }
+
+    pub fn change_pool(&self, change: impl FnOnce(&mut pool::Settings)) {
+        self.act(|conn| {
+            let mut row = pool::find(conn, POOL).unwrap().unwrap();
+            change(&mut row.settings);
+            pool::update(conn, &row).unwrap();
+        });
+    }
+
+    pub fn change_provider(&self, id: &str, change: impl FnOnce(&mut provider::Provider)) {
+        self.act(|conn| {
+            let mut row = provider::find(conn, id).unwrap().unwrap();
+            change(&mut row);
+            provider::update(conn, &row).unwrap();
+        });
+    }
+
+    /// The context of an action a test does itself.
+    pub fn ctx(&self) -> Ctx {
+        self.broker.ctx("test", "test")
+    }
+
+    /// The trace of that code.
+    #[track_caller]
+    pub fn trace(&self, code: &str) -> forebay::model::trace::Trace {
+        self.act(|conn| {
+            forebay::model::trace::find(conn, code)
+                .unwrap()
+                .expect("the trace is stored")
+        })
+    }
+
+    /// All traces, newest first.
+    pub fn traces(&self) -> Vec<forebay::model::trace::Trace> {
+        self.act(|conn| forebay::model::trace::recent(conn, POOL, 100).unwrap())
+    }
+}
+
+impl Tokens {
+    pub fn of(answer: &Answer) -> Tokens {
+        let json = answer.json();
+        let text = |name: &str| json[name].as_str().map(str::to_owned);
+        Tokens {
+            access: text("access_token").expect("an access token"),
+            id: text("id_token"),
+            refresh: text("refresh_token"),
+            answer: json.clone(),
+        }
+    }
+}
+
+/// Two signing keys for all tests: making them takes long.
+pub fn keys() -> &'static NewKeys {
+    static KEYS: OnceLock<NewKeys> = OnceLock::new();
+    KEYS.get_or_init(|| NewKeys {
+        id_token: jwks::generate(&Entropy::seeded(1)).unwrap(),
+        access_token: jwks::generate(&Entropy::seeded(2)).unwrap(),
+    })
+}
