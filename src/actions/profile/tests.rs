@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::result_large_err)]
+use diesel::connection::SimpleConnection;
 use serde_json::json;
 
 use super::*;
 use crate::db::{Db, Target, migrate};
+use crate::model::group::Membership;
+use crate::model::mapping::MissingGroup;
 use crate::model::pool::{self, Attribute, AttributeType};
 use crate::model::{audit, client, provider};
 use crate::rules::mapping::parse;
@@ -12,10 +15,49 @@ use crate::world::{Entropy, UnixTime};
 const NOW: UnixTime = UnixTime(1_754_000_000);
 const POOL: &str = "us-local-1_Forebay01";
 
-/// A migrated database file with one pool, one client and two providers in it.
-struct World {
-    _directory: tempfile::TempDir,
+/// A database of the test's own: a SQLite file, or a schema of the PostgreSQL that `TEST_DATABASE_URL` names.
+struct Database {
     target: Target,
+    _directory: tempfile::TempDir,
+    schema: Option<(Target, String)>,
+}
+
+impl Database {
+    fn new() -> Database {
+        let directory = tempfile::tempdir().unwrap();
+        let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
+            return Database {
+                target: Target::Sqlite(directory.path().join("test.db").display().to_string()),
+                _directory: directory,
+                schema: None,
+            };
+        };
+        let server = Target::parse(&url).unwrap();
+        let name = format!("profile_{}", secret::uuid(&Entropy::system()).replace('-', ""));
+        let mut conn = server.open().unwrap();
+        conn.batch_execute(&format!("CREATE SCHEMA {name}")).unwrap();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        Database {
+            target: Target::Postgres(format!("{url}{separator}options=-csearch_path%3D{name}")),
+            _directory: directory,
+            schema: Some((server, name)),
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.schema
+            && let Ok(mut conn) = server.open()
+        {
+            let _ = conn.batch_execute(&format!("DROP SCHEMA {name} CASCADE"));
+        }
+    }
+}
+
+/// A migrated database with one pool, one client and two providers in it.
+struct World {
+    database: Database,
     conn: Conn,
     ctx: Ctx,
     pool: Pool,
@@ -25,9 +67,8 @@ struct World {
 }
 
 fn world() -> World {
-    let directory = tempfile::tempdir().unwrap();
-    let target = Target::Sqlite(directory.path().join("test.db").display().to_string());
-    let mut conn = target.open().unwrap();
+    let database = Database::new();
+    let mut conn = database.target.open().unwrap();
     migrate(&mut conn).unwrap();
     let entropy = Entropy::system();
     let pool = Pool {
@@ -72,8 +113,7 @@ fn world() -> World {
     assert!(provider::insert(&mut conn, &acme).unwrap());
     assert!(provider::insert(&mut conn, &globex).unwrap());
     let mut world = World {
-        _directory: directory,
-        target,
+        database,
         conn,
         ctx: Ctx {
             actor: "system".into(),
@@ -482,7 +522,7 @@ fn five_hundred_groups_make_few_effects() {
 #[test]
 fn f_8_many_first_sign_ins_of_one_person_make_one_user() {
     let world = world();
-    let db = Db::open(&world.target, 4).unwrap();
+    let db = Db::open(&world.database.target, 8).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .build()
@@ -519,4 +559,83 @@ fn f_8_many_first_sign_ins_of_one_person_make_one_user() {
     assert_eq!(settled.iter().filter(|settled| settled.created).count(), 1);
     let mut world = world;
     assert_eq!(world.users(), 1);
+}
+
+/// an administrator disables the account between our reading and our writing.
+#[test]
+fn a_profile_disabled_meanwhile_is_not_enabled_again() {
+    let mut world = world();
+    let user = world.acme("00u1", json!({"name": "Ada"})).unwrap().user;
+    let visit_reads = user.clone();
+    let mut disabled = user.clone();
+    disabled.enabled = false;
+    user::update(&mut world.conn, &disabled).unwrap().unwrap();
+    // The sign-in goes on with what it read before.
+    let (ctx, pool, acme, client) = (
+        world.ctx.clone(),
+        world.pool.clone(),
+        world.acme.clone(),
+        world.client.clone(),
+    );
+    let arrival = arrival(&acme, "00u1", json!({"name": "changed"}));
+    let rules = mapping::current(&mut world.conn, "acme-okta")
+        .unwrap()
+        .unwrap()
+        .rules
+        .0;
+    let visit = Visit {
+        ctx: &ctx,
+        pool: &pool,
+        provider: &acme,
+        client: &client,
+        arrival: &arrival,
+        rules,
+        mapping_version: 1,
+    };
+    let refused = visit.again(&mut world.conn, visit_reads).unwrap().unwrap_err();
+    assert_eq!(refused.refusal.cause, "user_disabled");
+    assert_eq!(user::find(&mut world.conn, &user.sub).unwrap().unwrap(), disabled);
+}
+
+/// Many people who bring the same new groups in any order sign in at once: none waits for another in a ring.
+#[test]
+fn first_sign_ins_with_the_same_new_groups_do_not_block_each_other() {
+    let world = world();
+    let db = Db::open(&world.database.target, 8).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..32)
+            .map(|number| {
+                let (db, ctx, pool, client) = (
+                    db.clone(),
+                    world.ctx.clone(),
+                    world.pool.clone(),
+                    world.client.clone(),
+                );
+                let provider = if number % 2 == 0 {
+                    world.acme.clone()
+                } else {
+                    world.globex.clone()
+                };
+                let mut groups: Vec<String> = (0..20).map(|n| format!("g{n}")).collect();
+                groups.rotate_left(number % 20);
+                if number % 3 == 0 {
+                    groups.reverse();
+                }
+                tokio::spawn(async move {
+                    db.write(move |conn| {
+                        let arrival = arrival(&provider, &format!("00u{number}"), json!({"groups": groups}));
+                        settle(conn, &ctx, &pool, &provider, &client, &arrival)
+                    })
+                    .await
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap().unwrap().unwrap().groups.len(), 21);
+        }
+    });
 }

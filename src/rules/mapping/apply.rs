@@ -11,7 +11,7 @@ use super::{Refusal, check, claim, groups};
 use crate::model::mapping::{Absent, Rule, Rules, Write};
 use crate::model::pool::{Attribute, Pool, Settings};
 use crate::model::trace::MappingEffect;
-use crate::rules::attribute::{from_claim, is_verified_flag};
+use crate::rules::attribute::{from_claim, is_verified_flag, outside};
 use crate::rules::redact;
 
 /// What a sign-in makes of the profile.
@@ -120,7 +120,8 @@ impl Run<'_> {
         match wish {
             Wish::Nothing(action, reason) => self.effect(rule, action, old.as_ref(), None, &reason),
             Wish::Refuse(refusal) => self.refuse(rule, refusal),
-            Wish::Set(new) if old.as_ref() == Some(&new) => {
+            // Equal as everyone sees it: the API knows only strings, so "[a,b]" set there is the list that comes here.
+            Wish::Set(new) if old.as_ref().is_some_and(|old| outside(old) == outside(&new)) => {
                 self.effect(rule, "unchanged", old.as_ref(), Some(&new), "");
             }
             Wish::Clear(reason) if old.is_none() => self.effect(rule, "unchanged", None, None, reason),
