@@ -5,6 +5,8 @@
 //! attaches one person's sign-in to another one's profile. What the claims do to the attributes is decided in
 //! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
 
+mod groups;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -13,8 +15,8 @@ use super::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
-use crate::model::group::{self, Group, Membership};
-use crate::model::mapping::{self, MissingGroup, Rules};
+use crate::model::group::{self, Group};
+use crate::model::mapping::{self, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::trace::MappingEffect;
@@ -23,12 +25,8 @@ use crate::rules::mapping::{Outcome, Refusal, apply};
 use crate::rules::redact;
 use crate::rules::secret;
 
-/// Groups of one pool (Cognito's quota). A mapping makes no more.
-const MAX_POOL_GROUPS: i64 = 10_000;
 /// Numbered usernames tried before one is made that cannot be taken.
 const NUMBERED: u32 = 20;
-/// Changed groups that are named one by one in effects; the rest is counted.
-const NAMED_GROUPS: usize = 50;
 
 /// Who came back from the provider, all of it verified.
 #[derive(Clone, Debug)]
@@ -153,9 +151,7 @@ impl Visit<'_> {
             };
             return self.again(conn, user);
         };
-        let automatic = self.automatic_group();
-        self.make_group(conn, &automatic, Some(self.automatic_description()))?;
-        self.join(conn, &user, &automatic)?;
+        self.join_automatic_group(conn, &user)?;
         self.finish(conn, user, Map::new(), outcome.groups, outcome.effects, true)
             .map(Ok)
     }
@@ -279,7 +275,7 @@ impl Visit<'_> {
     ) -> Result<Settled, StoreError> {
         // Without a groups rule this provider gives none, and takes back what an earlier mapping gave.
         let wanted = wanted.unwrap_or_default();
-        let (joined, left) = self.settle_groups(conn, &user, wanted, &mut effects)?;
+        let groups = self.settle_groups(conn, &user, wanted, &mut effects)?;
         record(
             conn,
             self.ctx,
@@ -290,7 +286,7 @@ impl Visit<'_> {
                 "provider": self.provider.id,
                 "mapping_version": self.mapping_version,
                 "attributes": changes(&before, &user.attributes),
-                "groups": { "joined": joined, "left": left },
+                "groups": { "joined": groups.joined, "left": groups.left },
             }),
         )?;
         Ok(Settled {
@@ -301,127 +297,6 @@ impl Visit<'_> {
             created,
             user,
         })
-    }
-
-    /// Makes this provider's memberships the wanted ones; what an administrator or another provider gave stays.
-    fn settle_groups(
-        &self,
-        conn: &mut Conn,
-        user: &User,
-        wanted: Vec<String>,
-        effects: &mut Vec<MappingEffect>,
-    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
-        let mut wanted: BTreeSet<String> = wanted.into_iter().collect();
-        let mut notes = GroupNotes::new(self.rules.groups.as_ref().map_or("", |rule| &rule.claim));
-        self.provide_groups(conn, &mut wanted, &mut notes)?;
-
-        let source = group::by_provider(&self.provider.id);
-        let automatic = self.automatic_group();
-        let have: BTreeSet<String> = group::of_user_from(conn, &user.sub, &source)?
-            .into_iter()
-            .filter(|name| *name != automatic)
-            .collect();
-        let (mut joined, mut left) = (Vec::new(), Vec::new());
-        // In order of names, here and above: two sign-ins that touch the same groups never wait for each other in a ring.
-        for name in wanted.difference(&have) {
-            if self.join(conn, user, name)? {
-                notes.add("joined", name, "");
-                joined.push(name.clone());
-            }
-        }
-        for name in have.difference(&wanted) {
-            if group::leave(conn, &user.sub, name, &source)? {
-                notes.add("left", name, "the provider does not give it any more");
-                left.push(name.clone());
-            }
-        }
-        effects.extend(notes.finish());
-        Ok((joined, left))
-    }
-
-    /// Creates the wanted groups that the pool lacks, or strikes them off, as the rule says.
-    fn provide_groups(
-        &self,
-        conn: &mut Conn,
-        wanted: &mut BTreeSet<String>,
-        notes: &mut GroupNotes,
-    ) -> Result<(), StoreError> {
-        let names: Vec<String> = wanted.iter().cloned().collect();
-        let existing: BTreeSet<String> = group::existing(conn, &self.pool.id, &names)?
-            .into_iter()
-            .collect();
-        let missing: Vec<String> = wanted.difference(&existing).cloned().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let create = self
-            .rules
-            .groups
-            .as_ref()
-            .is_some_and(|rule| rule.missing == MissingGroup::Create);
-        let mut room = if create {
-            MAX_POOL_GROUPS.saturating_sub(group::count(conn, &self.pool.id)?)
-        } else {
-            0
-        };
-        for name in missing {
-            if room > 0 {
-                self.make_group(conn, &name, None)?;
-                room -= 1;
-                continue;
-            }
-            notes.add(
-                "skipped",
-                &name,
-                if create {
-                    "the pool has as many groups as it can have"
-                } else {
-                    "the pool has no such group"
-                },
-            );
-            wanted.remove(&name);
-        }
-        Ok(())
-    }
-
-    fn make_group(&self, conn: &mut Conn, name: &str, description: Option<String>) -> Result<(), StoreError> {
-        group::insert(
-            conn,
-            &Group {
-                user_pool_id: self.pool.id.clone(),
-                name: name.to_owned(),
-                description,
-                precedence: None,
-                role_arn: None,
-                created_at: self.ctx.now,
-                updated_at: self.ctx.now,
-            },
-        )?;
-        Ok(())
-    }
-
-    fn join(&self, conn: &mut Conn, user: &User, name: &str) -> Result<bool, StoreError> {
-        Ok(group::join(
-            conn,
-            &Membership {
-                user_sub: user.sub.clone(),
-                user_pool_id: self.pool.id.clone(),
-                group_name: name.to_owned(),
-                source: group::by_provider(&self.provider.id),
-                created_at: self.ctx.now,
-            },
-        )?)
-    }
-
-    fn automatic_group(&self) -> String {
-        format!("{}_{}", self.pool.id, self.provider.name)
-    }
-
-    fn automatic_description(&self) -> String {
-        format!(
-            "Autogenerated group for users who sign in using {}",
-            self.provider.name
-        )
     }
 
     fn refused(&self, refusal: Refusal, effects: Vec<MappingEffect>, user: Option<&User>) -> Refused {
@@ -449,50 +324,6 @@ fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Value {
             (name.clone(), change)
         })
         .collect()
-}
-
-/// Effects on groups: the first ones by name, the others as a number.
-struct GroupNotes {
-    source: String,
-    effects: Vec<MappingEffect>,
-    unnamed: usize,
-}
-
-impl GroupNotes {
-    fn new(source: &str) -> GroupNotes {
-        GroupNotes {
-            source: source.to_owned(),
-            effects: Vec::new(),
-            unnamed: 0,
-        }
-    }
-
-    fn add(&mut self, action: &str, name: &str, reason: &str) {
-        if self.effects.len() < NAMED_GROUPS {
-            self.push(action, &format!("group:{name}"), reason);
-        } else {
-            self.unnamed += 1;
-        }
-    }
-
-    fn push(&mut self, action: &str, target: &str, reason: &str) {
-        self.effects.push(MappingEffect {
-            target: target.to_owned(),
-            source: self.source.clone(),
-            action: action.to_owned(),
-            old: None,
-            new: None,
-            reason: reason.to_owned(),
-        });
-    }
-
-    fn finish(mut self) -> Vec<MappingEffect> {
-        if self.unnamed > 0 {
-            let reason = format!("{} more groups changed or were skipped", self.unnamed);
-            self.push("skipped", "group:*", &reason);
-        }
-        self.effects
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{Refusal, check, claim, groups};
 use crate::model::mapping::{Absent, Rule, Rules, Write};
 use crate::model::pool::{Attribute, Pool, Settings};
 use crate::model::trace::MappingEffect;
-use crate::rules::attribute::{from_claim, is_verified_flag};
+use crate::rules::attribute::{from_claim, is_verified_flag, outside};
 use crate::rules::redact;
 
 /// What a sign-in makes of the profile.
@@ -56,12 +56,20 @@ pub fn apply(
         .attributes
         .iter()
         .partition(|rule| is_verified_flag(&rule.attribute));
-    for rule in plain.into_iter().chain(flags) {
+    for rule in plain {
         run.rule(rule);
     }
-    for (address, flag) in ADDRESSES {
-        run.distrust(address, flag);
+    let distrusted = ADDRESSES.map(|(address, flag)| run.distrust(address, flag));
+    for rule in flags {
+        run.rule(rule);
     }
+    // Worth telling only where no rule has said something newer.
+    let told = distrusted
+        .into_iter()
+        .flatten()
+        .filter(|effect| !run.is_decided(&effect.target));
+    let told: Vec<MappingEffect> = told.collect();
+    run.effects.extend(told);
     run.require();
     let groups = rules.groups.as_ref().map(|rule| {
         let (names, effects) = groups::names(rule, claims, &pool.id);
@@ -112,11 +120,12 @@ impl Run<'_> {
         match wish {
             Wish::Nothing(action, reason) => self.effect(rule, action, old.as_ref(), None, &reason),
             Wish::Refuse(refusal) => self.refuse(rule, refusal),
-            Wish::Set(new) if old.as_ref() == Some(&new) => {
+            // Equal as everyone sees it: the API knows only strings, so "[a,b]" set there is the list that comes here.
+            Wish::Set(new) if old.as_ref().is_some_and(|old| outside(old) == outside(&new)) => {
                 self.effect(rule, "unchanged", old.as_ref(), Some(&new), "");
             }
             Wish::Clear(reason) if old.is_none() => self.effect(rule, "unchanged", None, None, reason),
-            Wish::Set(_) | Wish::Clear(_) if self.is_fixed(&attribute, old.as_ref()) => {
+            Wish::Set(_) | Wish::Clear(_) if self.is_fixed(&attribute) => {
                 self.refuse(rule, Refusal::immutable(&rule.attribute, &rule.claim));
             }
             Wish::Set(new) => {
@@ -156,7 +165,9 @@ impl Run<'_> {
         let Some(claim) = claim(self.claims, &rule.claim) else {
             return match rule.absent {
                 Absent::Keep => Wish::Nothing("kept", "the claim did not come".into()),
-                Absent::Clear => Wish::Clear("the claim did not come"),
+                Absent::Clear if rule.write == Write::Always => Wish::Clear("the claim did not come"),
+                // Beside the other policies clearing has no meaning, and `check` does not let it be saved.
+                Absent::Clear => Wish::Nothing("kept", "the claim did not come".into()),
                 Absent::Refuse => Wish::Refuse(Refusal::claim_required(&rule.attribute, &rule.claim)),
             };
         };
@@ -181,8 +192,12 @@ impl Run<'_> {
     }
 
     /// Whether the attribute may no longer change. One that never had a value may still get its first.
-    fn is_fixed(&self, attribute: &Attribute, old: Option<&Value>) -> bool {
-        !attribute.mutable && self.existing.is_some() && old.is_some()
+    fn is_fixed(&self, attribute: &Attribute) -> bool {
+        !attribute.mutable
+            && !is_verified_flag(&attribute.name)
+            && self
+                .existing
+                .is_some_and(|attributes| attributes.contains_key(&attribute.name))
     }
 
     /// Whether what the upstream says about its address concerns the address that the profile has now.
@@ -200,51 +215,42 @@ impl Run<'_> {
         theirs.is_some() && theirs.as_ref() == self.attributes.get(*address)
     }
 
-    /// An address that changed is no longer verified by what was said about the one before.
-    fn distrust(&mut self, address: &str, flag: &str) {
+    /// An address that changed is no longer verified by what was said about the one before. Happens before the flags'
+    /// own rules run; the effect, if there is one, is for the case that none of them says more.
+    fn distrust(&mut self, address: &str, flag: &str) -> Option<MappingEffect> {
         let before = self.existing.and_then(|attributes| attributes.get(address));
         let now = self.attributes.get(address);
         if before == now {
-            return;
+            return None;
         }
-        let vouched = self
-            .rules
-            .attributes
-            .iter()
-            .any(|rule| rule.attribute == flag && self.took_effect(flag));
-        if vouched && now.is_some() {
-            return;
-        }
-        let old = self.attributes.get(flag).cloned();
         let new = now.is_some().then_some(Value::Bool(false));
+        let old = match &new {
+            Some(value) => self.attributes.insert(flag.to_owned(), value.clone()),
+            None => self.attributes.remove(flag),
+        };
         if old == new {
-            return;
+            return None;
         }
-        let source = self
+        let rule = self
             .rules
             .attributes
             .iter()
-            .find(|rule| rule.attribute == address)
-            .map_or_else(String::new, |rule| rule.claim.clone());
-        self.effects.push(MappingEffect {
+            .find(|rule| rule.attribute == address);
+        Some(MappingEffect {
             target: flag.to_owned(),
-            source,
+            source: rule.map_or_else(String::new, |rule| rule.claim.clone()),
             action: if new.is_some() { "written" } else { "cleared" }.into(),
             old: old.as_ref().map(|value| redact::value(flag, value)),
             new: new.as_ref().map(|value| redact::value(flag, value)),
             reason: format!("{address} changed, and nothing vouches for it now"),
-        });
-        match new {
-            Some(value) => self.attributes.insert(flag.to_owned(), value),
-            None => self.attributes.remove(flag),
-        };
+        })
     }
 
     /// Whether a rule of this run decided the attribute's value.
-    fn took_effect(&self, name: &str) -> bool {
-        self.effects
-            .iter()
-            .any(|effect| effect.target == name && matches!(effect.action.as_str(), "written" | "unchanged"))
+    fn is_decided(&self, name: &str) -> bool {
+        self.effects.iter().any(|effect| {
+            effect.target == name && matches!(effect.action.as_str(), "written" | "unchanged" | "cleared")
+        })
     }
 
     fn require(&mut self) {

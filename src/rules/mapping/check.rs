@@ -108,7 +108,11 @@ mod tests {
 
     fn mistakes(texts: &[&str]) -> Vec<String> {
         let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
-        check(&parse::rules(&texts, None).unwrap(), &settings())
+        let rules = Rules {
+            attributes: parse::rules(&texts).unwrap(),
+            groups: None,
+        };
+        check(&rules, &settings())
             .iter()
             .map(ToString::to_string)
             .collect()

@@ -1,9 +1,9 @@
 //! Mapping: what a provider's rules do to a user's profile. A rule sets one pool attribute from one upstream claim, as
 //! Cognito's attribute mapping does, and adds what its users miss: when it writes, what an absent claim means, and that
-//! an equal value is no change.
+//! an equal value is no change. One more rule makes pool groups of a claim that lists names.
 //!
 //! ```
-//! use forebay::model::mapping::{Absent, Rules, Write};
+//! use forebay::model::mapping::{Absent, Write};
 //! use forebay::rules::mapping::parse;
 //!
 //! // Pool attribute = claim; written at every sign-in, kept when the claim does not come.
@@ -14,9 +14,7 @@
 //! let tenant = parse::rule("custom:tenant=org.id,write=first,absent=refuse").unwrap();
 //! assert_eq!((tenant.claim.as_str(), tenant.write), ("org.id", Write::FirstSignIn));
 //!
-//! // And pool groups from a claim that lists names.
-//! let rules = Rules { attributes: vec![email, tenant], groups: Some(parse::groups("groups").unwrap()) };
-//! assert_eq!(parse::rule_text(&rules.attributes[1]), "custom:tenant=org.id,write=first,absent=refuse");
+//! assert_eq!(parse::rule_text(&tenant), "custom:tenant=org.id,write=first,absent=refuse");
 //! ```
 //!
 //! The rules themselves are stored data (`model::mapping`). [`parse`] reads and writes their text form, [`check()`]

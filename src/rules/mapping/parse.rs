@@ -1,8 +1,8 @@
-//! The text form of rules, as the command line takes and shows it: `ATTRIBUTE=CLAIM[,write=…][,absent=…]` for an
-//! attribute, `CLAIM[,missing=…]` for groups. Whether the pool has such an attribute is [`super::check()`]'s question.
+//! The text form of rules, as the command line takes and shows it: `ATTRIBUTE=CLAIM[,write=…][,absent=…]`. Whether the
+//! pool has such an attribute is [`super::check()`]'s question.
 
 use super::Mistake;
-use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
+use crate::model::mapping::{Absent, Rule, Write};
 
 /// Longest claim name a rule may have.
 pub(super) const MAX_CLAIM: usize = 256;
@@ -39,45 +39,14 @@ pub fn rule(text: &str) -> Result<Rule, Mistake> {
     })
 }
 
-/// Reads `CLAIM[,missing=create|existing]`.
-pub fn groups(text: &str) -> Result<GroupsRule, Mistake> {
-    let wrong = |reason: String| Mistake::new(format!("'{text}'"), reason);
-    let (claim, options) = claim_and_options(text);
-    check_claim(claim).map_err(wrong)?;
-    let mut missing = None;
-    for option in options {
-        match option {
-            ("missing", value) if missing.is_none() => {
-                missing = Some(value.parse::<MissingGroup>().map_err(wrong)?);
-            }
-            ("missing", _) => return Err(wrong("says 'missing' twice".into())),
-            (other, _) => {
-                return Err(wrong(format!(
-                    "has an option '{other}': missing=create|existing is known"
-                )));
-            }
-        }
-    }
-    Ok(GroupsRule {
-        claim: claim.to_owned(),
-        missing: missing.unwrap_or_default(),
-    })
-}
-
-/// Reads the rules of one provider; all mistakes at once.
-pub fn rules(attributes: &[String], groups_text: Option<&str>) -> Result<Rules, Vec<Mistake>> {
-    let mut mistakes = Vec::new();
-    let mut parsed = Rules::default();
-    for text in attributes {
+/// Reads several rules; all mistakes at once.
+pub fn rules(texts: &[String]) -> Result<Vec<Rule>, Vec<Mistake>> {
+    let (mut parsed, mut mistakes) = (Vec::new(), Vec::new());
+    for text in texts {
         match rule(text) {
-            Ok(rule) => parsed.attributes.push(rule),
+            Ok(rule) => parsed.push(rule),
             Err(mistake) => mistakes.push(mistake),
         }
-    }
-    match groups_text.map(groups) {
-        Some(Ok(rule)) => parsed.groups = Some(rule),
-        Some(Err(mistake)) => mistakes.push(mistake),
-        None => {}
     }
     if mistakes.is_empty() {
         Ok(parsed)
@@ -96,14 +65,6 @@ pub fn rule_text(rule: &Rule) -> String {
         text.push_str(&format!(",absent={}", rule.absent));
     }
     text
-}
-
-/// The rule in the form that [`groups`] reads; the default is left out.
-pub fn groups_text(rule: &GroupsRule) -> String {
-    match rule.missing {
-        MissingGroup::Create => rule.claim.clone(),
-        missing => format!("{},missing={missing}", rule.claim),
-    }
 }
 
 /// A claim's name as a rule may have it; the error completes the sentence "the rule …".
@@ -186,10 +147,6 @@ mod tests {
             rule_text(&rule(" email = mail , absent = clear , write=always").unwrap()),
             "email=mail,absent=clear"
         );
-        for text in ["groups", "groups,missing=existing"] {
-            assert_eq!(groups_text(&groups(text).unwrap()), text);
-        }
-        assert_eq!(groups_text(&groups("groups,missing=create").unwrap()), "groups");
     }
 
     #[test]
@@ -211,13 +168,6 @@ mod tests {
             assert!(mistake.reason.contains(reason), "{text}: {mistake}");
             assert_eq!(mistake.place, format!("'{text}'"));
         }
-        for (text, reason) in [
-            ("", "names no claim"),
-            ("groups,create", "'create'"),
-            ("groups,missing=all", "'all'"),
-        ] {
-            assert!(groups(text).unwrap_err().reason.contains(reason), "{text}");
-        }
         let long = format!("email={}", "c".repeat(MAX_CLAIM + 1));
         assert!(rule(&long).unwrap_err().reason.contains("256"));
     }
@@ -225,8 +175,7 @@ mod tests {
     #[test]
     fn all_mistakes_come_at_once() {
         let texts = ["email".to_owned(), "name=name".to_owned(), "x=y,z".to_owned()];
-        assert_eq!(rules(&texts, Some("")).unwrap_err().len(), 3);
-        let good = rules(&texts[1..2], Some("groups")).unwrap();
-        assert_eq!((good.attributes.len(), good.groups.is_some()), (1, true));
+        assert_eq!(rules(&texts).unwrap_err().len(), 2);
+        assert_eq!(rules(&texts[1..2]).unwrap().len(), 1);
     }
 }
