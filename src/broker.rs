@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use actix_web::web::Bytes;
+use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::actions::Ctx;
@@ -27,7 +29,7 @@ use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, Upstream};
-use crate::world::{Clock, Entropy};
+use crate::world::{Clock, Entropy, UnixTime};
 
 /// How long configuration is used before it is read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -44,6 +46,8 @@ pub struct Parts {
     pub clock: Clock,
     pub entropy: Entropy,
     pub upstream: Upstream,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 pub struct Broker {
@@ -53,6 +57,7 @@ pub struct Broker {
     pub clock: Clock,
     pub entropy: Entropy,
     pub upstream: Upstream,
+    pub trusted_proxies: Vec<IpNet>,
     pub unreached_traces: Allowance,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
     generation: AtomicU64,
@@ -123,6 +128,7 @@ impl Broker {
             clock: parts.clock,
             entropy: parts.entropy,
             upstream: parts.upstream,
+            trusted_proxies: parts.trusted_proxies,
             unreached_traces: Allowance::default(),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
@@ -353,24 +359,64 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 }
 
-/// Traces of attempts that never reached an upstream are kept for a week, and at most this many a minute on a node:
-/// strangers can make them at will.
+/// Traces of attempts that never reached an upstream are kept for a week, and at most this many a minute on a node, of
+/// one address fewer: strangers can make them at will.
 pub const UNREACHED_TRACE_DAYS: u32 = 7;
 const UNREACHED_PER_MINUTE: u32 = 60;
+const UNREACHED_PER_ADDRESS: u32 = 20;
 
-/// Counts what a minute may have of something.
+/// Counts what a minute may have of something, in all and by address.
 #[derive(Default)]
-pub struct Allowance(std::sync::Mutex<(i64, u32)>);
+pub struct Allowance(Mutex<Minute>);
+
+#[derive(Default)]
+struct Minute {
+    number: i64,
+    taken: u32,
+    by_address: HashMap<Option<IpAddr>, u32>,
+}
 
 impl Allowance {
     /// Takes one of this minute's, if one is left.
-    pub fn take(&self, now: crate::world::UnixTime) -> bool {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = now.0.div_euclid(60);
-        if counted.0 != minute {
-            *counted = (minute, 0);
+    pub fn take(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = now.0.div_euclid(60);
+        if minute.number != number {
+            *minute = Minute {
+                number,
+                ..Minute::default()
+            };
         }
-        counted.1 = counted.1.saturating_add(1);
-        counted.1 <= UNREACHED_PER_MINUTE
+        if minute.taken >= UNREACHED_PER_MINUTE {
+            return false;
+        }
+        let of_address = minute.by_address.entry(address).or_default();
+        if *of_address >= UNREACHED_PER_ADDRESS {
+            return false;
+        }
+        *of_address += 1;
+        minute.taken += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_takes_everybodys_share_and_no_minute_has_more_than_its_own() {
+        let allowance = Allowance::default();
+        let take = |minute: i64, last: u8, times: usize| {
+            let address = Some(IpAddr::from([192, 0, 2, last]));
+            (0..times)
+                .filter(|_| allowance.take(UnixTime(minute * 60), address))
+                .count()
+        };
+        assert_eq!(take(1, 1, 100), 20);
+        assert_eq!(take(1, 2, 100), 20);
+        assert_eq!(take(1, 3, 100), 20);
+        assert_eq!(take(1, 4, 100), 0);
+        assert_eq!(take(2, 1, 1), 1);
     }
 }

@@ -357,6 +357,7 @@ pub async fn run(ports: Ports) -> Result<(), String> {
         clock: clock.clone(),
         entropy: entropy.clone(),
         upstream: Upstream::new(options, clock, entropy)?,
+        trusted_proxies: Vec::new(),
     }));
     let sample = app::SampleApp::new(app::Setup {
         origin: app_origin.clone(),

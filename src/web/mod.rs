@@ -6,6 +6,7 @@ pub mod headers;
 mod health;
 pub mod oidc;
 pub mod pages;
+mod peer;
 
 use std::net::TcpListener;
 use std::time::Duration;

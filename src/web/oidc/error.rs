@@ -18,6 +18,7 @@ use crate::rules::response::ResponseMode;
 use crate::web::cookies;
 use crate::web::headers::RequestId;
 use crate::web::pages::{self, Action, ErrorPage, Frame, Method, ReturnForm};
+use crate::web::peer;
 
 /// Whether a failed client authentication came by header, and how Cognito would have answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -326,7 +327,8 @@ pub async fn keep_unreached(
     trace: Draft,
     cause: &str,
 ) -> Option<String> {
-    if !broker.unreached_traces.take(broker.clock.now()) {
+    let address = peer::address(request, &broker.trusted_proxies);
+    if !broker.unreached_traces.take(broker.clock.now(), address) {
         return None;
     }
     let ctx = broker.ctx("system", RequestId::of(request));

@@ -103,6 +103,7 @@ impl Stage {
             clock: clock.clone(),
             entropy: entropy.clone(),
             upstream: Upstream::new(options, clock, entropy).unwrap(),
+            trusted_proxies: Vec::new(),
         }));
         let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);
         let call: Call = Rc::new(move |request| {
