@@ -1,4 +1,17 @@
 //! Forebay: sign-ins from each tenant's Okta in, one steady OpenID Connect provider out.
+//!
+//! Imports point down only:
+//!
+//! ```text
+//! main.rs, cli             arguments, configuration, start
+//! web, jobs                async shell: HTTP in, work on a schedule        demo: on top, uses the public surfaces
+//! broker                   what the process shares
+//! actions, upstream        one synchronous function, one transaction │ HTTP to Okta, fenced
+//! rules                    pure decisions
+//! model                    stored things: structs and their queries
+//! db                       connection, the one writer, column types, schema
+//! config, error, world, seal   beside the column
+//! ```
 
 pub mod actions;
 pub mod broker;
