@@ -15,6 +15,7 @@
 
 pub mod actions;
 pub mod broker;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod demo;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::model::mapping::{self, Mapping, Rules};
 use crate::model::provider::{self, ClientAuth, Provider, Settings};
 use crate::model::{client, pool};
+use crate::rules::mapping::check;
 use crate::rules::registration::{issuer, provider as rules};
 use crate::rules::{jwks, secret};
 use crate::seal::Label;
@@ -391,21 +392,11 @@ fn set_identifiers(conn: &mut Conn, provider: &Provider, identifiers: &[String])
 }
 
 fn check_rules(rules: &Rules, pool: &pool::Settings) -> Result<(), Error> {
-    for (at, rule) in rules.attributes.iter().enumerate() {
-        let refuse = |why: String| Err(Error::invalid("mapping", why));
-        if pool.attribute(&rule.attribute).is_none() {
-            return refuse(format!("the pool has no attribute '{}'", rule.attribute));
-        }
-        if rules
-            .attributes
-            .iter()
-            .skip(at + 1)
-            .any(|other| other.attribute == rule.attribute)
-        {
-            return refuse(format!("'{}' is set twice", rule.attribute));
-        }
+    let mistakes: Vec<String> = check(rules, pool).iter().map(ToString::to_string).collect();
+    if mistakes.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::invalid("mapping", mistakes.join("; ")))
 }
 
 fn insert_version(

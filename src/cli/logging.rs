@@ -1,0 +1,18 @@
+//! The log: lines on standard error, for people or as JSON, filtered as the settings say.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Settings};
+
+/// Starts logging. A second start in one process (as tests do) changes nothing.
+pub fn start(settings: &Settings) {
+    // The filter was checked with the settings; `info` stands in for what cannot happen.
+    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let _ = match settings.log_format {
+        LogFormat::Human => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

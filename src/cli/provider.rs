@@ -1,0 +1,665 @@
+//! `forebay provider`: make, list, show, change, delete and test connections to upstream identity providers.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::output::{self, Output, facts, line, lines, plain, sheet, table, yes};
+use super::store::{Store, secret_from};
+use super::{Failure, Outcome};
+use crate::actions::pools;
+use crate::actions::providers::{self, Credentials, NewProvider, ProviderChange};
+use crate::broker;
+use crate::config::{AllowedHost, Settings};
+use crate::db::Conn;
+use crate::error::Error;
+use crate::model::mapping::{self, Absent, GroupsRule, Mapping, MissingGroup, Rule, Rules, Write};
+use crate::model::provider::{self, ClientAuth, Endpoints, Provider, UserinfoMethod};
+use crate::rules::discovery::paths;
+use crate::rules::mapping::parse;
+use crate::rules::registration::issuer;
+use crate::rules::{okta_issuer, scope};
+use crate::upstream::{Stage, Verdict};
+
+/// What is mapped when nothing is said: what nearly every app wants to know of a user.
+const USUAL: &[&str] = &["email", "email_verified", "name", "given_name", "family_name"];
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a connection; prints what to paste into the Okta app
+    Create(Create),
+    /// List the connections of a pool, or of all pools
+    List {
+        #[arg(long, value_name = "POOL_ID")]
+        pool: Option<String>,
+    },
+    /// Show one connection
+    Show(Which),
+    /// Change a connection; what is not named stays, a list that is named is replaced
+    Update(Update),
+    /// Delete a connection with its mapping and its links to users
+    Delete {
+        #[command(flatten)]
+        which: Which,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Check a connection from name resolution to the redirect URI, with a remedy for what fails
+    Test(Which),
+}
+
+#[derive(Args)]
+pub struct Which {
+    /// The connection's name or slug
+    #[arg(value_name = "NAME_OR_SLUG")]
+    connection: String,
+    /// The pool to look in, where several have a connection of that name
+    #[arg(long, value_name = "POOL_ID")]
+    pool: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Create {
+    #[arg(long, value_name = "POOL_ID")]
+    pool: String,
+    /// Its name, 3-32 characters without blanks and underscores; stands in usernames for good
+    #[arg(long)]
+    name: String,
+    /// What stands in the redirect URI, for good [default: made of the name]
+    #[arg(long)]
+    slug: Option<String>,
+    /// The issuer, or the Okta domain: acme.okta.com
+    #[arg(long, value_name = "ISSUER_OR_OKTA_DOMAIN")]
+    issuer: String,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args)]
+pub struct Update {
+    #[command(flatten)]
+    which: Which,
+    /// Another issuer or Okta domain; the stored client secret is forgotten unless it is given again
+    #[arg(long, value_name = "ISSUER_OR_OKTA_DOMAIN")]
+    issuer: Option<String>,
+    /// false takes the connection out of service
+    #[arg(long, value_name = "true|false")]
+    enabled: Option<bool>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How we are registered upstream, and what becomes of a user's claims.
+#[derive(Args)]
+#[command(group = ArgGroup::new("credential").args(["client_secret", "client_secret_file", "private_key_file"]))]
+struct Options {
+    /// The client id of the app in Okta
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The client secret of the app in Okta
+    #[arg(long, value_name = "SECRET")]
+    client_secret: Option<String>,
+    /// A file that holds the client secret; - for standard input
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// An RSA key in PEM, for private_key_jwt; - for standard input
+    #[arg(long, value_name = "FILE")]
+    private_key_file: Option<PathBuf>,
+    /// The kid that the upstream knows the key by [default: its RFC 7638 thumbprint]
+    #[arg(long, value_name = "KID")]
+    private_key_id: Option<String>,
+    /// client_secret_basic, client_secret_post or private_key_jwt [default: by what is given]
+    #[arg(long, value_name = "METHOD")]
+    auth_method: Option<ClientAuth>,
+    /// What is asked of the upstream, separated by blanks [default: openid profile email]
+    #[arg(long = "scope", value_name = "SCOPES")]
+    scopes: Vec<String>,
+    /// An email domain or alias that leads to this connection; repeat it
+    #[arg(long = "identifier", value_name = "DOMAIN")]
+    identifiers: Vec<String>,
+    /// What the button on the login page says [default: Okta SSO]
+    #[arg(long)]
+    label: Option<String>,
+    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse; write=always|first|empty,
+    /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
+    #[arg(long = "map", value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]")]
+    map: Vec<String>,
+    /// The claim whose values become the user's groups
+    #[arg(long, value_name = "CLAIM")]
+    groups_claim: Option<String>,
+    /// A value without a pool group: create the group, or heed existing ones only [default: create]
+    #[arg(long, value_name = "create|existing", requires = "groups_claim")]
+    groups: Option<MissingGroup>,
+    /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
+    #[arg(long, value_name = "URL")]
+    authorize_url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    userinfo_url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    jwks_url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    end_session_url: Option<String>,
+    /// GET or POST [default: GET]
+    #[arg(long, value_name = "METHOD")]
+    userinfo_method: Option<UserinfoMethod>,
+    /// Signing out here signs out of the upstream, too
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    upstream_logout: Option<bool>,
+    /// Register the bare /oauth2/idpresponse upstream, as Cognito does, instead of one that names the connection
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    shared_callback: Option<bool>,
+}
+
+impl Options {
+    fn credentials(&self) -> Result<Credentials, Failure> {
+        let client_secret = match (&self.client_secret, &self.client_secret_file) {
+            (Some(text), _) => Some(Zeroizing::new(text.clone())),
+            (None, Some(path)) => Some(secret_from(path)?),
+            (None, None) => None,
+        };
+        let private_key = self.private_key_file.as_deref().map(secret_from).transpose()?;
+        Ok(Credentials {
+            client_secret,
+            private_key,
+        })
+    }
+
+    /// Puts what was named in place of what is there.
+    fn apply(&self, settings: &mut provider::Settings) {
+        if let Some(client_id) = &self.client_id {
+            settings.client_id.clone_from(client_id);
+        }
+        if let Some(method) = self.auth_method {
+            settings.client_auth = method;
+        } else if self.private_key_file.is_some() {
+            settings.client_auth = ClientAuth::PrivateKeyJwt;
+        }
+        if self.private_key_id.is_some() {
+            settings.private_key_id.clone_from(&self.private_key_id);
+        }
+        if !self.scopes.is_empty() {
+            settings.scopes = scope::parse(&self.scopes.join(" "));
+        }
+        if let Some(label) = &self.label {
+            settings.label.clone_from(label);
+        }
+        if let Some(method) = self.userinfo_method {
+            settings.userinfo_method = method;
+        }
+        settings.upstream_logout = self.upstream_logout.unwrap_or(settings.upstream_logout);
+        settings.shared_callback = self.shared_callback.unwrap_or(settings.shared_callback);
+        self.apply_endpoints(settings);
+    }
+
+    fn apply_endpoints(&self, settings: &mut provider::Settings) {
+        let mut endpoints = settings.endpoints.clone().unwrap_or_default();
+        for (url, named) in [
+            (&mut endpoints.authorization, &self.authorize_url),
+            (&mut endpoints.token, &self.token_url),
+            (&mut endpoints.jwks, &self.jwks_url),
+        ] {
+            if let Some(named) = named {
+                url.clone_from(named);
+            }
+        }
+        for (url, named) in [
+            (&mut endpoints.userinfo, &self.userinfo_url),
+            (&mut endpoints.end_session, &self.end_session_url),
+        ] {
+            if named.is_some() {
+                url.clone_from(named);
+            }
+        }
+        if endpoints != Endpoints::default() {
+            settings.endpoints = Some(endpoints);
+        }
+    }
+
+    /// The mapping as typed, over what is there.
+    fn rules(&self, before: Rules) -> Result<Rules, Failure> {
+        let mut rules = before;
+        if !self.map.is_empty() {
+            rules.attributes = parse::rules(&self.map).map_err(|mistakes| {
+                let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+                Failure::Usage(format!("--map: {}", mistakes.join("; ")))
+            })?;
+        }
+        if let Some(claim) = &self.groups_claim {
+            rules.groups = Some(GroupsRule {
+                claim: claim.clone(),
+                missing: self.groups.unwrap_or_default(),
+            });
+        }
+        Ok(rules)
+    }
+}
+
+/// A connection with what belongs to it.
+struct Found {
+    provider: Provider,
+    identifiers: Vec<String>,
+    mapping: Option<Mapping>,
+}
+
+pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
+    let store = Store::open(settings)?;
+    match command {
+        Command::Create(args) => create(&store, output, args),
+        Command::List { pool } => list(&store, output, pool),
+        Command::Show(which) => {
+            let found = store.read(move |conn| {
+                let provider = find(conn, &which)?;
+                whole(conn, provider)
+            })?;
+            output.answer(&document(settings, &found), || {
+                describe(settings, "Connection", &found, &[])
+            })
+        }
+        Command::Update(args) => update(&store, output, args),
+        Command::Delete { which, yes } => {
+            output::confirm(yes, "identity provider", &which.connection)?;
+            let provider = store.act(move |conn, ctx| {
+                let id = find(conn, &which)?.id;
+                providers::delete(conn, ctx, &id)
+            })?;
+            output.answer(&json!({ "deleted": provider.id }), || {
+                format!(
+                    "Connection {} is deleted, and no longer on any client's list.",
+                    provider.name
+                )
+            })
+        }
+        Command::Test(which) => test(&store, output, which),
+    }
+}
+
+fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
+    let allowed = store.settings.allow_upstream.clone();
+    let mut settings = provider::Settings::default();
+    args.options.apply(&mut settings);
+    let new = NewProvider {
+        user_pool_id: args.pool,
+        name: args.name,
+        slug: args.slug,
+        issuer: read_issuer(&args.issuer, &allowed)?,
+        settings,
+        credentials: args.options.credentials()?,
+        rules: args.options.rules(usual_rules())?,
+        identifiers: args.options.identifiers,
+    };
+    let found = store.act(move |conn, ctx| {
+        let provider = providers::create(conn, ctx, &allowed, new)?;
+        whole(conn, provider)
+    })?;
+    let name = &found.provider.name;
+    let mut next = vec![
+        format!("forebay provider test {}", found.provider.id),
+        format!(
+            "forebay client create … --provider {name}   or   forebay client update CLIENT_ID --provider {name}"
+        ),
+    ];
+    if groups_without_scope(&found) {
+        next.push(
+            "Okta's org server sends groups only when asked: forebay provider update … --scope 'openid profile email groups'"
+                .into(),
+        );
+    }
+    output.answer(&document(store.settings, &found), || {
+        describe(store.settings, "Made a connection", &found, &next)
+    })
+}
+
+/// Each of the usual attributes from the claim of its name.
+fn usual_rules() -> Rules {
+    let rule = |name: &&str| Rule {
+        attribute: (*name).to_owned(),
+        claim: (*name).to_owned(),
+        write: Write::default(),
+        absent: Absent::default(),
+    };
+    Rules {
+        attributes: USUAL.iter().map(rule).collect(),
+        groups: None,
+    }
+}
+
+fn list(store: &Store<'_>, output: Output, pool_id: Option<String>) -> Outcome {
+    let connections = store.read(move |conn| {
+        let providers = match &pool_id {
+            Some(id) => {
+                pools::find(conn, id)?;
+                provider::list(conn, id)?
+            }
+            None => provider::list_all(conn)?,
+        };
+        providers
+            .into_iter()
+            .map(|provider| whole(conn, provider))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let documents: Vec<Value> = connections
+        .iter()
+        .map(|found| document(store.settings, found))
+        .collect();
+    output.answer(&Value::Array(documents), || {
+        if connections.is_empty() {
+            return "There is no connection yet: forebay provider create --help".into();
+        }
+        let rows: Vec<Vec<String>> = connections
+            .iter()
+            .map(|found| {
+                vec![
+                    found.provider.name.clone(),
+                    found.provider.id.clone(),
+                    found.provider.user_pool_id.clone(),
+                    found.provider.issuer.clone(),
+                    found.identifiers.join(" "),
+                    yes(found.provider.enabled),
+                ]
+            })
+            .collect();
+        table(
+            &["NAME", "SLUG", "POOL", "ISSUER", "IDENTIFIERS", "ENABLED"],
+            &rows,
+        )
+    })
+}
+
+fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
+    let allowed = store.settings.allow_upstream.clone();
+    let issuer = args
+        .issuer
+        .as_deref()
+        .map(|typed| read_issuer(typed, &allowed))
+        .transpose()?;
+    let credentials = args.options.credentials()?;
+    let which = args.which;
+    let (id, before) = store.read(move |conn| {
+        let provider = find(conn, &which)?;
+        let before = mapping::current(conn, &provider.id)?;
+        Ok((provider.id, before))
+    })?;
+    let seen = before.as_ref().map_or(0, |mapping| mapping.version);
+    let old_rules = before.map(|mapping| mapping.rules.0).unwrap_or_default();
+    let rules = args.options.rules(old_rules.clone())?;
+    let options = args.options;
+    let (found, cleared) = store.act(move |conn, ctx| {
+        let mut settings = providers::find(conn, &id)?.settings.0;
+        options.apply(&mut settings);
+        let change = ProviderChange {
+            issuer,
+            enabled: args.enabled,
+            settings: Some(settings),
+            credentials,
+            identifiers: (!options.identifiers.is_empty()).then(|| options.identifiers.clone()),
+        };
+        let updated = providers::update(conn, ctx, &allowed, &id, change)?;
+        if rules != old_rules {
+            providers::save_mapping(conn, ctx, &id, seen, rules, "")?;
+        }
+        Ok((whole(conn, updated.provider)?, updated.secret_cleared))
+    })?;
+    let next: Vec<String> = cleared
+        .then(|| {
+            format!(
+                "forebay provider update {} --client-secret-file …   (the URLs changed, so the old secret was forgotten)",
+                found.provider.id
+            )
+        })
+        .into_iter()
+        .collect();
+    let mut document = document(store.settings, &found);
+    document["secret_cleared"] = json!(cleared);
+    output.answer(&document, || {
+        describe(store.settings, "Changed the connection", &found, &next)
+    })
+}
+
+fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
+    let sealer = store.sealer()?.clone();
+    let connection = store.read(move |conn| {
+        let provider = find(conn, &which)?;
+        Ok(broker::connection(&sealer, provider)?)
+    })?;
+    let upstream = store.upstream()?;
+    let provider = &connection.provider;
+    let redirect_uri = redirect_uri(store.settings, provider);
+    if !output.json {
+        line(&format!(
+            "{} at {}\n",
+            plain(&provider.name),
+            plain(&provider.issuer)
+        ));
+    }
+    let each = |stage: &Stage| {
+        if !output.json {
+            line(stage_text(stage).trim_end());
+        }
+    };
+    let stages = store.wait(upstream.examine(&connection, &redirect_uri, each));
+    let failed = stages
+        .iter()
+        .filter(|stage| stage.verdict == Verdict::Failed)
+        .count();
+    let document = json!({
+        "connection": provider.id,
+        "issuer": provider.issuer,
+        "redirect_uri": redirect_uri,
+        "passed": failed == 0,
+        "stages": stages.iter().map(stage_document).collect::<Vec<_>>(),
+    });
+    output.answer(&document, || match failed {
+        0 => "\nAll is well: people can sign in through this connection.".into(),
+        1 => "\nOne stage failed.".into(),
+        more => format!("\n{more} stages failed."),
+    })?;
+    if failed == 0 { Ok(()) } else { Err(Failure::Said) }
+}
+
+/// One stage of an examination, with its remedy below it.
+pub fn stage_text(stage: &Stage) -> String {
+    let mark = match stage.verdict {
+        Verdict::Passed => '✓',
+        Verdict::Failed => '✗',
+        Verdict::Skipped => '–',
+    };
+    let code = if stage.code.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", stage.code)
+    };
+    let mut text = format!("  {mark} {:<12}  {code}{}\n", stage.name, plain(&stage.detail));
+    if !stage.remedy.is_empty() {
+        text.push_str(&format!("    {:<12}  → {}\n", "", plain(&stage.remedy)));
+    }
+    text
+}
+
+pub fn stage_document(stage: &Stage) -> Value {
+    json!({
+        "name": stage.name,
+        "status": stage.verdict.name(),
+        "code": stage.code,
+        "detail": stage.detail,
+        "remedy": stage.remedy,
+    })
+}
+
+/// What is registered as the sign-in redirect URI upstream.
+pub fn redirect_uri(settings: &Settings, provider: &Provider) -> String {
+    match provider.settings.shared_callback {
+        true => settings.public_url.at(paths::IDPRESPONSE),
+        false => settings
+            .public_url
+            .at(&format!("{}/{}", paths::IDPRESPONSE, provider.id)),
+    }
+}
+
+/// The connection with that slug, else the one of that name in the pool, else the only one of that name.
+fn find(conn: &mut Conn, which: &Which) -> Result<Provider, Error> {
+    let in_pool = |provider: &Provider| which.pool.as_ref().is_none_or(|id| *id == provider.user_pool_id);
+    if let Some(provider) = provider::find(conn, &which.connection)?.filter(|provider| in_pool(provider)) {
+        return Ok(provider);
+    }
+    let mut named: Vec<Provider> = provider::list_all(conn)?
+        .into_iter()
+        .filter(|provider| provider.name == which.connection && in_pool(provider))
+        .collect();
+    match (named.pop(), named.len()) {
+        (Some(provider), 0) => Ok(provider),
+        (None, _) => Err(Error::not_found("identity provider", &which.connection)),
+        (Some(_), _) => Err(Error::Conflict(format!(
+            "several pools have an identity provider '{}': add --pool",
+            which.connection
+        ))),
+    }
+}
+
+fn whole(conn: &mut Conn, provider: Provider) -> Result<Found, Error> {
+    Ok(Found {
+        identifiers: provider::identifiers(conn, &provider.id)?,
+        mapping: mapping::current(conn, &provider.id)?,
+        provider,
+    })
+}
+
+/// The issuer for what was typed, with a word about what was understood.
+fn read_issuer(typed: &str, allowed: &[AllowedHost]) -> Result<String, Failure> {
+    match okta_issuer::normalize(typed) {
+        Ok(candidates) => {
+            let Some(first) = candidates.into_iter().next() else {
+                return Err(Failure::Usage(format!("--issuer: '{typed}' is no issuer")));
+            };
+            if !first.note.is_empty() {
+                eprintln!(
+                    "forebay: the issuer is read as {} ({})",
+                    first.issuer,
+                    plain(&first.note)
+                );
+            }
+            Ok(first.issuer)
+        }
+        // A development host that the settings admit may be named in ways that no Okta is.
+        Err(_) if issuer::check(typed, allowed).is_ok() => Ok(typed.to_owned()),
+        Err(mistake) => Err(Failure::Usage(format!("--issuer '{typed}': {mistake}"))),
+    }
+}
+
+fn groups_without_scope(found: &Found) -> bool {
+    let mapped = found
+        .mapping
+        .as_ref()
+        .is_some_and(|mapping| mapping.rules.groups.is_some());
+    mapped
+        && !found
+            .provider
+            .settings
+            .scopes
+            .iter()
+            .any(|scope| scope == "groups")
+}
+
+fn document(settings: &Settings, found: &Found) -> Value {
+    let provider = &found.provider;
+    json!({
+        "name": provider.name,
+        "slug": provider.id,
+        "user_pool_id": provider.user_pool_id,
+        "issuer": provider.issuer,
+        "enabled": provider.enabled,
+        "settings": provider.settings,
+        "has_client_secret": provider.client_secret_sealed.is_some(),
+        "has_private_key": provider.private_key_sealed.is_some(),
+        "identifiers": found.identifiers,
+        "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
+        "redirect_uri": redirect_uri(settings, provider),
+        "sign_out_redirect_uri": sign_out_redirect_uri(settings, provider),
+        "initiate_login_uri": initiate_login_uri(settings, provider),
+        "created_at": provider.created_at.to_string(),
+        "updated_at": provider.updated_at.to_string(),
+    })
+}
+
+fn groups_text(rule: &GroupsRule) -> String {
+    let missing = match rule.missing {
+        MissingGroup::Create => "missing ones are created",
+        MissingGroup::Ignore => "existing ones only",
+    };
+    format!("{} ({missing})", rule.claim)
+}
+
+fn sign_out_redirect_uri(settings: &Settings, provider: &Provider) -> String {
+    settings
+        .public_url
+        .at(&format!("{}/{}", paths::LOGOUT_RETURN, provider.id))
+}
+
+fn initiate_login_uri(settings: &Settings, provider: &Provider) -> String {
+    settings
+        .public_url
+        .at(&format!("/start-login?connection={}", provider.id))
+}
+
+fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) -> String {
+    let provider = &found.provider;
+    let own = &provider.settings;
+    let stored = match own.client_auth {
+        ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
+        ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
+    };
+    let missing = if stored { "" } else { " – its secret is missing" };
+    let rules = found
+        .mapping
+        .as_ref()
+        .map(|mapping| mapping.rules.0.clone())
+        .unwrap_or_default();
+    let mapped: Vec<String> = rules.attributes.iter().map(parse::rule_text).collect();
+    let endpoints = own.endpoints.as_ref().map(|endpoints| {
+        let named = [
+            ("authorize", Some(&endpoints.authorization)),
+            ("token", Some(&endpoints.token)),
+            ("userinfo", endpoints.userinfo.as_ref()),
+            ("jwks", Some(&endpoints.jwks)),
+            ("end session", endpoints.end_session.as_ref()),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, url)| url.map(|url| format!("{name} {url}")));
+        named.collect::<Vec<_>>().join("\n")
+    });
+    let entries = [
+        ("name", provider.name.clone()),
+        ("slug", provider.id.clone()),
+        ("pool", provider.user_pool_id.clone()),
+        ("issuer", provider.issuer.clone()),
+        ("endpoints", endpoints.unwrap_or_else(|| "by discovery".into())),
+        ("client id", own.client_id.clone()),
+        ("authenticates", format!("{}{missing}", own.client_auth)),
+        ("scopes", own.scopes.join(" ")),
+        ("button", own.label.clone()),
+        ("identifiers", lines(&found.identifiers)),
+        ("mapping", lines(&mapped)),
+        (
+            "groups from",
+            rules.groups.as_ref().map(groups_text).unwrap_or_default(),
+        ),
+        ("signs out there", yes(own.upstream_logout)),
+        ("enabled", yes(provider.enabled)),
+    ];
+    let paste = facts(&[
+        ("Sign-in redirect URI", redirect_uri(settings, provider)),
+        ("Sign-out redirect URI", sign_out_redirect_uri(settings, provider)),
+        ("Initiate login URI", initiate_login_uri(settings, provider)),
+    ]);
+    let mut text = sheet(heading, &entries, &[]);
+    text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));
+    if !next.is_empty() {
+        text.push_str(&format!("\nNext:\n  {}\n", next.join("\n  ")));
+    }
+    text
+}

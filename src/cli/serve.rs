@@ -1,0 +1,64 @@
+//! `forebay serve`: log, database, keys, then the broker on its address until it is told to stop.
+
+use std::net::TcpListener;
+use std::num::NonZero;
+
+use actix_web::web::Data;
+use tracing::info;
+
+use super::store::{open_sealer, upstream};
+use super::{Failure, Outcome, logging};
+use crate::broker::{Broker, Parts};
+use crate::config::Settings;
+use crate::db::{self, Db};
+use crate::world::{Clock, Entropy};
+use crate::{jobs, web};
+
+pub fn run(settings: &Settings) -> Outcome {
+    logging::start(settings);
+    // Taken first: a second broker on the same address must not touch the database.
+    let listener = TcpListener::bind(settings.listen).map_err(|error| {
+        Failure::Refused(format!(
+            "cannot listen on {}: {error}. Choose another address with --listen",
+            settings.listen
+        ))
+    })?;
+    let broker = Data::new(assemble(settings)?);
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    actix_web::rt::System::new().block_on(async {
+        jobs::start(&broker);
+        let failed = |error: std::io::Error| Failure::Refused(format!("the server failed: {error}"));
+        let server = web::serve(broker, listener, workers).map_err(failed)?;
+        info!(listen = %settings.listen, public_url = %settings.public_url, "Forebay is ready");
+        server.await.map_err(failed)
+    })
+}
+
+/// The broker over the database that the settings name, its schema brought up to date.
+fn assemble(settings: &Settings) -> Result<Broker, Failure> {
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let mut conn = settings
+        .database
+        .open()
+        .map_err(|error| Failure::Refused(format!("the database cannot be opened: {error}")))?;
+    let ran = db::migrate(&mut conn).map_err(|error| {
+        Failure::Refused(format!(
+            "the database's schema cannot be brought up to date: {error}"
+        ))
+    })?;
+    drop(conn);
+    if !ran.is_empty() {
+        info!(
+            migrations = ran.len(),
+            "the database's schema is brought up to date"
+        );
+    }
+    Ok(Broker::new(Parts {
+        public_url: settings.public_url.origin().to_owned(),
+        db: Db::open(&settings.database, settings.database_connections)?,
+        sealer: open_sealer(settings, &entropy)?,
+        upstream: upstream(settings, &clock, &entropy)?,
+        clock,
+        entropy,
+    }))
+}
