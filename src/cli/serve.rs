@@ -58,6 +58,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         db: Db::open(&settings.database, settings.database_connections)?,
         sealer: open_sealer(settings, &entropy)?,
         upstream: upstream(settings, &clock, &entropy)?,
+        trusted_proxies: settings.trusted_proxies.clone(),
         clock,
         entropy,
     }))
