@@ -7,7 +7,9 @@ use crate::config::{LogFormat, Settings};
 /// Starts logging. A second start in one process (as tests do) changes nothing.
 pub fn start(settings: &Settings) {
     // The filter was checked with the settings; `info` stands in for what cannot happen.
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The server library's own start-up lines say nothing that ours do not; more specific settings still win.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.log))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
