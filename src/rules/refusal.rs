@@ -160,7 +160,7 @@ impl From<upstream_error::Refusal> for Refusal {
             cause: refusal.cause.into(),
             title: refusal.title.into(),
             what: refusal.what.into(),
-            next: refusal.next.into(),
+            next: refusal.next,
             remedy: refusal.remedy.into(),
             error,
             description: refusal.oauth_description.into(),

@@ -10,14 +10,13 @@ use http::header::{HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Request, Response, StatusCode};
 use url::Url;
 
+use super::Options;
 use super::fence::{self, Allowed, NoAddress, Resolver};
 use super::lane::{Closed, Lanes, Went};
 use super::tls::Trust;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::{Clock, UnixTime};
 
-/// From the first look at the name to the last byte of the body; a whole sign-in has ten seconds (`super::SIGN_IN_WITHIN`).
-const DEADLINE: Duration = Duration::from_secs(8);
 /// Name, TCP and TLS.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The most that is read of an answer.
@@ -61,29 +60,27 @@ pub struct Http {
     clock: Clock,
     pub(super) trust: Trust,
     pub(super) proxied: bool,
+    /// From the first look at the name to the last byte of the body.
+    deadline: Duration,
 }
 
 impl Http {
-    pub fn new(
-        allow: &[String],
-        ca_pem: Option<&[u8]>,
-        proxy: Option<&Url>,
-        clock: Clock,
-    ) -> Result<Http, String> {
-        let trust = Trust::new(ca_pem)?;
+    pub fn new(options: &Options, deadline: Duration, clock: Clock) -> Result<Http, String> {
+        let proxy = options.proxy.as_ref();
+        let trust = Trust::new(options.ca_pem.as_deref())?;
         let client = |fenced: bool| -> Result<reqwest::Client, String> {
             let mut builder = reqwest::Client::builder()
                 .tls_backend_preconfigured(trust.config()?)
                 .redirect(reqwest::redirect::Policy::none())
                 .referer(false)
                 .no_proxy()
-                .connect_timeout(CONNECT_WITHIN)
-                .timeout(DEADLINE)
+                .connect_timeout(CONNECT_WITHIN.min(deadline.mul_f32(0.6)))
+                .timeout(deadline)
                 .pool_idle_timeout(Duration::from_secs(30))
                 .pool_max_idle_per_host(8)
                 .dns_resolver(Resolver {
                     fenced,
-                    proxy: proxy.and_then(Url::host_str).map(str::to_owned),
+                    proxy: options.proxy.as_ref().and_then(Url::host_str).map(str::to_owned),
                 });
             if let Some(proxy) = proxy.filter(|_| fenced) {
                 let proxy = reqwest::Proxy::all(proxy.clone())
@@ -97,10 +94,11 @@ impl Http {
         Ok(Http {
             fenced: client(true)?,
             open: client(false)?,
-            allowed: Allowed::parse(allow)?,
+            allowed: Allowed::parse(&options.allow)?,
             lanes: Lanes::new(clock.clone()),
             clock,
             proxied: proxy.is_some(),
+            deadline,
             trust,
         })
     }
@@ -162,7 +160,7 @@ impl Http {
                 format!("{place} cannot be called"),
             )
         })?;
-        match tokio::time::timeout(DEADLINE, exchange(client, request)).await {
+        match tokio::time::timeout(self.deadline, exchange(client, request)).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(%place, status = answer.status().as_u16(), "called the provider");
                 Ok(answer)
@@ -178,7 +176,7 @@ impl Http {
                     Cause::Timeout,
                     format!(
                         "{place} did not finish its answer within {} s",
-                        DEADLINE.as_secs()
+                        self.deadline.as_secs_f32()
                     ),
                 ))
             }
@@ -248,11 +246,7 @@ impl Problem {
                 };
                 return Trouble::new(cause, format!("{place}: {problem}"));
             }
-            let inner = source
-                .downcast_ref::<std::io::Error>()
-                .and_then(|error| error.get_ref())
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(problem) = inner.or_else(|| source.downcast_ref::<rustls::Error>()) {
+            if let Some(problem) = source.downcast_ref::<rustls::Error>() {
                 return Trouble::new(
                     Cause::TlsHandshakeFailed,
                     format!("{place}: {}", plain(&problem.to_string(), 200)),
@@ -261,6 +255,10 @@ impl Problem {
         }
         let (cause, what) = match (error.is_connect(), error.is_timeout()) {
             (true, true) => (Cause::ConnectTimeout, "no connection came about in time"),
+            (true, false) if ended_after_connecting(&error) => (
+                Cause::TlsHandshakeFailed,
+                "the connection ended during the TLS handshake",
+            ),
             (true, false) => (Cause::ConnectFailed, "the connection was refused or failed"),
             (false, true) => (Cause::Timeout, "the answer was not finished in time"),
             (false, false) => (
@@ -278,9 +276,30 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn std::error::Error + 'static)> {
     let mut next = error.source();
     while let Some(cause) = next {
         causes.push(cause);
-        next = cause.source();
+        // An I/O error's source is that of the error inside it, which would be passed over.
+        let inside = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        next = match inside {
+            Some(inside) => Some(inside),
+            None => cause.source(),
+        };
     }
     causes
+}
+
+/// TCP had come about, so that it was the handshake that the other side cut short.
+fn ended_after_connecting(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind;
+    causes(error)
+        .into_iter()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+            )
+        })
 }
 
 /// reqwest's errors name the URL, which may hold what must not be told.

@@ -29,6 +29,7 @@ const TRIAL_ENDS: i64 = 15;
 #[derive(Debug)]
 pub struct Lanes {
     clock: Clock,
+    turn_within: Duration,
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
 }
 
@@ -85,6 +86,7 @@ impl Lanes {
     pub fn new(clock: Clock) -> Lanes {
         Lanes {
             clock,
+            turn_within: TURN_WITHIN,
             lanes: Mutex::default(),
         }
     }
@@ -93,7 +95,7 @@ impl Lanes {
     pub async fn turn(&self, name: &str) -> Result<Turn, Closed> {
         let lane = self.lane(name);
         lane.circuit().admit(self.clock.now())?;
-        let permit = match tokio::time::timeout(TURN_WITHIN, lane.turns.clone().acquire_owned()).await {
+        let permit = match tokio::time::timeout(self.turn_within, lane.turns.clone().acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             _ => return Err(Closed::TooMany),
         };
@@ -250,10 +252,11 @@ mod tests {
         go(&lanes, Went::Well).await.unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_lane_holds_so_many_requests_and_no_more() {
         let (clock, _) = Clock::frozen(NOW);
-        let lanes = Lanes::new(clock);
+        let mut lanes = Lanes::new(clock);
+        lanes.turn_within = Duration::from_millis(20);
         let mut turns = Vec::new();
         for _ in 0..AT_ONCE {
             turns.push(lanes.turn("acme").await.unwrap());

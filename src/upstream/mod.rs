@@ -13,10 +13,11 @@ mod keys;
 mod lane;
 mod metadata;
 mod okta;
-#[cfg(test)]
-mod provider_for_tests;
 mod tls;
 mod verify;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -34,7 +35,7 @@ use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};
 use crate::world::{Clock, Entropy, UnixTime};
 
-/// A whole sign-in, all requests to the provider together.
+/// How long a whole sign-in may wait for the provider, all requests together; a single one has four fifths of it.
 const SIGN_IN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The door to every upstream; one per process, cheap to clone.
@@ -47,6 +48,7 @@ struct Inner {
     metadata: metadata::Metadata,
     clock: Clock,
     entropy: Entropy,
+    sign_in_within: Duration,
     /// Connections (with their client id) that take `client_secret_post` only, as was found out.
     posting: Mutex<HashSet<(String, String)>>,
 }
@@ -174,15 +176,22 @@ impl From<http::Trouble> for Failure {
 impl Upstream {
     /// Nothing is called yet. The error says which option cannot be used.
     pub fn new(options: Options, clock: Clock, entropy: Entropy) -> Result<Upstream, String> {
-        let http = Arc::new(http::Http::new(
-            &options.allow,
-            options.ca_pem.as_deref(),
-            options.proxy.as_ref(),
-            clock.clone(),
-        )?);
+        Upstream::with_patience(options, SIGN_IN_WITHIN, clock, entropy)
+    }
+
+    /// The same with another limit for a whole sign-in, such as a short one where a test waits for it.
+    pub fn with_patience(
+        options: Options,
+        sign_in_within: Duration,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Result<Upstream, String> {
+        let deadline = sign_in_within.mul_f32(0.8);
+        let http = Arc::new(http::Http::new(&options, deadline, clock.clone())?);
         Ok(Upstream(Arc::new(Inner {
             metadata: metadata::Metadata::new(http.clone(), clock.clone()),
             http,
+            sign_in_within,
             clock,
             entropy,
             posting: Mutex::default(),

@@ -284,7 +284,9 @@ impl Okta {
         };
         let request_id = visit.random();
         let reply = routes::route(&mut visit).unwrap_or_else(|reply| reply);
-        let reply = reply.and_header("x-okta-request-id", request_id);
+        let reply = reply
+            .and_header("x-okta-request-id", request_id)
+            .and_header("date", http_date(setup.clock.now()));
         match Endpoint::of(&request.path) {
             // Metadata and keys are not rate limited.
             None | Some(Endpoint::Discovery | Endpoint::Organization | Endpoint::Keys) => reply,
@@ -294,6 +296,14 @@ impl Okta {
                 .and_header("x-rate-limit-reset", setup.clock.now().plus(60).0.to_string()),
         }
     }
+}
+
+/// The organisation's time as HTTP has it (RFC 9110 §5.6.7): who looks at it sees a clock that is wrong.
+fn http_date(at: UnixTime) -> String {
+    chrono::DateTime::from_timestamp(at.0, 0)
+        .unwrap_or_default()
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
 }
 
 struct StopOnDrop(ServerHandle);
