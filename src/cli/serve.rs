@@ -61,6 +61,5 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         trusted_proxies: settings.trusted_proxies.clone(),
         clock,
         entropy,
-        trusted_proxies: settings.trusted_proxies.clone(),
     }))
 }
