@@ -21,6 +21,7 @@ pub enum Command {
     Create(Create),
     /// List the app clients of a pool
     List {
+        /// The pool to look in
         #[arg(long, value_name = "POOL_ID")]
         pool: String,
     },
@@ -44,6 +45,7 @@ pub enum Command {
 #[derive(Args)]
 #[command(group = ArgGroup::new("how").args(["public", "secret", "secret_file"]))]
 pub struct Create {
+    /// The pool it belongs to
     #[arg(long, value_name = "POOL_ID")]
     pool: String,
     /// What people call it
@@ -68,6 +70,7 @@ pub struct Create {
 #[derive(Args)]
 pub struct Update {
     id: String,
+    /// What people call it
     #[arg(long)]
     name: Option<String>,
     /// false refuses every request of the client

@@ -41,7 +41,7 @@ struct Cli {
     flags: Flags,
 
     /// Print one JSON document instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
 
     #[command(subcommand)]

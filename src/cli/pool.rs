@@ -63,15 +63,19 @@ pub struct Create {
 #[derive(Args)]
 pub struct Update {
     id: String,
+    /// What people call it
     #[arg(long)]
     name: Option<String>,
     /// A further custom attribute; existing ones stay as they are
     #[arg(long = "attribute", value_name = "NAME[:TYPE[:immutable]]", value_parser = custom_attribute)]
     attributes: Vec<Attribute>,
+    /// Cognito's shapes where they depart from the standards
     #[arg(long, value_name = "true|false")]
     cognito_exact: Option<bool>,
+    /// Refuse to delete the pool until this is switched off
     #[arg(long, value_name = "true|false")]
     deletion_protection: Option<bool>,
+    /// Days that the trace of a sign-in is kept
     #[arg(long, value_name = "DAYS")]
     trace_days: Option<u32>,
 }

@@ -32,6 +32,7 @@ pub enum Command {
     Create(Create),
     /// List the connections of a pool, or of all pools
     List {
+        /// Only this pool's
         #[arg(long, value_name = "POOL_ID")]
         pool: Option<String>,
     },
@@ -63,6 +64,7 @@ pub struct Which {
 
 #[derive(Args)]
 pub struct Create {
+    /// The pool it belongs to
     #[arg(long, value_name = "POOL_ID")]
     pool: String,
     /// Its name, 3-32 characters without blanks and underscores; stands in usernames for good
@@ -136,15 +138,19 @@ struct Options {
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
     #[arg(long, value_name = "URL")]
     authorize_url: Option<String>,
+    /// See --authorize-url
     #[arg(long, value_name = "URL")]
     token_url: Option<String>,
+    /// Where further claims come from; none: the ID token's have to do
     #[arg(long, value_name = "URL")]
     userinfo_url: Option<String>,
+    /// See --authorize-url
     #[arg(long, value_name = "URL")]
     jwks_url: Option<String>,
+    /// Where a sign-out goes on upstream
     #[arg(long, value_name = "URL")]
     end_session_url: Option<String>,
-    /// GET or POST [default: GET]
+    /// How userinfo is asked: GET or POST [default: GET]
     #[arg(long, value_name = "METHOD")]
     userinfo_method: Option<UserinfoMethod>,
     /// Signing out here signs out of the upstream, too
@@ -545,7 +551,9 @@ fn read_issuer(typed: &str, allowed: &[AllowedHost]) -> Result<String, Failure> 
             Ok(first.issuer)
         }
         // A development host that the settings admit may be named in ways that no Okta is.
-        Err(_) if issuer::check(typed, allowed).is_ok() => Ok(typed.to_owned()),
+        Err(_) if typed.starts_with("http://") && issuer::check(typed, allowed).is_ok() => {
+            Ok(typed.to_owned())
+        }
         Err(mistake) => Err(Failure::Usage(format!("--issuer '{typed}': {mistake}"))),
     }
 }

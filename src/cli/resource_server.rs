@@ -19,18 +19,21 @@ pub enum Command {
     Create(Create),
     /// List the resource servers of a pool
     List {
+        /// The pool to look in
         #[arg(long, value_name = "POOL_ID")]
         pool: String,
     },
     /// Show one resource server
     Show {
         identifier: String,
+        /// The pool to look in
         #[arg(long, value_name = "POOL_ID")]
         pool: String,
     },
     /// Delete a resource server; clients lose its scopes
     Delete {
         identifier: String,
+        /// The pool to look in
         #[arg(long, value_name = "POOL_ID")]
         pool: String,
         /// Do not ask
@@ -41,6 +44,7 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Create {
+    /// The pool it belongs to
     #[arg(long, value_name = "POOL_ID")]
     pool: String,
     /// What its scopes begin with: a name such as demo-api, or the API's URL

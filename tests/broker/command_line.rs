@@ -1,0 +1,383 @@
+//! The command as a shell runs it: the binary, a directory of its own, exit codes, both forms of output.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory to run in, with its database and keys.
+struct Shell(TempDir);
+
+impl Shell {
+    fn new() -> Shell {
+        Shell(tempfile::tempdir().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        for (name, _) in std::env::vars() {
+            if name.starts_with("FOREBAY_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs what must go well, and gives what it printed.
+    fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.text(&arguments)).unwrap()
+    }
+
+    /// Runs what must end with this code, and gives what it said on standard error.
+    fn refused(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+        said(&output)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_real_pool_is_set_up_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&[
+        "pool",
+        "create",
+        "--name",
+        "Acme",
+        "--attribute",
+        "department",
+        "--required",
+        "email",
+    ]);
+    let pool_id = pool["id"].as_str().unwrap();
+    assert_eq!(pool["issuer"], format!("http://localhost:8080/{pool_id}"));
+    assert_eq!(pool["settings"]["attributes"][0]["name"], "email");
+    assert_eq!(pool["settings"]["attributes"][1]["name"], "custom:department");
+
+    std::fs::write(shell.path().join("secret"), "upstream-secret\n").unwrap();
+    let output = shell.run(&[
+        "provider",
+        "create",
+        "--pool",
+        pool_id,
+        "--name",
+        "acme-okta",
+        "--issuer",
+        "acme.okta.com/",
+        "--client-id",
+        "0oa1",
+        "--client-secret-file",
+        "secret",
+        "--identifier",
+        "Acme.test",
+        "--map",
+        "email=email,absent=refuse",
+        "--groups-claim",
+        "groups",
+        "--groups",
+        "existing",
+        "--scope",
+        "openid email groups",
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        said(&output).contains("read as https://acme.okta.com"),
+        "{}",
+        said(&output)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "Sign-in redirect URI   http://localhost:8080/oauth2/idpresponse/acme-okta",
+        "Sign-out redirect URI  http://localhost:8080/logout/idpresponse/acme-okta",
+        "Initiate login URI     http://localhost:8080/start-login?connection=acme-okta",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let provider = shell.json(&["provider", "show", "acme-okta"]);
+    assert_eq!(provider["issuer"], "https://acme.okta.com");
+    assert_eq!(provider["has_client_secret"], true);
+    assert_eq!(provider["identifiers"][0], "acme.test");
+    assert_eq!(provider["mapping"]["rules"]["attributes"][0]["absent"], "refuse");
+    assert_eq!(provider["mapping"]["rules"]["groups"]["missing"], "existing");
+    assert!(!provider.to_string().contains("upstream-secret"));
+
+    shell.text(&[
+        "resource-server",
+        "create",
+        "--pool",
+        pool_id,
+        "--identifier",
+        "demo-api",
+        "--name",
+        "Demo",
+        "--scope",
+        "read=Read",
+    ]);
+    let client = shell.json(&[
+        "client",
+        "create",
+        "--pool",
+        pool_id,
+        "--name",
+        "portal",
+        "--callback",
+        "https://app.example.com/callback",
+        "--provider",
+        "acme-okta",
+        "--scope",
+        "openid email demo-api/read",
+        "--access-minutes",
+        "10",
+        "--rotate-refresh",
+    ]);
+    let secret = client["client_secret"].as_str().unwrap();
+    assert_eq!(secret.len(), 52);
+    assert_eq!(client["settings"]["access_token_seconds"], 600);
+    assert_eq!(client["settings"]["rotation"]["enabled"], true);
+    let id = client["id"].as_str().unwrap();
+    let shown = shell.json(&["client", "show", id]);
+    assert!(!shown.to_string().contains(secret), "a secret is shown once");
+    assert_eq!(shown["secret_ids"].as_array().unwrap().len(), 1);
+    let second = shell.json(&["client", "add-secret", id]);
+    assert_ne!(second["client_secret"], client["client_secret"]);
+    shell.text(&[
+        "client",
+        "delete-secret",
+        id,
+        shown["secret_ids"][0].as_str().unwrap(),
+    ]);
+
+    // What is not named stays.
+    let changed = shell.json(&["client", "update", id, "--refresh-days", "7"]);
+    assert_eq!(changed["settings"]["refresh_token_seconds"], 7 * 86_400);
+    assert_eq!(changed["settings"]["scopes"], client["settings"]["scopes"]);
+    let moved = shell.json(&[
+        "provider",
+        "update",
+        "acme-okta",
+        "--issuer",
+        "https://acme.okta.com/oauth2/default",
+    ]);
+    assert_eq!(moved["secret_cleared"], true);
+    assert_eq!(moved["has_client_secret"], false);
+
+    shell.text(&["provider", "delete", "acme-okta", "--yes"]);
+    assert_eq!(
+        shell.json(&["client", "show", id])["settings"]["providers"],
+        serde_json::json!([])
+    );
+    shell.text(&[
+        "resource-server",
+        "delete",
+        "demo-api",
+        "--pool",
+        pool_id,
+        "--yes",
+    ]);
+    shell.text(&["client", "delete", id, "--yes"]);
+    shell.text(&["pool", "delete", pool_id, "--yes"]);
+    assert_eq!(shell.json(&["pool", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn what_is_refused_says_why_in_one_line_and_ends_with_one() {
+    let shell = Shell::new();
+    shell.text(&["pool", "create", "--name", "Acme", "--id", "us-local-1_A"]);
+    for (arguments, why) in [
+        (
+            &["pool", "create", "--name", "Acme", "--id", "us-local-1_A"][..],
+            "already exists",
+        ),
+        (
+            &["pool", "show", "us-local-1_None"],
+            "user pool 'us-local-1_None' does not exist",
+        ),
+        (&["client", "list", "--pool", "us-local-1_None"], "does not exist"),
+        (
+            &[
+                "client",
+                "create",
+                "--pool",
+                "us-local-1_A",
+                "--name",
+                "x",
+                "--callback",
+                "javascript:alert(1)",
+            ],
+            "never redirected",
+        ),
+        (
+            &["provider", "show", "none"],
+            "identity provider 'none' does not exist",
+        ),
+        (&["trace", "show", "k7q 2fm"], "there is no trace K7Q-2FM"),
+        (&["trace", "show", "nonsense"], "is no trace code"),
+    ] {
+        let said = shell.refused(1, arguments);
+        assert!(said.contains(why), "{arguments:?}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn wrong_usage_and_configuration_end_with_two() {
+    let shell = Shell::new();
+    for arguments in [
+        &["nonsense"][..],
+        &["pool", "create"],
+        &[
+            "client", "create", "--pool", "p", "--name", "n", "--public", "--secret", "s",
+        ],
+        &["pool", "create", "--name", "A", "--attribute", "a:Integer"],
+        &["pool", "delete", "us-local-1_A"],
+    ] {
+        shell.refused(2, arguments);
+    }
+    let text = shell.refused(
+        2,
+        &[
+            "pool",
+            "list",
+            "--listen",
+            "nowhere",
+            "--public-url",
+            "http://login.example.com",
+        ],
+    );
+    assert!(text.contains("2 settings are wrong"), "{text}");
+    assert!(
+        text.contains("--listen (FOREBAY_LISTEN)") && text.contains("--public-url (FOREBAY_PUBLIC_URL)"),
+        "{text}"
+    );
+
+    let output = shell
+        .command(&["pool", "list"])
+        .env("FOREBAY_DATABSE", "sqlite://other.db")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert!(
+        said(&output).contains("the nearest is FOREBAY_DATABASE"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_doctor_changes_nothing_and_names_what_is_wrong() {
+    let shell = Shell::new();
+    let output = shell.run(&["doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["healthy"], false);
+    assert!(
+        std::fs::read_dir(shell.path()).unwrap().next().is_none(),
+        "the doctor made a file"
+    );
+
+    shell.text(&["migrate"]);
+    assert_eq!(shell.json(&["migrate"])["migrations"], serde_json::json!([]));
+    shell.text(&["pool", "create", "--name", "Acme", "--id", "us-local-1_A"]);
+    assert_eq!(shell.json(&["doctor"])["healthy"], true);
+
+    // Another root key: nothing in the database opens.
+    let other = ["--root-key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="];
+    let output = shell.run(&["doctor", other[0], other[1]]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("the root key does not open signing key"), "{text}");
+
+    // A key file that others can read.
+    let key = shell.path().join("keys/root.key");
+    let mut mode = std::fs::metadata(&key).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o644);
+    std::fs::set_permissions(&key, mode).unwrap();
+    let output = shell.run(&["doctor"]);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("chmod 600"));
+}
+
+/// Ends with the test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn serve_answers_discovery_and_stops_when_told() {
+    let shell = Shell::new();
+    shell.text(&["pool", "create", "--name", "Acme", "--id", "us-local-1_A"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let mut child = shell
+        .command(&["serve", "--listen", &address, "--log-format", "json"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut child = Running(child);
+    let mut lines = log.lines().map(Result::unwrap);
+    let ready = lines.find(|line| line.contains("Forebay is ready")).unwrap();
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    assert_eq!(ready["listen"], address);
+    let origin = ready["public_url"].as_str().unwrap().to_owned();
+
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let request = "GET /us-local-1_A/.well-known/openid-configuration HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains(&format!("\"issuer\":\"{origin}/us-local-1_A\"")),
+        "{answer}"
+    );
+
+    // A second one on the same address says so.
+    let said = shell.refused(1, &["serve", "--listen", &address]);
+    assert!(said.contains("cannot listen on"), "{said}");
+
+    let stopped = Command::new("kill")
+        .args(["-TERM", &child.0.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(stopped.success());
+    assert!(child.0.wait().unwrap().success());
+}
