@@ -49,7 +49,8 @@ after(async () => {
 test('signs in, reads userinfo, renews by refresh token, signs out', async () => {
   const { page, context, findings } = await newPage(browser);
   const state = async (holding) => {
-    await page.waitForFunction((text) => document.getElementById('state')?.textContent.includes(text), holding);
+    await page.waitForFunction((text) => document.getElementById('state')?.textContent.includes(text), holding)
+      .catch(async () => assert.fail(`no “${holding}” at ${page.url()}:\n${await page.textContent('body')}`));
     return page.textContent('#state');
   };
   await page.goto(SIGNED_OUT);
