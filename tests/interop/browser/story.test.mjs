@@ -24,12 +24,14 @@ test('ada signs in through Okta SSO, uses the app and signs out', async () => {
   const { page, context, findings } = await newPage(browser);
   await page.goto(demo.app);
   await screenshot(page, '01-app');
+  await accessible(page);
   await control(page, /sign in/i).click();
   await page.waitForURL((url) => url.origin === demo.origin);
   await screenshot(page, '02-login');
   await control(page, /Okta SSO.*acme|acme.*Okta SSO/is).click();
   await page.waitForURL((url) => url.origin === demo.acme);
   await screenshot(page, '03-okta');
+  await accessible(page);
   await okta(page, 'ada@acme.test');
 
   await page.waitForURL((url) => url.origin === demo.app);
@@ -38,11 +40,13 @@ test('ada signs in through Okta SSO, uses the app and signs out', async () => {
     assert.ok(shown.includes(expected), `the app should show ${expected}:\n${shown}`);
   }
   await screenshot(page, '04-app-signed-in');
+  await accessible(page);
 
   await control(page, /user ?info/i).click();
   await page.waitForLoadState();
   assert.match(await page.innerText('body'), /"?username"?[:\s]+"?acme-okta_/);
   await screenshot(page, '05-app-userinfo');
+  await accessible(page);
 
   await page.goto(demo.app);
   await control(page, /refresh/i).click();
@@ -55,6 +59,7 @@ test('ada signs in through Okta SSO, uses the app and signs out', async () => {
   assert.ok(await control(page, /sign in/i).isVisible());
   assert.ok(!(await page.innerText('body')).includes('token_use'));
   await screenshot(page, '07-app-signed-out');
+  await accessible(page);
   nothingFound(findings);
   await context.close();
 });

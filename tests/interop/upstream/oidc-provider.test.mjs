@@ -35,7 +35,7 @@ before(async () => {
     client_id: `0oa-${method}`,
     token_endpoint_auth_method: method,
     redirect_uris: [`${origin}/oauth2/idpresponse/${nameOf(method)}`],
-    post_logout_redirect_uris: [`${origin}/logout/upstream`],
+    post_logout_redirect_uris: [`${origin}/logout/idpresponse/${nameOf(method)}`],
     ...(method === 'private_key_jwt'
       ? { jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] } }
       : { client_secret: SECRET }),
