@@ -86,7 +86,7 @@ test('signs in, reads userinfo, renews by refresh token, signs out', async () =>
   assert.equal(new URL(page.url()).origin, SIGNED_OUT);
 
   // Our session is gone with it.
-  await page.evaluate(() => globalThis.manager.signinRedirect({ prompt: 'none' }));
+  await page.evaluate(() => void globalThis.manager.signinRedirect({ prompt: 'none' }));
   assert.match(await state('failed'), /login_required/);
   nothingFound(findings);
   await context.close();

@@ -15,7 +15,7 @@ import { startOkta } from './okta-shaped.mjs';
 const POOL = 'us-local-1_Interop01';
 const APP = { id: 'interopapp000000000000001', secret: 'interop_secret_for_the_app_of_this_suite' };
 /** Characters that only a client which encodes them as RFC 6749 §2.3.1 says gets through in a Basic header. */
-const SECRET = 'a+b/c:d %e&f=g~and-long-enough-for-any-rule';
+const SECRET = 'a+b/c:d%20e&f=g~and-long-enough-for-any-rule';
 const METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
 const nameOf = (method) => `okta-${method.replaceAll('_', '-')}`;

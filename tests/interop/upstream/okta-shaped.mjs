@@ -97,7 +97,10 @@ export async function startOkta(port, clients) {
     await next();
     seen.push({ method: ctx.method, path: ctx.path, query: ctx.query, status: ctx.status, authorization: ctx.get('authorization') });
   });
-  provider.on('server_error', (ctx, error) => console.error(error));
+  // Why it refused, for whoever reads the output of a failed run.
+  for (const event of ['server_error', 'grant.error', 'authorization.error', 'userinfo.error', 'end_session.error']) {
+    provider.on(event, (ctx, error) => console.error(`oidc-provider ${event}: ${error.error_description ?? error} ${error.error_detail ?? ''}`));
+  }
   const protocol = provider.callback();
   const server = createServer((request, response) => {
     const signin = request.url.startsWith('/signin/');
