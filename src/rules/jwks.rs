@@ -29,12 +29,13 @@ impl std::fmt::Debug for KeyPair {
     }
 }
 
-/// A new RSA-2048 key with `e` = 65537.
+/// A new RSA-2048 key with `e` = 65537. Its `kid` is base64 with padding, as Cognito's look.
 pub fn generate(entropy: &Entropy) -> Result<KeyPair, rsa::Error> {
-    describe(&RsaPrivateKey::new(&mut entropy.clone(), 2048)?)
+    describe(&RsaPrivateKey::new(&mut entropy.clone(), 2048)?, &STANDARD)
 }
 
-/// Reads a PEM key, PKCS#1 or PKCS#8, as an operator pastes it for `private_key_jwt`. The error says what is wrong.
+/// Reads a PEM key, PKCS#1 or PKCS#8, as an operator pastes it for `private_key_jwt`. Its `kid` is the thumbprint in
+/// base64url, as an upstream computes it for a key registered without one. The error says what is wrong.
 pub fn from_pem(pem: &str) -> Result<KeyPair, String> {
     let key = RsaPrivateKey::from_pkcs8_pem(pem)
         .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
@@ -44,18 +45,17 @@ pub fn from_pem(pem: &str) -> Result<KeyPair, String> {
     if key.size() < 256 {
         return Err("is an RSA key of less than 2048 bits".into());
     }
-    describe(&key).map_err(|error| error.to_string())
+    describe(&key, &URL_SAFE_NO_PAD).map_err(|error| error.to_string())
 }
 
-fn describe(key: &RsaPrivateKey) -> Result<KeyPair, rsa::Error> {
+fn describe(key: &RsaPrivateKey, encoding: &impl Engine) -> Result<KeyPair, rsa::Error> {
     let der = key.to_pkcs1_der().map_err(rsa::Error::Pkcs1)?;
     let public = RsaPublicKey::from(key);
     let (n, e) = (
         URL_SAFE_NO_PAD.encode(public.n().to_bytes_be()),
         URL_SAFE_NO_PAD.encode(public.e().to_bytes_be()),
     );
-    // Base64 with padding, as Cognito's kids look.
-    let kid = STANDARD.encode(thumbprint(&n, &e));
+    let kid = encoding.encode(thumbprint(&n, &e));
     Ok(KeyPair {
         private_der: Zeroizing::new(der.as_bytes().to_vec()),
         public_jwk: PublicJwk {
@@ -87,6 +87,15 @@ mod tests {
             URL_SAFE_NO_PAD.encode(thumbprint(n, "AQAB")),
             "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
         );
+    }
+
+    #[test]
+    fn a_pasted_key_is_named_as_upstreams_name_it() {
+        let made = generate(&Entropy::seeded(7)).unwrap();
+        let key = RsaPrivateKey::from_pkcs1_der(&made.private_der).unwrap();
+        let pasted = from_pem(&key.to_pkcs1_pem(rsa::pkcs1::LineEnding::LF).unwrap()).unwrap();
+        assert_eq!(pasted.public_jwk.n, made.public_jwk.n);
+        assert_eq!(pasted.kid, URL_SAFE_NO_PAD.encode(STANDARD.decode(&made.kid).unwrap()));
     }
 
     #[test]

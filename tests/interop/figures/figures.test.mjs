@@ -1,0 +1,70 @@
+// The two figures that are promised for `serve`, of the release build: memory when idle, and the time from start to the first
+// answer on a database that is there already. Both are printed, and each fails beyond its limit.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { after, before, test } from 'node:test';
+import { forebayJson, freePorts, freshDatabase, scratch, start } from '../support/process.mjs';
+
+const MEGABYTES = 30;
+const MILLISECONDS = 200;
+const POOL = 'us-local-1_Figures01';
+
+let folder, shell, discovery;
+
+before(async () => {
+  folder = await scratch();
+  const [port] = await freePorts(1);
+  const origin = `http://localhost:${port}`;
+  discovery = `${origin}/${POOL}/.well-known/openid-configuration`;
+  shell = {
+    cwd: folder.path,
+    env: { FOREBAY_DATABASE: await freshDatabase(folder.path), FOREBAY_PUBLIC_URL: origin, FOREBAY_LISTEN: `127.0.0.1:${port}` },
+  };
+  await forebayJson(['pool', 'create', '--name', 'Figures', '--id', POOL], shell);
+});
+after(() => folder?.remove());
+
+const status = (url) => new Promise((resolve) => {
+  get(url, { agent: false }, (response) => {
+    response.resume();
+    response.on('end', () => resolve(response.statusCode));
+  }).on('error', () => resolve(undefined));
+});
+
+/** Milliseconds from starting the process to its first 200. */
+async function timedStart() {
+  const began = performance.now();
+  const server = start(['serve'], shell);
+  while ((await status(discovery)) !== 200) {
+    assert.ok(performance.now() - began < 20_000, `it does not answer:\n${server.output}`);
+    await pause(1);
+  }
+  return { server, took: performance.now() - began };
+}
+
+test(`start to first 200 from discovery under ${MILLISECONDS} ms`, async () => {
+  const times = [];
+  for (let i = 0; i < 9; i++) {
+    const { server, took } = await timedStart();
+    times.push(took);
+    assert.equal(await server.stop(), 0, server.output);
+  }
+  times.sort((a, b) => a - b);
+  const [best, median, worst] = [times[0], times[4], times[8]].map((t) => t.toFixed(0));
+  console.log(`FIGURE start to first 200: median ${median} ms of 9 starts, best ${best}, worst ${worst} (limit ${MILLISECONDS})`);
+  assert.ok(times[4] < MILLISECONDS, `${median} ms`);
+});
+
+test(`idle memory of serve under ${MEGABYTES} MB`, async () => {
+  const { server } = await timedStart();
+  await pause(3000);
+  const resident = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) / 1024;
+  const idle = resident();
+  for (let i = 0; i < 200; i++) await status(discovery);
+  console.log(`FIGURE idle memory: ${idle.toFixed(1)} MB resident, ${resident().toFixed(1)} after 200 requests (limit ${MEGABYTES})`);
+  await server.stop();
+  assert.ok(idle < MEGABYTES, `${idle} MB`);
+});
