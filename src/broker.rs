@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::actions::Ctx;
+use crate::actions::tokens::Live;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::model::client::{self, Client, Secret};
@@ -113,6 +114,17 @@ pub struct App {
 }
 
 impl App {
+    /// The connections as actions take them.
+    pub fn live_providers(&self) -> Vec<Live> {
+        self.providers
+            .iter()
+            .map(|provider| Live {
+                id: provider.id.clone(),
+                created_at: provider.created_at,
+            })
+            .collect()
+    }
+
     pub fn provider(&self, id: &str) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.id == id)
     }

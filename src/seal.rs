@@ -111,25 +111,7 @@ impl Sealer {
         let shown = path.display().to_string();
         let failed = |error| RootKeyError::File(shown.clone(), error);
         fs::create_dir_all(directory).map_err(failed)?;
-        let made = match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-        {
-            Ok(mut file) => {
-                let text = Zeroizing::new(format!(
-                    "{}\n",
-                    STANDARD.encode(*Zeroizing::new(entropy.bytes::<32>()))
-                ));
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(failed)?;
-                true
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(failed(error)),
-        };
+        let made = !path.exists() && make(directory, &path, &entropy).map_err(failed)?;
         let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(RootKeyError::Exposed(shown, mode));
@@ -193,16 +175,44 @@ impl Sealer {
             .map_err(|_| Unsealable)
     }
 
-    /// HMAC-SHA-256 of `message` under a key derived from the root key for this purpose: for values that only we can
-    /// compute, such as the one successor of a refresh token.
-    pub fn derive(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        mac(&mac(&self.keys[0].bytes[..], purpose.as_bytes()), message)
+    /// HMAC-SHA-256 of `message` under a key derived from the root key for this purpose, for values that only we can
+    /// compute, such as the one successor of a refresh token: under the first root key, then under each older one.
+    pub fn derive<'a>(&'a self, purpose: &'a str, message: &'a [u8]) -> impl Iterator<Item = [u8; 32]> + 'a {
+        self.keys
+            .iter()
+            .map(move |key| mac(&mac(&key.bytes[..], purpose.as_bytes()), message))
     }
 }
 
 impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sealer")
+    }
+}
+
+/// Makes the key file; false when another process was faster. It is written whole under another name and then linked, so
+/// that nobody ever reads half a key, whatever happens in between.
+fn make(directory: &Path, path: &Path, entropy: &Entropy) -> std::io::Result<bool> {
+    let draft = directory.join(format!("root.key.{}", std::process::id()));
+    let key = Zeroizing::new(entropy.bytes::<32>());
+    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*key)));
+    let _ = fs::remove_file(&draft);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => {
+            fs::File::open(directory)?.sync_all()?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

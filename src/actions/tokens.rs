@@ -3,14 +3,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 
-use super::Ctx;
+use super::login::CODE_SECONDS;
+use super::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code;
 use crate::model::group::{self, Group};
-use crate::model::token::{self, Family, RefreshToken};
+use crate::model::token::{self, Family, Granted, RefreshToken};
 use crate::model::user::{self, Identity, User};
 use crate::rules::grant::{self, invalid_grant};
 use crate::rules::oauth_error::OAuthError;
@@ -33,6 +35,20 @@ pub struct Exchanged {
     pub scopes: Vec<String>,
 }
 
+/// An enabled connection that the client may use. What was granted through an earlier one of the same name is not its own.
+#[derive(Clone, Debug)]
+pub struct Live {
+    pub id: String,
+    pub created_at: UnixTime,
+}
+
+impl Live {
+    /// Whether what was granted at that time through that connection was granted through this very one.
+    pub fn granted(&self, provider_id: &str, at: UnixTime) -> bool {
+        self.id == provider_id && self.created_at <= at
+    }
+}
+
 /// An answer, or a refusal that commits.
 pub type Answer<T> = Result<Result<T, OAuthError>, StoreError>;
 
@@ -41,7 +57,7 @@ pub fn exchange(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
-    live_providers: &[String],
+    live_providers: &[Live],
     presented: &str,
     redirect_uri: Option<&str>,
     verifier: Option<&str>,
@@ -57,7 +73,13 @@ pub fn exchange(
         return Ok(Err(refusal));
     }
     let request = code.request.0;
-    let user = match alive(conn, &code.user_sub, &request.granted.provider_id, live_providers)? {
+    let user = match alive(
+        conn,
+        &code.user_sub,
+        &request.granted,
+        code.expires_at.plus(-CODE_SECONDS),
+        live_providers,
+    )? {
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -104,13 +126,22 @@ fn replayed(
     )))
 }
 
+/// Whether refreshing with this token changes anything: where tokens rotate, or where this one did.
+pub fn refresh_writes(conn: &mut Conn, client: &Client, presented: &str) -> Result<bool, StoreError> {
+    if rotates(client) {
+        return Ok(true);
+    }
+    let found = token::find_refresh(conn, &secret::hash(presented))?;
+    Ok(found.is_some_and(|(token, _)| token.rotated_at.is_some()))
+}
+
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
 /// the grace period it yields the same successor, and after it the whole family ends (RFC 9700 §4.14.2).
 pub fn refresh(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
-    live_providers: &[String],
+    live_providers: &[Live],
     presented: &str,
     scope: Option<&str>,
 ) -> Answer<Exchanged> {
@@ -130,7 +161,8 @@ pub fn refresh(
     let user = match alive(
         conn,
         &family.user_sub,
-        &family.granted.provider_id,
+        &family.granted,
+        family.created_at,
         live_providers,
     )? {
         Ok(user) => user,
@@ -156,6 +188,17 @@ pub fn rotates(client: &Client) -> bool {
     client.settings.public || client.settings.rotation.enabled
 }
 
+/// How long a predecessor still yields its successor. Where the record does not switch rotation on and it happens only
+/// because the client is public, a lost answer or a second tab must not end everything: the longest that can be set.
+fn grace_seconds(client: &Client) -> i64 {
+    let rotation = &client.settings.rotation;
+    if rotation.enabled {
+        rotation.grace_seconds
+    } else {
+        60
+    }
+}
+
 fn rotate(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -166,19 +209,36 @@ fn rotate(
 ) -> Answer<String> {
     // Computed, not drawn: whoever shows the predecessor again in time gets the very same successor, and nothing that
     // could be used has to be stored for it.
-    let successor =
-        URL_SAFE_NO_PAD.encode(ctx.sealer.derive("refresh-token-successor", presented.as_bytes()));
+    let successors = ctx.sealer.derive("refresh-token-successor", presented.as_bytes());
+    let mut successors = successors.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
     if token::rotate(conn, hash, ctx.now)?.is_some() {
+        let successor = successors.next().unwrap_or_default();
         keep_refresh(conn, &successor, &token.origin_jti, ctx.now)?;
         return Ok(Ok(successor));
     }
+    // Made under the root key of then, which may be an older one by now.
+    let mut made = None;
+    for successor in successors {
+        if made.is_none() && token::find_refresh(conn, &secret::hash(&successor))?.is_some() {
+            made = Some(successor);
+        }
+    }
     // Somebody exchanged it before, perhaps just now: read again when.
     let rotated_at = token::find_refresh(conn, hash)?.and_then(|(token, _)| token.rotated_at);
-    let grace = client.settings.rotation.grace_seconds;
-    match rotated_at {
-        Some(at) if ctx.now.since(at) <= grace && grace > 0 => Ok(Ok(successor)),
+    match (rotated_at, made) {
+        (Some(at), Some(successor))
+            if ctx.now.since(at) <= grace_seconds(client) && grace_seconds(client) > 0 =>
+        {
+            Ok(Ok(successor))
+        }
         _ => {
-            token::revoke_family(conn, &token.origin_jti, ctx.now)?;
+            end_family(
+                conn,
+                ctx,
+                &client.user_pool_id,
+                &token.origin_jti,
+                "refresh_token_reused",
+            )?;
             Ok(Err(invalid_grant(
                 "the refresh token was used before; its family is revoked",
             )))
@@ -193,7 +253,13 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, client: &Client, presented: &str) -> R
         && let Some((_, family)) = token::find_refresh(conn, &secret::hash(presented))?
         && family.client_id == client.id
     {
-        token::revoke_family(conn, &family.origin_jti, ctx.now)?;
+        end_family(
+            conn,
+            ctx,
+            &family.user_pool_id,
+            &family.origin_jti,
+            "revoked_by_client",
+        )?;
     }
     Ok(())
 }
@@ -215,15 +281,42 @@ pub fn bearer(
 }
 
 /// The user, if enabled and if the connection it came by is still one that the client may use.
-fn alive(conn: &mut Conn, sub: &str, provider_id: &str, live_providers: &[String]) -> Answer<User> {
+fn alive(
+    conn: &mut Conn,
+    sub: &str,
+    granted: &Granted,
+    granted_at: UnixTime,
+    live_providers: &[Live],
+) -> Answer<User> {
     match user::find(conn, sub)? {
         None => Ok(Err(invalid_grant("the user does not exist any more"))),
         Some(user) if !user.enabled => Ok(Err(invalid_grant("the user is disabled"))),
-        Some(_) if !live_providers.iter().any(|live| live == provider_id) => Ok(Err(invalid_grant(
-            "the connection is disabled or not the client's any more",
-        ))),
+        Some(_)
+            if !live_providers
+                .iter()
+                .any(|live| live.granted(&granted.provider_id, granted_at)) =>
+        {
+            Ok(Err(invalid_grant(
+                "the connection is disabled, made anew, or not the client's any more",
+            )))
+        }
         Some(user) => Ok(Ok(user)),
     }
+}
+
+/// Revokes the family and says so in the audit log, once.
+fn end_family(conn: &mut Conn, ctx: &Ctx, pool: &str, origin_jti: &str, why: &str) -> Result<(), StoreError> {
+    if token::revoke_family(conn, origin_jti, ctx.now)? {
+        record(
+            conn,
+            ctx,
+            "family.revoke",
+            Some(pool),
+            origin_jti,
+            json!({ "why": why }),
+        )?;
+    }
+    Ok(())
 }
 
 fn keep_refresh(conn: &mut Conn, token: &str, origin_jti: &str, now: UnixTime) -> Result<(), StoreError> {

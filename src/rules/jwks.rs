@@ -95,7 +95,10 @@ mod tests {
         let key = RsaPrivateKey::from_pkcs1_der(&made.private_der).unwrap();
         let pasted = from_pem(&key.to_pkcs1_pem(rsa::pkcs1::LineEnding::LF).unwrap()).unwrap();
         assert_eq!(pasted.public_jwk.n, made.public_jwk.n);
-        assert_eq!(pasted.kid, URL_SAFE_NO_PAD.encode(STANDARD.decode(&made.kid).unwrap()));
+        assert_eq!(
+            pasted.kid,
+            URL_SAFE_NO_PAD.encode(STANDARD.decode(&made.kid).unwrap())
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::header::COOKIE;
 
 const OURS: &str = "__Host-";
+/// Cookies of ours that are looked at: a browser of ours never has as many.
+const MOST: usize = 64;
 
 /// The same name came twice: somebody tossed one in, and nobody can tell which is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +19,16 @@ pub struct Cookies(Vec<(String, String)>);
 impl Cookies {
     pub fn of(request: &HttpRequest) -> Result<Cookies, Duplicate> {
         let mut found: Vec<(String, String)> = Vec::new();
-        let headers = request
+        // Bytes, not text: another app's cookie that is no ASCII must not blind us to ours.
+        for pair in request
             .headers()
             .get_all(COOKIE)
-            .filter_map(|value| value.to_str().ok());
-        for pair in headers.flat_map(|line| line.split(';')) {
-            let Some((name, value)) = pair.split_once('=') else {
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        {
+            let Some((name, value)) = std::str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| pair.split_once('='))
+            else {
                 continue;
             };
             let (name, value) = (name.trim(), value.trim());
@@ -31,6 +37,9 @@ impl Cookies {
             }
             if found.iter().any(|(known, _)| known == name) {
                 return Err(Duplicate);
+            }
+            if found.len() >= MOST {
+                break;
             }
             found.push((name.to_owned(), value.to_owned()));
         }
@@ -96,6 +105,11 @@ mod tests {
         assert_eq!(
             cookies.with_prefix("__Host-login-"),
             [("s".to_owned(), "4".to_owned())]
+        );
+        assert_eq!(
+            of(&["x=\u{e9}; __Host-x=2"]).unwrap().get("__Host-x"),
+            Some("2"),
+            "others' bytes do not matter"
         );
         assert_eq!(of(&["__Host-x=1; __Host-x=1"]).unwrap_err(), Duplicate);
         assert_eq!(of(&["__Host-x=1", "__Host-x=2"]).unwrap_err(), Duplicate);

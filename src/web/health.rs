@@ -1,10 +1,11 @@
 //! Alive, and ready: the database answers and the root key opens what is in it. Upstreams never count.
 
 use actix_web::{HttpResponse, web};
-use diesel::connection::SimpleConnection;
 
 use crate::broker::Broker;
 use crate::error::StoreError;
+use crate::model::{key, pool};
+use crate::seal::Label;
 
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok()
@@ -12,12 +13,32 @@ pub async fn live() -> HttpResponse {
         .body("ok\n")
 }
 
+/// Ready: a write transaction begins and ends, and the root key opens a signing key.
 pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
-    let written = broker
+    let sealer = broker.sealer.clone();
+    let checked = broker
         .db
-        .write(|conn| conn.batch_execute("SELECT 1").map_err(StoreError::from))
+        .write(move |conn| -> Result<(), StoreError> {
+            // Changes nothing, but a database that takes no writes (a standby, a full disk) refuses it.
+            pool::touch_none(conn)?;
+            let Some(first) = pool::list(conn)?.into_iter().next() else {
+                return Ok(());
+            };
+            let Some(key) = key::of_pool(conn, &first.id)?.into_iter().next() else {
+                return Ok(());
+            };
+            let label = Label {
+                purpose: "signing-key",
+                scope: &first.id,
+                name: &key.kid,
+            };
+            let opened = sealer.open(label, &key.private_sealed);
+            opened
+                .map(|_| ())
+                .map_err(|_| StoreError::Unreadable("a signing key: is this the right root key?".into()))
+        })
         .await;
-    match written {
+    match checked {
         Ok(()) => HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
             .body("ready\n"),
@@ -26,7 +47,7 @@ pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
             HttpResponse::ServiceUnavailable()
                 .insert_header(("Retry-After", "1"))
                 .content_type("text/plain; charset=utf-8")
-                .body("the database does not take writes\n")
+                .body("not ready; the log says why\n")
         }
     }
 }

@@ -64,7 +64,7 @@ async fn serve(
 ) -> Result<Map<String, Value>, Trouble> {
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
-    let live: Vec<String> = app.providers.iter().map(|provider| provider.id.clone()).collect();
+    let live = app.live_providers();
     let (client, ctx) = (
         app.clone(),
         broker.ctx(format!("client:{}", app.client.id), RequestId::of(request)),
@@ -83,28 +83,44 @@ async fn serve(
                 })
                 .await??;
             Ok(answer(
+                &app,
                 mint::for_user(broker, &app, &exchanged)?,
                 Some(&exchanged),
-                None,
+                &exchanged.scopes,
             ))
         }
         Grant::Refresh { token, scope } => {
-            let narrowed = scope.is_some();
-            let rotates = tokens::rotates(&app.client);
-            let work = move |conn: &mut crate::db::Conn| {
-                tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref())
+            let (again, looking) = (
+                (ctx.clone(), client.clone(), live.clone()),
+                (token.clone(), scope.clone()),
+            );
+            // Where nothing rotates a refresh only reads.
+            let read = broker
+                .db
+                .read(move |conn| -> Result<_, StoreError> {
+                    if tokens::refresh_writes(conn, &client.client, &token)? {
+                        return Ok(None);
+                    }
+                    tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref()).map(Some)
+                })
+                .await?;
+            let exchanged = match read {
+                Some(answer) => answer?,
+                None => {
+                    let ((ctx, client, live), (token, scope)) = (again, looking);
+                    broker
+                        .db
+                        .write(move |conn| {
+                            tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref())
+                        })
+                        .await??
+                }
             };
-            // Without rotation a refresh changes nothing, except when a token from before shows up again.
-            let exchanged = if rotates {
-                broker.db.write(work).await??
-            } else {
-                broker.db.read(work).await??
-            };
-            let scopes = narrowed.then_some(exchanged.scopes.as_slice());
             Ok(answer(
+                &app,
                 mint::for_user(broker, &app, &exchanged)?,
                 Some(&exchanged),
-                scopes,
+                &exchanged.scopes,
             ))
         }
         Grant::ClientCredentials { scope, resource } => {
@@ -115,9 +131,10 @@ async fn serve(
             }
             let scopes = granted_scopes(scope.as_deref(), &app.client.settings.scopes, resource, servers)?;
             Ok(answer(
+                &app,
                 mint::for_client(broker, &app, &scopes, resource)?,
                 None,
-                None,
+                &scopes,
             ))
         }
     }
@@ -163,8 +180,9 @@ fn malformed() -> OAuthError {
     )
 }
 
-/// The successful answer (RFC 6749 §5.1). `scope` only where it differs from what was asked for.
-fn answer(minted: Minted, exchanged: Option<&Exchanged>, scopes: Option<&[String]>) -> Map<String, Value> {
+/// The successful answer (RFC 6749 §5.1). It says what was granted, which may be less than what was asked for; Cognito
+/// does not say.
+fn answer(app: &App, minted: Minted, exchanged: Option<&Exchanged>, scopes: &[String]) -> Map<String, Value> {
     let mut answer = Map::new();
     let mut set = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     if let Some(id_token) = minted.id_token {
@@ -176,7 +194,7 @@ fn answer(minted: Minted, exchanged: Option<&Exchanged>, scopes: Option<&[String
     }
     set("expires_in", json!(minted.expires_in));
     set("token_type", json!("Bearer"));
-    if let Some(scopes) = scopes {
+    if !app.pool.pool.settings.cognito_exact {
         set("scope", json!(scopes.join(" ")));
     }
     answer

@@ -19,6 +19,10 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     let posted = match form(&request, &body) {
+        Ok(form) if form.is_repeated("access_token") => {
+            let refusal = OAuthError::new(Code::InvalidRequest, "the access token came twice");
+            return error::bearer(&request, Some(&refusal));
+        }
         Ok(form) => form.get("access_token").map(str::to_owned),
         // A POST without a form is fine: the token is in the header (Core §5.3.1).
         Err(_) => None,
@@ -126,7 +130,12 @@ async fn claims_of(
     if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
         return refuse("it does not belong to its family");
     }
-    if app.provider(&family.granted.provider_id).is_none() {
+    let granted_by = &family.granted.provider_id;
+    if !app
+        .live_providers()
+        .iter()
+        .any(|live| live.granted(granted_by, family.created_at))
+    {
         return refuse("its connection is disabled or not the client's any more");
     }
     Ok(Ok(claims::userinfo(&pool.pool, &app.client, &user, &scopes)))
