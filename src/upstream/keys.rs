@@ -204,6 +204,35 @@ mod tests {
     }
 
     #[test]
+    fn elliptic_keys_verify_what_they_signed_and_nothing_else() {
+        use aws_lc_rs::rand::SystemRandom;
+        use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+        let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let ed25519 = Ed25519KeyPair::generate().unwrap();
+        let point = p256.public_key().as_ref();
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let set = read(json!([
+            {"kty": "EC", "crv": "P-256", "kid": "e", "x": encode(&point[1..33]), "y": encode(&point[33..65])},
+            {"kty": "OKP", "crv": "Ed25519", "kid": "d", "x": encode(ed25519.public_key().as_ref())},
+        ]));
+        let by_p256 = encode(p256.sign(&SystemRandom::new(), b"text").unwrap().as_ref());
+        let by_ed25519 = encode(ed25519.sign(b"text").as_ref());
+        for (kid, algorithm, signature) in [
+            ("e", Algorithm::ES256, &by_p256),
+            ("d", Algorithm::EdDSA, &by_ed25519),
+        ] {
+            let keys = set.candidates(Some(kid), algorithm);
+            assert_eq!(keys.len(), 1);
+            assert!(keys[0].verifies(signature, b"text", algorithm));
+            assert!(!keys[0].verifies(signature, b"other", algorithm));
+            assert!(!keys[0].verifies("", b"text", algorithm));
+            assert!(!keys[0].verifies("not base64!", b"text", algorithm));
+            assert!(!keys[0].verifies(signature, b"text", Algorithm::ES384));
+            assert!(!keys[0].verifies(signature, b"text", Algorithm::RS256));
+        }
+    }
+
+    #[test]
     fn a_key_serves_its_own_algorithm_only() {
         let pair = jwks::generate(&Entropy::seeded(1)).unwrap();
         let mut jwk = serde_json::to_value(&pair.public_jwk).unwrap();

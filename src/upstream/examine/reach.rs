@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use url::Url;
@@ -141,7 +142,7 @@ impl Inner {
             }
             Ok(Err(error)) => {
                 let why = plain(&error.to_string(), 200);
-                let unknown = why.contains("UnknownIssuer");
+                let unknown = is_unknown_issuer(&error);
                 let intercepted = unknown
                     && !self.http.trust.is_empty()
                     && chain.is_some_and(|chain| chain.looks_intercepted());
@@ -169,4 +170,14 @@ impl Inner {
             }
         }
     }
+}
+
+fn is_unknown_issuer(error: &std::io::Error) -> bool {
+    let inside = error
+        .get_ref()
+        .and_then(|inside| inside.downcast_ref::<rustls::Error>());
+    matches!(
+        inside,
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))
+    )
 }

@@ -7,6 +7,7 @@ mod caches;
 mod exchange;
 mod network;
 mod stages;
+mod tls;
 mod tokens;
 
 use std::net::TcpListener;

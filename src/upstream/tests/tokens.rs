@@ -168,6 +168,30 @@ async fn a_key_is_used_only_for_what_it_is_published_for() {
 }
 
 #[actix_web::test]
+async fn an_algorithm_that_is_admitted_still_has_to_be_the_keys() {
+    let mut stage = Stage::new().await;
+    stage.settings(|settings| settings.id_token_algorithms.push("PS256".into()));
+    assert_eq!(stage.cause().await, "");
+    stage
+        .okta
+        .set_faults(|faults| faults.id_token = vec![Alg("PS256".into())]);
+    assert_eq!(
+        stage.cause().await,
+        "SIGNATURE_INVALID",
+        "the key is published for RS256"
+    );
+    stage.settings(|settings| settings.id_token_algorithms = vec!["HS256".into(), "none".into()]);
+    stage
+        .okta
+        .set_faults(|faults| faults.id_token = vec![Hs256ClientSecret]);
+    assert_eq!(
+        stage.cause().await,
+        "ALGORITHM_MISMATCH",
+        "a secret is never a verifying key"
+    );
+}
+
+#[actix_web::test]
 async fn a_token_without_a_kid_is_tried_with_every_suitable_key() {
     let stage = Stage::new().await;
     stage.okta.set_faults(|faults| {
