@@ -34,11 +34,6 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "URL", env = "FOREBAY_PUBLIC_URL", help_heading = NETWORK, hide_env_values = true)]
     pub public_url: Option<String>,
 
-    /// Accept a plain http --public-url for a host other than localhost (test networks only: tokens travel in the clear)
-    #[arg(long, global = true, env = "FOREBAY_ALLOW_HTTP_PUBLIC_URL", help_heading = NETWORK, hide_env_values = true,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
-    pub allow_http_public_url: Option<String>,
-
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "FOREBAY_LISTEN", help_heading = NETWORK, hide_env_values = true)]
     pub listen: Option<String>,
@@ -181,7 +176,7 @@ impl PublicUrl {
     }
 
     /// Reads an origin. The error completes the sentence "'…' ".
-    pub fn parse(text: &str, allow_http: bool) -> Result<PublicUrl, String> {
+    pub fn parse(text: &str) -> Result<PublicUrl, String> {
         let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
         let https = url.scheme() == "https";
         let host = match url.host_str() {
@@ -200,7 +195,7 @@ impl PublicUrl {
             Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
             None => false,
         };
-        if !https && !loopback && !allow_http {
+        if !https && !loopback {
             return Err(
                 "is plain http, which browsers and OpenID Connect libraries accept for localhost only".into(),
             );
@@ -300,9 +295,8 @@ impl Settings {
         );
 
         let listen = check.listen(&flags.listen);
-        let allow_http = check.switch("allow-http-public-url", &flags.allow_http_public_url);
         let settings = Settings {
-            public_url: check.public_url(&flags.public_url, allow_http, listen.port()),
+            public_url: check.public_url(&flags.public_url, listen.port()),
             listen,
             trusted_proxies: check.networks(&flags.trusted_proxy),
             database: check.database(database.as_ref().map(|text| text.as_str())),
@@ -381,7 +375,7 @@ mod tests {
             ),
             ("http://[::1]:8080", "http://[::1]:8080", false, "[::1]"),
         ] {
-            let url = PublicUrl::parse(text, false).unwrap();
+            let url = PublicUrl::parse(text).unwrap();
             assert_eq!(
                 (url.origin(), url.is_https(), url.host()),
                 (origin, https, host),
@@ -399,17 +393,17 @@ mod tests {
             "https://login.example.com/#a",
             "https://ada@login.example.com",
         ] {
-            assert!(PublicUrl::parse(wrong, false).is_err(), "{wrong}");
+            assert!(PublicUrl::parse(wrong).is_err(), "{wrong}");
         }
-        let http = PublicUrl::parse("http://login.test", true).unwrap();
-        assert_eq!(http.issuer("us-local-1_A"), "http://login.test/us-local-1_A");
+        let login = PublicUrl::parse("https://login.test").unwrap();
+        assert_eq!(login.issuer("us-local-1_A"), "https://login.test/us-local-1_A");
         assert_eq!(
             PublicUrl::localhost(8080),
-            PublicUrl::parse("http://localhost:8080", false).unwrap()
+            PublicUrl::parse("http://localhost:8080").unwrap()
         );
         assert_eq!(
             PublicUrl::localhost(80),
-            PublicUrl::parse("http://localhost:80", false).unwrap()
+            PublicUrl::parse("http://localhost:80").unwrap()
         );
     }
 

@@ -87,33 +87,18 @@ impl Checker {
         })
     }
 
-    pub(super) fn public_url(&mut self, text: &Option<String>, allow_http: bool, port: u16) -> PublicUrl {
+    pub(super) fn public_url(&mut self, text: &Option<String>, port: u16) -> PublicUrl {
         let Some(text) = given(text) else {
             return PublicUrl::localhost(port);
         };
-        PublicUrl::parse(text, allow_http).unwrap_or_else(|why| {
+        PublicUrl::parse(text).unwrap_or_else(|why| {
             self.problem(
                 "public-url",
                 format!("'{text}' {why}"),
-                "an origin such as https://login.example.com (http for localhost only, or with --allow-http-public-url)",
+                "an origin such as https://login.example.com (http for localhost only)",
             );
             PublicUrl::localhost(port)
         })
-    }
-
-    pub(super) fn switch(&mut self, name: &str, text: &Option<String>) -> bool {
-        match given(text) {
-            None | Some("false" | "0" | "no") => false,
-            Some("true" | "1" | "yes") => true,
-            Some(other) => {
-                self.problem(
-                    name,
-                    format!("'{other}' is neither true nor false"),
-                    "true or false",
-                );
-                false
-            }
-        }
     }
 
     pub(super) fn networks(&mut self, texts: &[String]) -> Vec<IpNet> {
@@ -342,7 +327,6 @@ mod tests {
     fn every_problem_is_reported_at_once_with_flag_variable_and_fix() {
         let flags = Flags {
             public_url: some("http://login.example.com"),
-            allow_http_public_url: some("perhaps"),
             listen: some("8080"),
             trusted_proxy: vec!["10.0.0.0/8".into(), "proxy".into()],
             database: some("mysql://forebay:s3cr3t@db"),
@@ -360,7 +344,6 @@ mod tests {
         let flags: Vec<&str> = problems.iter().map(|problem| problem.flag.as_str()).collect();
         for flag in [
             "--public-url",
-            "--allow-http-public-url",
             "--listen",
             "--trusted-proxy",
             "--database",
@@ -375,7 +358,7 @@ mod tests {
             assert!(flags.contains(&flag), "{flag} is not among {flags:?}");
         }
         // The root key has two: it is malformed, and there is a directory of keys as well.
-        assert_eq!(problems.len(), 13, "{problems:?}");
+        assert_eq!(problems.len(), 12, "{problems:?}");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(
             text.iter().any(|line| line.starts_with(

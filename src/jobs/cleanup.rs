@@ -12,6 +12,8 @@ const BATCH: i64 = 200;
 const CODES: i64 = 86_400;
 /// Revoked and expired families are remembered for as long as an access token can live.
 const FAMILIES: i64 = 86_400;
+/// How long a refresh token is remembered after its exchange, so that showing it again ends its family.
+const ROTATED: i64 = 30 * 86_400;
 /// Traces of attempts that never reached an upstream.
 const UNREACHED: i64 = 1_000;
 
@@ -19,10 +21,11 @@ const UNREACHED: i64 = 1_000;
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 5] = [
+    let steps: [Step; 6] = [
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
         |conn, now| session::delete_expired(conn, now, BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
+        |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
         |conn, now| trace::delete_expired(conn, now, BATCH),
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
     ];

@@ -120,3 +120,14 @@ pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryRes
         .load(conn)?;
     diesel::delete(token_families::table.filter(token_families::origin_jti.eq_any(old))).execute(conn)
 }
+
+/// Deletes at most `limit` refresh tokens that were exchanged before `before`. Shown again they are unknown then, which
+/// is still a refusal; a client that refreshes for years would leave thousands.
+pub fn delete_rotated(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
+    let old: Vec<Vec<u8>> = refresh_tokens::table
+        .filter(refresh_tokens::rotated_at.lt(before))
+        .limit(limit)
+        .select(refresh_tokens::hash)
+        .load(conn)?;
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(old))).execute(conn)
+}

@@ -178,6 +178,7 @@ CREATE TABLE refresh_tokens (
   rotated_at BIGINT
 );
 CREATE INDEX refresh_tokens_by_family ON refresh_tokens (origin_jti);
+CREATE INDEX refresh_tokens_by_rotation ON refresh_tokens (rotated_at);
 
 CREATE TABLE login_traces (
   code TEXT PRIMARY KEY NOT NULL,

@@ -72,19 +72,22 @@ impl Inner {
         let credentials =
             |posting| client_auth::credentials(c, token_endpoint, posting, &self.entropy, self.clock.now());
         let first = request(credentials(posting)?).await;
-        let refused = matches!(&first, Err(failure) if failure.cause == Cause::ClientAuthFailed && failure.status == Some(401));
-        if !refused || posting || settings.client_auth != ClientAuth::SecretBasic {
+        let refused = matches!(&first, Err(failure) if failure.cause == Cause::ClientAuthFailed);
+        if posting && refused {
+            // Perhaps it was never the method: begin with the configured one next time.
+            self.posting.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        }
+        let clean = matches!(&first, Err(failure) if failure.status == Some(401));
+        if !refused || !clean || posting || settings.client_auth != ClientAuth::SecretBasic {
             return first;
         }
         let second = request(credentials(true)?).await;
         match &second {
             Err(failure) if failure.cause == Cause::ClientAuthFailed => return first,
+            Err(failure) if !proves_authentication(failure.cause) => {}
             _ => {
                 tracing::info!(connection = %c.provider.id, "the provider takes client_secret_post only: remembered");
-                self.posting
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(name);
+                self.posting.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
             }
         }
         second
@@ -240,5 +243,13 @@ pub(super) fn token_refusal(status: StatusCode, body: &[u8]) -> Failure {
     Failure::new(
         cause,
         format!("the provider answered {} with {what}", status.as_u16()),
+    )
+}
+
+/// Refusals that come only after the client was authenticated.
+fn proves_authentication(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::CodeRejected | Cause::PkceFailed | Cause::RedirectUriMismatch | Cause::GrantNotAllowed
     )
 }
