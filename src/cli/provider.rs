@@ -1,30 +1,27 @@
 //! `forebay provider`: make, list, show, change, delete and test connections to upstream identity providers.
 
-use std::path::PathBuf;
+mod options;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::output::{self, Output, facts, line, lines, plain, sheet, table, yes};
-use super::store::{Store, secret_from};
+use super::store::Store;
 use super::{Failure, Outcome};
 use crate::actions::pools;
-use crate::actions::providers::{self, Credentials, NewProvider, ProviderChange};
+use crate::actions::providers::{self, NewProvider, ProviderChange};
 use crate::broker;
 use crate::config::{AllowedHost, Settings};
 use crate::db::Conn;
 use crate::error::Error;
-use crate::model::mapping::{self, Absent, GroupsRule, Mapping, MissingGroup, Rule, Rules, Write};
-use crate::model::provider::{self, ClientAuth, Endpoints, Provider, UserinfoMethod};
+use crate::model::mapping::{self, GroupsRule, Mapping, MissingGroup};
+use crate::model::provider::{self, ClientAuth, Provider};
 use crate::rules::discovery::paths;
 use crate::rules::mapping::parse;
+use crate::rules::okta_issuer;
 use crate::rules::registration::issuer;
-use crate::rules::{okta_issuer, scope};
 use crate::upstream::{Stage, Verdict};
-
-/// What is mapped when nothing is said: what nearly every app wants to know of a user.
-const USUAL: &[&str] = &["email", "email_verified", "name", "given_name", "family_name"];
+use options::{Options, usual_rules};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -92,157 +89,6 @@ pub struct Update {
     enabled: Option<bool>,
     #[command(flatten)]
     options: Options,
-}
-
-/// How we are registered upstream, and what becomes of a user's claims.
-#[derive(Args)]
-#[command(group = ArgGroup::new("credential").args(["client_secret", "client_secret_file", "private_key_file"]))]
-struct Options {
-    /// The client id of the app in Okta
-    #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-    /// The client secret of the app in Okta
-    #[arg(long, value_name = "SECRET")]
-    client_secret: Option<String>,
-    /// A file that holds the client secret; - for standard input
-    #[arg(long, value_name = "FILE")]
-    client_secret_file: Option<PathBuf>,
-    /// An RSA key in PEM, for private_key_jwt; - for standard input
-    #[arg(long, value_name = "FILE")]
-    private_key_file: Option<PathBuf>,
-    /// The kid that the upstream knows the key by [default: its RFC 7638 thumbprint]
-    #[arg(long, value_name = "KID")]
-    private_key_id: Option<String>,
-    /// client_secret_basic, client_secret_post or private_key_jwt [default: by what is given]
-    #[arg(long, value_name = "METHOD")]
-    auth_method: Option<ClientAuth>,
-    /// What is asked of the upstream, separated by blanks [default: openid profile email]
-    #[arg(long = "scope", value_name = "SCOPES")]
-    scopes: Vec<String>,
-    /// An email domain or alias that leads to this connection; repeat it
-    #[arg(long = "identifier", value_name = "DOMAIN")]
-    identifiers: Vec<String>,
-    /// What the button on the login page says [default: Okta SSO]
-    #[arg(long)]
-    label: Option<String>,
-    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse; write=always|first|empty,
-    /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
-    #[arg(long = "map", value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]")]
-    map: Vec<String>,
-    /// The claim whose values become the user's groups
-    #[arg(long, value_name = "CLAIM")]
-    groups_claim: Option<String>,
-    /// A value without a pool group: create the group, or heed existing ones only [default: create]
-    #[arg(long, value_name = "create|existing", requires = "groups_claim")]
-    groups: Option<MissingGroup>,
-    /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
-    #[arg(long, value_name = "URL")]
-    authorize_url: Option<String>,
-    /// See --authorize-url
-    #[arg(long, value_name = "URL")]
-    token_url: Option<String>,
-    /// Where further claims come from; none: the ID token's have to do
-    #[arg(long, value_name = "URL")]
-    userinfo_url: Option<String>,
-    /// See --authorize-url
-    #[arg(long, value_name = "URL")]
-    jwks_url: Option<String>,
-    /// Where a sign-out goes on upstream
-    #[arg(long, value_name = "URL")]
-    end_session_url: Option<String>,
-    /// How userinfo is asked: GET or POST [default: GET]
-    #[arg(long, value_name = "METHOD")]
-    userinfo_method: Option<UserinfoMethod>,
-    /// Signing out here signs out of the upstream, too
-    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    upstream_logout: Option<bool>,
-    /// Register the bare /oauth2/idpresponse upstream, as Cognito does, instead of one that names the connection
-    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    shared_callback: Option<bool>,
-}
-
-impl Options {
-    fn credentials(&self) -> Result<Credentials, Failure> {
-        let client_secret = match (&self.client_secret, &self.client_secret_file) {
-            (Some(text), _) => Some(Zeroizing::new(text.clone())),
-            (None, Some(path)) => Some(secret_from(path)?),
-            (None, None) => None,
-        };
-        let private_key = self.private_key_file.as_deref().map(secret_from).transpose()?;
-        Ok(Credentials {
-            client_secret,
-            private_key,
-        })
-    }
-
-    /// Puts what was named in place of what is there.
-    fn apply(&self, settings: &mut provider::Settings) {
-        if let Some(client_id) = &self.client_id {
-            settings.client_id.clone_from(client_id);
-        }
-        if let Some(method) = self.auth_method {
-            settings.client_auth = method;
-        } else if self.private_key_file.is_some() {
-            settings.client_auth = ClientAuth::PrivateKeyJwt;
-        }
-        if self.private_key_id.is_some() {
-            settings.private_key_id.clone_from(&self.private_key_id);
-        }
-        if !self.scopes.is_empty() {
-            settings.scopes = scope::parse(&self.scopes.join(" "));
-        }
-        if let Some(label) = &self.label {
-            settings.label.clone_from(label);
-        }
-        if let Some(method) = self.userinfo_method {
-            settings.userinfo_method = method;
-        }
-        settings.upstream_logout = self.upstream_logout.unwrap_or(settings.upstream_logout);
-        settings.shared_callback = self.shared_callback.unwrap_or(settings.shared_callback);
-        self.apply_endpoints(settings);
-    }
-
-    fn apply_endpoints(&self, settings: &mut provider::Settings) {
-        let mut endpoints = settings.endpoints.clone().unwrap_or_default();
-        for (url, named) in [
-            (&mut endpoints.authorization, &self.authorize_url),
-            (&mut endpoints.token, &self.token_url),
-            (&mut endpoints.jwks, &self.jwks_url),
-        ] {
-            if let Some(named) = named {
-                url.clone_from(named);
-            }
-        }
-        for (url, named) in [
-            (&mut endpoints.userinfo, &self.userinfo_url),
-            (&mut endpoints.end_session, &self.end_session_url),
-        ] {
-            if named.is_some() {
-                url.clone_from(named);
-            }
-        }
-        if endpoints != Endpoints::default() {
-            settings.endpoints = Some(endpoints);
-        }
-    }
-
-    /// The mapping as typed, over what is there.
-    fn rules(&self, before: Rules) -> Result<Rules, Failure> {
-        let mut rules = before;
-        if !self.map.is_empty() {
-            rules.attributes = parse::rules(&self.map).map_err(|mistakes| {
-                let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-                Failure::Usage(format!("--map: {}", mistakes.join("; ")))
-            })?;
-        }
-        if let Some(claim) = &self.groups_claim {
-            rules.groups = Some(GroupsRule {
-                claim: claim.clone(),
-                missing: self.groups.unwrap_or_default(),
-            });
-        }
-        Ok(rules)
-    }
 }
 
 /// A connection with what belongs to it.
@@ -318,20 +164,6 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
     output.answer(&document(store.settings, &found), || {
         describe(store.settings, "Made a connection", &found, &next)
     })
-}
-
-/// Each of the usual attributes from the claim of its name.
-fn usual_rules() -> Rules {
-    let rule = |name: &&str| Rule {
-        attribute: (*name).to_owned(),
-        claim: (*name).to_owned(),
-        write: Write::default(),
-        absent: Absent::default(),
-    };
-    Rules {
-        attributes: USUAL.iter().map(rule).collect(),
-        groups: None,
-    }
 }
 
 fn list(store: &Store<'_>, output: Output, pool_id: Option<String>) -> Outcome {
