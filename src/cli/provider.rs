@@ -419,7 +419,6 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
         "redirect_uri": redirect_uri(settings, provider),
         "sign_out_redirect_uri": sign_out_redirect_uri(settings, provider),
-        "initiate_login_uri": initiate_login_uri(settings, provider),
         "created_at": provider.created_at.to_string(),
         "updated_at": provider.updated_at.to_string(),
     })
@@ -437,12 +436,6 @@ fn sign_out_redirect_uri(settings: &Settings, provider: &Provider) -> String {
     settings
         .public_url
         .at(&format!("{}/{}", paths::LOGOUT_RETURN, provider.id))
-}
-
-fn initiate_login_uri(settings: &Settings, provider: &Provider) -> String {
-    settings
-        .public_url
-        .at(&format!("/start-login?connection={}", provider.id))
 }
 
 fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) -> String {
@@ -494,7 +487,6 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
     let paste = facts(&[
         ("Sign-in redirect URI", redirect_uri(settings, provider)),
         ("Sign-out redirect URI", sign_out_redirect_uri(settings, provider)),
-        ("Initiate login URI", initiate_login_uri(settings, provider)),
     ]);
     let mut text = sheet(heading, &entries, &[]);
     text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));

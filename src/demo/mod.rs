@@ -114,10 +114,6 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
             paths::LOGOUT_RETURN,
             registration.connection
         )],
-        initiate_login_uri: Some(format!(
-            "{public_url}/start-login?connection={}",
-            registration.connection
-        )),
         label: "Forebay".into(),
         assigned,
         groups_claim: true,

@@ -122,7 +122,6 @@ fn a_real_pool_is_set_up_from_a_shell() {
     for line in [
         "Sign-in redirect URI   http://localhost:8080/oauth2/idpresponse/acme-okta",
         "Sign-out redirect URI  http://localhost:8080/logout/idpresponse/acme-okta",
-        "Initiate login URI     http://localhost:8080/start-login?connection=acme-okta",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
