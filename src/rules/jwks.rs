@@ -35,7 +35,7 @@ pub fn generate(entropy: &Entropy) -> Result<KeyPair, rsa::Error> {
 }
 
 /// Reads a PEM key, PKCS#1 or PKCS#8, as an operator pastes it for `private_key_jwt`. Its `kid` is the thumbprint in
-/// base64url, as an upstream computes it for a key registered without one. The error says what is wrong.
+/// base64url, as RFC 7638 §3.1 writes it and other software computes it. The error says what is wrong.
 pub fn from_pem(pem: &str) -> Result<KeyPair, String> {
     let key = RsaPrivateKey::from_pkcs8_pem(pem)
         .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_key_is_named_as_upstreams_name_it() {
+    fn a_pasted_key_is_named_as_other_software_names_it() {
         let made = generate(&Entropy::seeded(7)).unwrap();
         let key = RsaPrivateKey::from_pkcs1_der(&made.private_der).unwrap();
         let pasted = from_pem(&key.to_pkcs1_pem(rsa::pkcs1::LineEnding::LF).unwrap()).unwrap();

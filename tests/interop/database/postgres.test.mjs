@@ -77,7 +77,7 @@ test('a sign-in, its code, its refresh and its revocation wander between two nod
     '--client-secret', 'a-secret-between-okta-and-the-nodes-only', '--map', 'email=email',
   ], shell);
   await forebayJson([
-    'client', 'create', '--pool', POOL, '--name', 'App', '--id', 'nodesapp00000000000000001', '--secret', 'the-secret-of-the-app-of-the-nodes-suite',
+    'client', 'create', '--pool', POOL, '--name', 'App', '--id', 'nodesapp00000000000000001', '--secret', 'the_secret_of_the_app_of_the_nodes_suite',
     '--callback', CALLBACK, '--flow', 'code', '--scope', 'openid', '--scope', 'email', '--provider', 'acme', '--rotate-refresh',
   ], shell);
   const nodes = [one, two].map((port) => start(['serve'], { cwd: folder.path, env: { ...shared, FOREBAY_LISTEN: `127.0.0.1:${port}` } }));
@@ -88,7 +88,7 @@ test('a sign-in, its code, its refresh and its revocation wander between two nod
   try {
     const config = await client.discovery(
       new URL(`${origin}/${POOL}`), 'nodesapp00000000000000001', undefined,
-      client.ClientSecretBasic('the-secret-of-the-app-of-the-nodes-suite'),
+      client.ClientSecretBasic('the_secret_of_the_app_of_the_nodes_suite'),
       { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] },
     );
     // Six rounds of an odd and an even number of requests, so that each step meets each node.

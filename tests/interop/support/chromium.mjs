@@ -49,7 +49,7 @@ export function nothingFound(findings) {
 
 export async function screenshot(page, name) {
   mkdirSync(screens, { recursive: true });
-  await page.screenshot({ path: join(screens, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(screens, `${name}.png`), fullPage: true, animations: 'disabled' });
 }
 
 /** axe-core over the page as it stands: any violation fails, told with the elements it is about. */

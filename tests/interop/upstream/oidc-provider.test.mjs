@@ -6,6 +6,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { calculateJwkThumbprint } from 'jose';
 import * as client from 'openid-client';
 import { Browser } from '../support/browser.mjs';
 import { CALLBACK, SIGNED_OUT } from '../support/demo.mjs';
@@ -31,13 +32,16 @@ before(async () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = join(folder.path, 'okta-client.pem');
   await writeFile(pem, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  // Registered under its RFC 7638 thumbprint, which is the `kid` that assertions carry unless told otherwise.
+  const jwk = publicKey.export({ format: 'jwk' });
+  Object.assign(jwk, { use: 'sig', alg: 'RS256', kid: await calculateJwkThumbprint(jwk) });
   okta = await startOkta(oktaPort, METHODS.map((method) => ({
     client_id: `0oa-${method}`,
     token_endpoint_auth_method: method,
     redirect_uris: [`${origin}/oauth2/idpresponse/${nameOf(method)}`],
     post_logout_redirect_uris: [`${origin}/logout/idpresponse/${nameOf(method)}`],
     ...(method === 'private_key_jwt'
-      ? { jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' }] } }
+      ? { jwks: { keys: [jwk] } }
       : { client_secret: SECRET }),
   })));
 
