@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::oauth_error::{Code, OAuthError};
 use super::{mapping, upstream_error};
+use crate::world::UnixTime;
 
 type Text = Cow<'static, str>;
 
@@ -25,6 +26,8 @@ pub struct Refusal {
     pub other_account: bool,
     /// Trying again may help.
     pub retry: bool,
+    /// From when on, where somebody said so.
+    pub retry_at: Option<UnixTime>,
     /// Something is broken, as opposed to a decision about this user.
     pub failed: bool,
 }
@@ -48,6 +51,7 @@ impl Refusal {
             description: "another user signed in than the one asked for".into(),
             other_account: true,
             retry: false,
+            retry_at: None,
             failed: false,
         }
     }
@@ -68,6 +72,7 @@ impl Refusal {
             description: "the login has expired".into(),
             other_account: false,
             retry: true,
+            retry_at: None,
             failed: false,
         }
     }
@@ -90,6 +95,7 @@ impl Refusal {
             description: "the answer came from another connection".into(),
             other_account: false,
             retry: true,
+            retry_at: None,
             failed: true,
         }
     }
@@ -107,6 +113,7 @@ impl Refusal {
             description: "Login option is not available. Please try another one".into(),
             other_account: false,
             retry: false,
+            retry_at: None,
             failed: false,
         }
     }
@@ -124,6 +131,7 @@ impl Refusal {
             description: "the identity provider's answer is empty".into(),
             other_account: false,
             retry: true,
+            retry_at: None,
             failed: true,
         }
     }
@@ -140,6 +148,7 @@ impl Refusal {
             description: "try again later".into(),
             other_account: false,
             retry: true,
+            retry_at: None,
             failed: true,
         }
     }
@@ -150,6 +159,8 @@ impl From<upstream_error::Refusal> for Refusal {
         let error = match refusal.oauth_error {
             "access_denied" => Code::AccessDenied,
             "login_required" => Code::LoginRequired,
+            "consent_required" => Code::ConsentRequired,
+            "unmet_authentication_requirements" => Code::UnmetAuthenticationRequirements,
             "temporarily_unavailable" => Code::TemporarilyUnavailable,
             "invalid_request" => Code::InvalidRequest,
             "invalid_scope" => Code::InvalidScope,
@@ -166,6 +177,7 @@ impl From<upstream_error::Refusal> for Refusal {
             description: refusal.oauth_description.into(),
             other_account: refusal.other_account,
             retry: refusal.retry,
+            retry_at: refusal.retry_at,
             failed: refusal.failed,
         }
     }
@@ -207,6 +219,7 @@ impl From<mapping::Refusal> for Refusal {
             description: refusal.description.into(),
             other_account: refusal.cause == "user_disabled",
             retry: false,
+            retry_at: None,
             failed: false,
         }
     }
