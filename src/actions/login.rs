@@ -102,7 +102,11 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             trace.user_sub = refused_profile.user_sub;
             trace.story.effects = refused_profile.effects;
             let refusal = refused_profile.refusal;
-            let step = if refusal.cause == "user_disabled" { "user" } else { "mapping" };
+            let step = if refusal.cause == "user_disabled" {
+                "user"
+            } else {
+                "mapping"
+            };
             return refused(conn, trace, step, refusal.detail.clone(), refusal.into());
         }
     };

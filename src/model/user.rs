@@ -53,7 +53,12 @@ pub struct Identity {
 impl User {
     /// What a person recognises the account by: email address, name, else the username.
     pub fn label(&self) -> String {
-        let text = |name: &str| self.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| {
+            self.attributes
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         text("email")
             .or_else(|| text("name"))
             .unwrap_or_else(|| self.username.clone())

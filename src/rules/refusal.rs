@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use super::oauth_error::{Code, OAuthError};
 use super::{mapping, upstream_error};
-use crate::world::UnixTime;
 
 type Text = Cow<'static, str>;
 
@@ -26,8 +25,6 @@ pub struct Refusal {
     pub other_account: bool,
     /// Trying again may help.
     pub retry: bool,
-    /// From when on, where somebody said so.
-    pub retry_at: Option<UnixTime>,
     /// Something is broken, as opposed to a decision about this user.
     pub failed: bool,
 }
@@ -51,7 +48,6 @@ impl Refusal {
             description: "another user signed in than the one asked for".into(),
             other_account: true,
             retry: false,
-            retry_at: None,
             failed: false,
         }
     }
@@ -72,7 +68,6 @@ impl Refusal {
             description: "the login has expired".into(),
             other_account: false,
             retry: true,
-            retry_at: None,
             failed: false,
         }
     }
@@ -95,7 +90,6 @@ impl Refusal {
             description: "the answer came from another connection".into(),
             other_account: false,
             retry: true,
-            retry_at: None,
             failed: true,
         }
     }
@@ -113,7 +107,6 @@ impl Refusal {
             description: "Login option is not available. Please try another one".into(),
             other_account: false,
             retry: false,
-            retry_at: None,
             failed: false,
         }
     }
@@ -131,7 +124,6 @@ impl Refusal {
             description: "the identity provider's answer is empty".into(),
             other_account: false,
             retry: true,
-            retry_at: None,
             failed: true,
         }
     }
@@ -148,7 +140,6 @@ impl Refusal {
             description: "try again later".into(),
             other_account: false,
             retry: true,
-            retry_at: None,
             failed: true,
         }
     }
@@ -177,7 +168,6 @@ impl From<upstream_error::Refusal> for Refusal {
             description: refusal.oauth_description.into(),
             other_account: refusal.other_account,
             retry: refusal.retry,
-            retry_at: refusal.retry_at,
             failed: refusal.failed,
         }
     }
@@ -219,7 +209,6 @@ impl From<mapping::Refusal> for Refusal {
             description: refusal.description.into(),
             other_account: refusal.cause == "user_disabled",
             retry: false,
-            retry_at: None,
             failed: false,
         }
     }

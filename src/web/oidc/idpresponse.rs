@@ -27,7 +27,7 @@ use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
 use crate::web::cookies::{self, Cookies};
 use crate::web::headers::RequestId;
-use crate::web::pages::{ContinuePage, Frame};
+use crate::web::pages::{ContinuePage, ErrorPage, Frame};
 use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
@@ -113,7 +113,9 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         ),
     );
 
-    if arriving.waited && let Some(session) = leg.session_made().await {
+    if arriving.waited
+        && let Some(session) = leg.session_made().await
+    {
         return leg.repeated(&session).await;
     }
     let expected = if leg.login.shared_callback {
@@ -192,9 +194,10 @@ fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, 
     }
     let cookies = Cookies::of(request).map_err(|_| unknown("a cookie came twice"))?;
     let name = crate::rules::login::cookie_name(&state);
-    let value = cookies
-        .get(&name)
-        .ok_or_else(|| unknown("this browser has no login of that state"))?;
+    let value = cookies.get(&name).ok_or_else(|| Unknown {
+        seen: "this browser has no login of that state",
+        state: Some(state.clone()),
+    })?;
     let login = Login::open(&broker.sealer, &broker.public_url, &state, value).ok_or_else(|| Unknown {
         seen: "the login cookie does not open",
         state: Some(state.clone()),
@@ -232,6 +235,11 @@ async fn unknown_login(
     connection: Option<&str>,
     unknown: Unknown,
 ) -> HttpResponse {
+    if let Some(state) = &unknown.state
+        && signed_in_by(request, broker, state).await
+    {
+        return signed_in_already(request);
+    }
     let refusal = Refusal::login_unknown();
     let mut trace = Draft {
         started_at: broker.clock.now(),
@@ -261,6 +269,40 @@ async fn unknown_login(
                 .map(|state| crate::rules::login::cookie_name(&state)),
         },
     )
+}
+
+/// Whether this browser has the session that the login of this state has made (the back button).
+async fn signed_in_by(request: &HttpRequest, broker: &Broker, state: &str) -> bool {
+    let Ok(cookies) = Cookies::of(request) else {
+        return false;
+    };
+    let own: Vec<Vec<u8>> = cookies
+        .with_prefix(&cookies::session_name(""))
+        .into_iter()
+        .map(|(_, token)| secret::hash(&token))
+        .collect();
+    if own.is_empty() {
+        return false;
+    }
+    let login = secret::hash(state);
+    let made = broker
+        .db
+        .read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &login)?))
+        .await;
+    matches!(made, Ok(Some(session)) if own.contains(&session.hash))
+}
+
+/// The login is over because it succeeded; which app it was for is forgotten with it.
+fn signed_in_already(request: &HttpRequest) -> HttpResponse {
+    let page = ErrorPage {
+        frame: Frame::new(&error::lang(request), "Forebay"),
+        title: "You are already signed in".into(),
+        what: "This sign-in was finished a moment ago, in this very browser.".into(),
+        next: "Go forward again, or open the app: it will let you in.".into(),
+        error_name: "already_signed_in".into(),
+        ..ErrorPage::default()
+    };
+    respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
 }
 
 /// A login on its way back, with all that its answer needs.
