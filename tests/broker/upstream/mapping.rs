@@ -208,7 +208,10 @@ async fn arrays_and_objects_keep_their_types_inside() {
             "address=address",
         ],
     );
-    says(&stage, json!({"roles": ["a", "b"], "level": 7}));
+    says(
+        &stage,
+        json!({"roles": ["a", "b"], "level": 7, "address": {"country": "GB"}}),
+    );
     let inside = after(&stage).await;
     assert_eq!(inside["custom:roles"], json!(["a", "b"]));
     assert_eq!(inside["custom:level"], json!(7));
