@@ -4,6 +4,8 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+mod gates;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 use actix_web::web::Bytes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
+
+pub use gates::Gates;
 
 use crate::actions::Ctx;
 use crate::actions::tokens::Live;
@@ -60,6 +64,8 @@ pub struct Broker {
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
     pub unreached_traces: Allowance,
+    /// Callbacks under way, by their `state`.
+    pub arriving: Gates,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
@@ -142,6 +148,7 @@ impl Broker {
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
             unreached_traces: Allowance::default(),
+            arriving: Gates::default(),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),

@@ -74,13 +74,21 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         ..
     } = work;
     let days = pool.settings.trace_days;
-    let settled = profile::settle(conn, ctx, pool, provider, client, &work.arrival)?;
-    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, refusal: Refusal| {
-        trace.step(step, false, refusal.cause.clone());
+    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: Refusal| {
+        trace.step(step, false, seen);
         trace.story.remedy = refusal.remedy.to_string();
         let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
         Ok(Completed::Refused { refusal, trace_code })
     };
+    // Before anything is changed: a refused sign-in leaves nothing but its trace.
+    if let Some(required) = &login.required_sub {
+        let Arrival { issuer, subject, .. } = &work.arrival;
+        let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;
+        if known.is_none_or(|user| user.sub != *required) {
+            let seen = "somebody else than the user that the app insists on".to_owned();
+            return refused(conn, trace, "user", seen, Refusal::other_user());
+        }
+    }
     let Settled {
         user,
         groups,
@@ -88,11 +96,18 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         mapping_version,
         effects,
         created,
-    } = match settled {
+    } = match profile::settle(conn, ctx, pool, provider, client, &work.arrival)? {
         Ok(settled) => settled,
         Err(refused_profile) => {
+            trace.user_sub = refused_profile.user_sub;
             trace.story.effects = refused_profile.effects;
-            return refused(conn, trace, "mapping", refused_profile.refusal.into());
+            let refusal = refused_profile.refusal;
+            let step = if refusal.cause == "user_disabled" {
+                "user"
+            } else {
+                "mapping"
+            };
+            return refused(conn, trace, step, refusal.detail.clone(), refusal.into());
         }
     };
     trace.user_sub = Some(user.sub.clone());
@@ -103,9 +118,6 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         true,
         if created { "created just in time" } else { "known" },
     );
-    if login.required_sub.as_ref().is_some_and(|sub| *sub != user.sub) {
-        return refused(conn, trace, "user", Refusal::other_user());
-    }
 
     let session_token = secret::token(&ctx.entropy);
     let session = Session {

@@ -50,6 +50,21 @@ pub struct Identity {
     pub created_ms: i64,
 }
 
+impl User {
+    /// What a person recognises the account by: email address, name, else the username.
+    pub fn label(&self) -> String {
+        let text = |name: &str| {
+            self.attributes
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        text("email")
+            .or_else(|| text("name"))
+            .unwrap_or_else(|| self.username.clone())
+    }
+}
+
 pub fn find(conn: &mut Conn, sub: &str) -> QueryResult<Option<User>> {
     users::table
         .find(sub)

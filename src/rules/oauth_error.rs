@@ -19,9 +19,12 @@ pub enum Code {
     TemporarilyUnavailable,
     // OIDC Core §3.1.2.6
     LoginRequired,
+    ConsentRequired,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
+    // OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2
+    UnmetAuthenticationRequirements,
     // RFC 7009 §2.2.1, RFC 8707 §2, RFC 6750 §3.1
     UnsupportedTokenType,
     InvalidTarget,
@@ -43,9 +46,11 @@ impl Code {
             Code::ServerError => "server_error",
             Code::TemporarilyUnavailable => "temporarily_unavailable",
             Code::LoginRequired => "login_required",
+            Code::ConsentRequired => "consent_required",
             Code::RequestNotSupported => "request_not_supported",
             Code::RequestUriNotSupported => "request_uri_not_supported",
             Code::RegistrationNotSupported => "registration_not_supported",
+            Code::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Code::UnsupportedTokenType => "unsupported_token_type",
             Code::InvalidTarget => "invalid_target",
             Code::InvalidToken => "invalid_token",

@@ -150,6 +150,8 @@ impl From<upstream_error::Refusal> for Refusal {
         let error = match refusal.oauth_error {
             "access_denied" => Code::AccessDenied,
             "login_required" => Code::LoginRequired,
+            "consent_required" => Code::ConsentRequired,
+            "unmet_authentication_requirements" => Code::UnmetAuthenticationRequirements,
             "temporarily_unavailable" => Code::TemporarilyUnavailable,
             "invalid_request" => Code::InvalidRequest,
             "invalid_scope" => Code::InvalidScope,

@@ -6,3 +6,5 @@ mod command_line;
 mod database;
 mod oidc;
 mod support;
+mod traces;
+mod upstream;

@@ -275,25 +275,26 @@ impl Okta {
         let mut state = self.state();
         let faults = state.faults.clone();
         let setup = &self.0.setup;
+        let now = setup.clock.now().plus(faults.clock_ahead);
         let mut visit = Visit {
             setup,
             state: &mut state,
             request,
             faults,
-            now: setup.clock.now(),
+            now,
         };
         let request_id = visit.random();
         let reply = routes::route(&mut visit).unwrap_or_else(|reply| reply);
         let reply = reply
             .and_header("x-okta-request-id", request_id)
-            .and_header("date", http_date(setup.clock.now()));
+            .and_header("date", http_date(now));
         match Endpoint::of(&request.path) {
             // Metadata and keys are not rate limited.
             None | Some(Endpoint::Discovery | Endpoint::Organization | Endpoint::Keys) => reply,
             Some(_) => reply
                 .and_header("x-rate-limit-limit", "600")
                 .and_header("x-rate-limit-remaining", "599")
-                .and_header("x-rate-limit-reset", setup.clock.now().plus(60).0.to_string()),
+                .and_header("x-rate-limit-reset", now.plus(60).0.to_string()),
         }
     }
 }

@@ -217,6 +217,12 @@ fn words(why: Untrusted) -> (&'static str, &'static str, &'static str, &'static 
     }
 }
 
+/// The authorization request to begin again with: as it was, and asking for another account.
+pub struct Again {
+    pub href: String,
+    pub other_href: String,
+}
+
 /// How a refused sign-in is shown.
 pub struct Shown<'a> {
     pub refusal: &'a Refusal,
@@ -226,8 +232,8 @@ pub struct Shown<'a> {
     pub issuer: &'a str,
     /// Where the app waits for the OAuth error.
     pub address: Option<&'a ReturnAddress>,
-    /// The authorization request, to begin again with.
-    pub again: Option<String>,
+    /// How to begin again.
+    pub again: Option<Again>,
     /// The login cookie that is over now.
     pub clear: Option<String>,
 }
@@ -251,13 +257,13 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
         if refusal.other_account {
             actions.push(Action {
                 label: "Sign in as someone else".into(),
-                href: format!("{again}&prompt=login"),
+                href: again.other_href.clone(),
                 primary: true,
             });
         } else if refusal.retry {
             actions.push(Action {
                 label: "Try again".into(),
-                href: again.clone(),
+                href: again.href.clone(),
                 primary: true,
             });
         }

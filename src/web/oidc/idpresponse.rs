@@ -15,8 +15,9 @@ use crate::actions::traces::{self, Draft};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::model::provider::Provider;
-use crate::model::session::{self, Facts};
+use crate::model::session::{self, Facts, Session};
 use crate::model::trace::Outcome;
+use crate::model::user;
 use crate::rules::authorize::ReturnAddress;
 use crate::rules::login::Login;
 use crate::rules::params::{self, Params};
@@ -26,7 +27,7 @@ use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
 use crate::web::cookies::{self, Cookies};
 use crate::web::headers::RequestId;
-use crate::web::pages::{ContinuePage, Frame};
+use crate::web::pages::{ContinuePage, ErrorPage, Frame};
 use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
@@ -70,7 +71,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             )
             .await;
         }
-        Err(cause) => return error::store(request, &cause),
+        Err(cause) => return unavailable(request, &cause),
     };
     let Some(address) = login.return_address(&app.client) else {
         return error::untrusted(
@@ -81,6 +82,8 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         )
         .await;
     };
+    // A double click must not spend the code twice: Okta would take back what the first use brought.
+    let arriving = broker.arriving.pass(&state).await;
     let provider = app.provider(&login.provider_id).cloned();
     let mut leg = Leg {
         request,
@@ -110,6 +113,11 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         ),
     );
 
+    if arriving.waited
+        && let Some(session) = leg.session_made().await
+    {
+        return leg.repeated(&session).await;
+    }
     let expected = if leg.login.shared_callback {
         None
     } else {
@@ -132,6 +140,19 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         return leg.refuse(Refusal::no_longer_offered()).await;
     };
     if let Some(error) = params.get("error") {
+        // RFC 9207 §2.4 speaks of errors, too; a code's `iss` is checked with everything else about it.
+        if let Some(iss) = params.get("iss").filter(|iss| *iss != provider.issuer) {
+            let seen = format!(
+                "{}, expected {}",
+                upstream_error::plain(iss, 200),
+                provider.issuer
+            );
+            leg.trace.step("callback.iss", false, seen);
+            let cause = upstream_error::Cause::CallbackIssuerMismatch;
+            return leg
+                .refuse(cause.refusal(&provider.settings.label, None, None).into())
+                .await;
+        }
         let said = params.get("error_description");
         let shown = upstream_error::plain(said.unwrap_or_default(), 300);
         leg.trace.step(
@@ -173,9 +194,10 @@ fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, 
     }
     let cookies = Cookies::of(request).map_err(|_| unknown("a cookie came twice"))?;
     let name = crate::rules::login::cookie_name(&state);
-    let value = cookies
-        .get(&name)
-        .ok_or_else(|| unknown("this browser has no login of that state"))?;
+    let value = cookies.get(&name).ok_or_else(|| Unknown {
+        seen: "this browser has no login of that state",
+        state: Some(state.clone()),
+    })?;
     let login = Login::open(&broker.sealer, &broker.public_url, &state, value).ok_or_else(|| Unknown {
         seen: "the login cookie does not open",
         state: Some(state.clone()),
@@ -189,12 +211,35 @@ fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, 
     Ok((params, state, login))
 }
 
+/// Our database could not even say whose callback this is.
+fn unavailable(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
+    tracing::error!(%cause, "an app client could not be read");
+    error::refused(
+        request,
+        Shown {
+            refusal: &Refusal::unavailable(),
+            trace_code: None,
+            pool_name: "Forebay",
+            client_name: None,
+            issuer: "",
+            address: None,
+            again: None,
+            clear: None,
+        },
+    )
+}
+
 async fn unknown_login(
     request: &HttpRequest,
     broker: &Broker,
     connection: Option<&str>,
     unknown: Unknown,
 ) -> HttpResponse {
+    if let Some(state) = &unknown.state
+        && signed_in_by(request, broker, state).await
+    {
+        return signed_in_already(request);
+    }
     let refusal = Refusal::login_unknown();
     let mut trace = Draft {
         started_at: broker.clock.now(),
@@ -226,6 +271,40 @@ async fn unknown_login(
     )
 }
 
+/// Whether this browser has the session that the login of this state has made (the back button).
+async fn signed_in_by(request: &HttpRequest, broker: &Broker, state: &str) -> bool {
+    let Ok(cookies) = Cookies::of(request) else {
+        return false;
+    };
+    let own: Vec<Vec<u8>> = cookies
+        .with_prefix(&cookies::session_name(""))
+        .into_iter()
+        .map(|(_, token)| secret::hash(&token))
+        .collect();
+    if own.is_empty() {
+        return false;
+    }
+    let login = secret::hash(state);
+    let made = broker
+        .db
+        .read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &login)?))
+        .await;
+    matches!(made, Ok(Some(session)) if own.contains(&session.hash))
+}
+
+/// The login is over because it succeeded; which app it was for is forgotten with it.
+fn signed_in_already(request: &HttpRequest) -> HttpResponse {
+    let page = ErrorPage {
+        frame: Frame::new(&error::lang(request), "Forebay"),
+        title: "You are already signed in".into(),
+        what: "This sign-in was finished a moment ago, in this very browser.".into(),
+        next: "Go forward again, or open the app: it will let you in.".into(),
+        error_name: "already_signed_in".into(),
+        ..ErrorPage::default()
+    };
+    respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
+}
+
 /// A login on its way back, with all that its answer needs.
 struct Leg<'a> {
     request: &'a HttpRequest,
@@ -244,11 +323,14 @@ impl Leg<'_> {
         let connection = match self.broker.connection(&provider.id).await {
             Ok(Some(connection)) => connection,
             Ok(None) => return self.refuse(Refusal::no_longer_offered()).await,
-            Err(cause) => return error::store(self.request, &cause),
+            Err(cause) => {
+                tracing::error!(%cause, "a connection could not be read");
+                return self.show(&Refusal::unavailable(), None);
+            }
         };
         let login = &self.login;
         let expectation = Expectation {
-            redirect_uri: upstream_leg::callback_url(&self.broker.public_url, &provider),
+            redirect_uri: upstream_leg::callback_url(&self.broker.public_url, login),
             nonce: login.upstream_nonce.clone(),
             code_verifier: login.upstream_verifier.clone(),
             begun_at: login.started_at,
@@ -266,8 +348,14 @@ impl Leg<'_> {
         match identity {
             Ok(identity) => self.complete(provider, identity).await,
             Err(failure) => {
-                if failure.cause == upstream_error::Cause::CodeRejected && self.already_signed_in().await {
-                    return self.repeated();
+                if failure.cause == upstream_error::Cause::CodeRejected
+                    && let Some(session) = self.session_made().await
+                {
+                    return self.repeated(&session).await;
+                }
+                // A deadline over the whole cuts in between two checks.
+                if self.trace.story.steps.iter().all(|step| step.passed) {
+                    self.trace.step("upstream", false, failure.to_string());
                 }
                 tracing::info!(
                     connection = provider.id,
@@ -357,7 +445,10 @@ impl Leg<'_> {
                 respond::to_app(&response, &error::lang(self.request), cookies)
             }
             Ok(Completed::Refused { refusal, trace_code }) => self.show(&refusal, Some(trace_code)),
-            Ok(Completed::Repeated) => self.repeated(),
+            Ok(Completed::Repeated) => match self.session_made().await {
+                Some(session) => self.repeated(&session).await,
+                None => self.show(&Refusal::unavailable(), None),
+            },
             Err(cause) => {
                 tracing::error!(%cause, "a login could not be completed");
                 self.show(&Refusal::unavailable(), None)
@@ -365,26 +456,38 @@ impl Leg<'_> {
         }
     }
 
-    /// Whether this very login has made a session already (a double click, the back button).
-    async fn already_signed_in(&self) -> bool {
+    /// The session that this very login has made already (a double click, the back button).
+    async fn session_made(&self) -> Option<Session> {
         let hash = secret::hash(&self.state);
         let found = self
             .broker
             .db
             .read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &hash)?))
             .await;
-        matches!(found, Ok(Some(_)))
+        found
+            .inspect_err(|cause| tracing::error!(%cause, "a session could not be looked for"))
+            .ok()
+            .flatten()
     }
 
     /// The same answer came twice: the first signed in, and going on is one click.
-    fn repeated(&self) -> HttpResponse {
-        let again = upstream_leg::again(&self.login, &self.app, &self.address.redirect_uri, None);
+    async fn repeated(&self, session: &Session) -> HttpResponse {
+        let sub = session.user_sub.clone();
+        let user = self
+            .broker
+            .db
+            .read(move |conn| Ok::<_, StoreError>(user::find(conn, &sub)?))
+            .await;
+        // What the app asked for has been done: nobody has to prove anything again.
+        let mut fulfilled = self.login.clone();
+        fulfilled.reauthenticate = false;
+        let again = upstream_leg::again(&fulfilled, &self.app, &self.address.redirect_uri, None);
         let page = ContinuePage {
             frame: Frame::new(&error::lang(self.request), self.app.pool.pool.name.clone()),
             client_name: Some(self.app.client.name.clone()),
-            user_label: String::new(),
-            other_href: format!("{again}&prompt=select_account"),
-            continue_href: again,
+            user_label: user.ok().flatten().map(|user| user.label()).unwrap_or_default(),
+            other_href: again.other_href,
+            continue_href: again.href,
         };
         respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::error::{self, Shown};
+use super::error::{self, Again, Shown};
 use super::{authorize, respond};
 use crate::actions::traces::Draft;
 use crate::broker::{App, Broker};
@@ -25,12 +25,12 @@ pub struct Hints {
     pub login_hint: Option<String>,
 }
 
-/// The redirect URI that is registered at the provider for this connection.
-pub fn callback_url(public_url: &str, provider: &Provider) -> String {
-    if provider.settings.shared_callback {
+/// The redirect URI of this login, as it is registered at the provider.
+pub fn callback_url(public_url: &str, login: &Login) -> String {
+    if login.shared_callback {
         format!("{public_url}{}", paths::IDPRESPONSE)
     } else {
-        format!("{public_url}{}/{}", paths::IDPRESPONSE, provider.id)
+        format!("{public_url}{}/{}", paths::IDPRESPONSE, login.provider_id)
     }
 }
 
@@ -57,8 +57,8 @@ pub async fn start(
     };
     let url = match ask(broker, provider, authorization, hints, &login, &state).await {
         Ok(url) => url,
-        Err(refusal) => {
-            return not_reached(request, broker, app, provider, authorization, &login, *refusal).await;
+        Err(unreached) => {
+            return not_reached(request, broker, app, provider, authorization, &login, *unreached).await;
         }
     };
     let mut answer = respond::redirect(&url);
@@ -74,6 +74,21 @@ pub async fn start(
     answer.finish()
 }
 
+/// The provider could not even be asked: what was seen, and what it means.
+struct Unreached {
+    seen: String,
+    refusal: Refusal,
+}
+
+impl Unreached {
+    fn new(seen: impl Into<String>, refusal: Refusal) -> Box<Unreached> {
+        Box::new(Unreached {
+            seen: seen.into(),
+            refusal,
+        })
+    }
+}
+
 async fn ask(
     broker: &Data<Broker>,
     provider: &Provider,
@@ -81,12 +96,13 @@ async fn ask(
     hints: Hints,
     login: &Login,
     state: &str,
-) -> Result<String, Box<Refusal>> {
+) -> Result<String, Box<Unreached>> {
     let connection = broker.connection(&provider.id).await.map_err(|cause| {
         tracing::error!(%cause, "a connection could not be read");
-        Box::new(Refusal::unavailable())
+        Unreached::new("the connection could not be read", Refusal::unavailable())
     })?;
-    let connection = connection.ok_or_else(|| Box::new(Refusal::no_longer_offered()))?;
+    let connection = connection
+        .ok_or_else(|| Unreached::new("the connection is switched off", Refusal::no_longer_offered()))?;
     let prompt = authorization.prompt;
     let mut prompts = Vec::new();
     if prompt.login || prompt.select_account {
@@ -96,7 +112,7 @@ async fn ask(
         prompts.push("consent");
     }
     let ask = AuthorizeRequest {
-        redirect_uri: callback_url(&broker.public_url, provider),
+        redirect_uri: callback_url(&broker.public_url, login),
         state: state.to_owned(),
         nonce: login.upstream_nonce.clone(),
         code_verifier: login.upstream_verifier.clone(),
@@ -114,12 +130,13 @@ async fn ask(
                 detail = failure.detail,
                 "upstream"
             );
-            Err(Box::new(failure.refusal(&provider.settings.label).into()))
+            let refusal = failure.refusal(&provider.settings.label).into();
+            Err(Unreached::new(failure.to_string(), refusal))
         }
     }
 }
 
-/// The provider could not even be asked: a page, and a trace in bounded number.
+/// A page instead of the provider's, and a trace in bounded number.
 async fn not_reached(
     request: &HttpRequest,
     broker: &Broker,
@@ -127,8 +144,9 @@ async fn not_reached(
     provider: &Provider,
     authorization: &Authorization,
     login: &Login,
-    refusal: Refusal,
+    unreached: Unreached,
 ) -> HttpResponse {
+    let Unreached { seen, refusal } = unreached;
     let mut trace = Draft {
         user_pool_id: Some(app.pool.pool.id.clone()),
         provider_id: Some(provider.id.clone()),
@@ -136,7 +154,7 @@ async fn not_reached(
         started_at: login.started_at,
         ..Draft::default()
     };
-    trace.step("authorize", false, refusal.cause.clone());
+    trace.step("authorize", false, seen);
     trace.story.remedy = refusal.remedy.to_string();
     let trace_code = error::keep_unreached(request, broker, trace, &refusal.cause).await;
     let address = authorization.return_address();
@@ -156,7 +174,7 @@ async fn not_reached(
 }
 
 /// The authorization request of a login, to begin again with.
-pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Provider>) -> String {
+pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Provider>) -> Again {
     let response_type = match login.response_type {
         crate::rules::authorize::ResponseType::Code => "code",
         crate::rules::authorize::ResponseType::Token => "token",
@@ -181,5 +199,18 @@ pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Pro
     pairs.extend(login.max_age.map(|value| ("max_age", value.to_string())));
     pairs.extend(login.acr_values.clone().map(|value| ("acr_values", value)));
     pairs.extend(provider.map(|provider| ("identity_provider", provider.name.clone())));
-    format!("{}?{}", paths::AUTHORIZE, params::encode(pairs))
+    // The user that the app insists on, as OIDC Core §5.5.1 lets it say so.
+    if let Some(sub) = &login.required_sub {
+        let claims = serde_json::json!({ "id_token": { "sub": { "value": sub } } });
+        pairs.push(("claims", claims.to_string()));
+    }
+    let href = |prompt: Option<&str>| {
+        let prompt = prompt.map(|value| ("prompt", value.to_owned()));
+        let pairs: Vec<_> = pairs.iter().cloned().chain(prompt).collect();
+        format!("{}?{}", paths::AUTHORIZE, params::encode(pairs))
+    };
+    Again {
+        href: href(login.reauthenticate.then_some("login")),
+        other_href: href(Some("login")),
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
@@ -53,6 +54,16 @@ pub struct Tokens {
 
 impl Stage {
     pub async fn new() -> Stage {
+        Stage::with_patience(Duration::from_secs(10)).await
+    }
+
+    /// A broker that gives a whole sign-in so long to get its answers from the organisation.
+    pub async fn with_patience(patience: Duration) -> Stage {
+        Stage::with_allowed(patience, &[]).await
+    }
+
+    /// The same that may also call these private hosts.
+    pub async fn with_allowed(patience: Duration, more: &[&str]) -> Stage {
         let database = TestDatabase::new();
         let (clock, handle) = Clock::frozen(NOW);
         let entropy = Entropy::seeded(1);
@@ -92,7 +103,10 @@ impl Stage {
         demo::seed(&mut conn, &ctx, keys(), APP, &registrations, &allowed).unwrap();
         drop(conn);
         let options = Options {
-            allow: hosts,
+            allow: hosts
+                .into_iter()
+                .chain(more.iter().map(|host| (*host).to_owned()))
+                .collect(),
             ca_pem: None,
             proxy: None,
         };
@@ -102,7 +116,7 @@ impl Stage {
             sealer,
             clock: clock.clone(),
             entropy: entropy.clone(),
-            upstream: Upstream::new(options, clock, entropy).unwrap(),
+            upstream: Upstream::with_patience(options, patience, clock, entropy).unwrap(),
             trusted_proxies: Vec::new(),
         }));
         let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);

@@ -33,6 +33,8 @@ pub struct Faults {
     pub userinfo: Vec<UserinfoFault>,
     /// What happens to the groups claim.
     pub groups: Option<GroupsFault>,
+    /// How many seconds its clock is ahead of everybody else's; negative when it is behind.
+    pub clock_ahead: i64,
     /// Trouble on the wire, per endpoint.
     pub transport: BTreeMap<Endpoint, Transport>,
 }
