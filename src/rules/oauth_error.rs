@@ -19,6 +19,7 @@ pub enum Code {
     TemporarilyUnavailable,
     // OIDC Core §3.1.2.6
     LoginRequired,
+    InteractionRequired,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
@@ -43,6 +44,7 @@ impl Code {
             Code::ServerError => "server_error",
             Code::TemporarilyUnavailable => "temporarily_unavailable",
             Code::LoginRequired => "login_required",
+            Code::InteractionRequired => "interaction_required",
             Code::RequestNotSupported => "request_not_supported",
             Code::RequestUriNotSupported => "request_uri_not_supported",
             Code::RegistrationNotSupported => "registration_not_supported",

@@ -8,8 +8,8 @@ mod stage;
 
 pub use answer::{Answer, location_param, query_of};
 #[allow(unused_imports)]
-pub use browser::{Browser, Form, unescape};
-pub use stage::{NOW, PUBLIC_URL, Stage, Tokens, VERIFIER};
+pub use browser::{Browser, Form, links, unescape};
+pub use stage::{APP, NOW, PUBLIC_URL, Stage, Tokens, VERIFIER};
 
 /// HTTP Basic credentials, both halves form-encoded (RFC 6749 §2.3.1).
 pub fn basic(id: &str, secret: &str) -> String {
