@@ -2,12 +2,10 @@
 //! [`Authorization`], or to one of exactly two errors. Until the client and its redirect URI are known to belong
 //! together nothing is redirected ([`AuthorizeError::Page`]); after that everything is ([`AuthorizeError::Redirect`]).
 
-use serde_json::Value;
-
 use super::oauth_error::{Code, OAuthError};
 use super::params::Params;
 use super::response::{Response, ResponseMode};
-use super::{pkce, redirect_uri};
+use super::{json, pkce, redirect_uri};
 use crate::model::client::{Client, Flow};
 use crate::model::resource_server::ResourceServer;
 
@@ -80,6 +78,9 @@ pub enum Untrusted {
     ClientUnknown,
     RedirectUriMissing,
     RedirectUriMismatch,
+    LogoutUriMismatch,
+    /// The parameters cannot be read at all.
+    Malformed,
     /// `client_id` or `redirect_uri` came twice.
     Repeated,
 }
@@ -243,9 +244,7 @@ impl Authorization {
 fn return_uri(params: &Params, client: &Client) -> Result<(String, bool), AuthorizeError> {
     let settings = &client.settings;
     match params.get("redirect_uri") {
-        Some(asked) if redirect_uri::registered(&settings.redirect_uris, asked).is_some() => {
-            Ok((asked.to_owned(), true))
-        }
+        Some(asked) if redirect_uri::registered(settings, asked).is_some() => Ok((asked.to_owned(), true)),
         Some(_) => Err(AuthorizeError::Page(Untrusted::RedirectUriMismatch)),
         // May be left out where there is nothing to choose (RFC 6749 §3.1.2.3, Cognito's DefaultRedirectURI).
         None => match (&settings.default_redirect_uri, settings.redirect_uris.as_slice()) {
@@ -390,23 +389,25 @@ fn max_age(params: &Params) -> Result<Option<i64>, &'static str> {
     }
 }
 
-/// The `sub` that the `claims` parameter insists on, if it does; the rest of that parameter is not supported and ignored.
+/// The `sub` that the `claims` parameter insists on, if it does (Core §5.5.1); the rest of that parameter is not supported
+/// and ignored.
 fn required_sub(params: &Params) -> Result<Option<String>, &'static str> {
     let Some(text) = params.get("claims") else {
         return Ok(None);
     };
-    let claims: Value = serde_json::from_str(text).map_err(|_| "claims is not JSON")?;
-    let sub = ["id_token", "userinfo"].into_iter().find_map(|place| {
+    let claims = json::object(text.as_bytes()).map_err(|_| "claims is not a well-formed JSON object")?;
+    let wanted = |place: &str| {
         claims
             .get(place)?
             .get("sub")?
             .get("value")?
             .as_str()
             .map(str::to_owned)
-    });
-    match sub {
-        Some(sub) if sub.len() > 255 => Err("claims names an impossible sub"),
-        sub => Ok(sub),
+    };
+    match (wanted("id_token"), wanted("userinfo")) {
+        (Some(one), Some(other)) if one != other => Err("claims names two different users"),
+        (Some(sub), _) | (None, Some(sub)) if sub.len() > 255 => Err("claims names an impossible sub"),
+        (one, other) => Ok(one.or(other)),
     }
 }
 

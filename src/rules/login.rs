@@ -86,7 +86,7 @@ pub struct UpstreamLeg {
 
 impl Login {
     pub fn new(client: &Client, request: &Authorization, leg: UpstreamLeg, now: UnixTime) -> Login {
-        let registered = redirect_uri::registered(&client.settings.redirect_uris, &request.redirect_uri)
+        let registered = redirect_uri::registered(&client.settings, &request.redirect_uri)
             .unwrap_or(&request.redirect_uri);
         let other = (registered != request.redirect_uri).then(|| request.redirect_uri.clone());
         Login {
@@ -119,7 +119,7 @@ impl Login {
         let registered = uris.iter().find(|uri| short_hash(uri) == *hash)?;
         let redirect_uri = match other {
             None => registered,
-            Some(uri) if redirect_uri::registered(uris, uri).is_some() => uri,
+            Some(uri) if redirect_uri::registered(&client.settings, uri).is_some() => uri,
             Some(_) => return None,
         };
         Some(ReturnAddress {
@@ -236,14 +236,18 @@ mod tests {
     }
 
     fn login(query: &str) -> Login {
-        let request = authorize::check(&Params::parse(query.as_bytes()).unwrap(), &client(), &[]).unwrap();
+        login_of(&client(), query)
+    }
+
+    fn login_of(client: &Client, query: &str) -> Login {
+        let request = authorize::check(&Params::parse(query.as_bytes()).unwrap(), client, &[]).unwrap();
         let leg = UpstreamLeg {
             provider_id: "acme-okta".into(),
             shared_callback: false,
             nonce: secret::short_token(&Entropy::seeded(1)),
             verifier: secret::token(&Entropy::seeded(2)),
         };
-        Login::new(&client(), &request, leg, UnixTime(1_000))
+        Login::new(client, &request, leg, UnixTime(1_000))
     }
 
     #[test]
@@ -279,7 +283,14 @@ mod tests {
     fn the_way_back_is_open_only_while_the_uri_is_registered() {
         let mut client = client();
         let web = login("redirect_uri=https://app/cb&response_type=code");
-        let native = login("redirect_uri=http://127.0.0.1:51004/cb&response_type=code");
+        client.settings.public = true;
+        let native = login_of(
+            &client,
+            &format!(
+                "redirect_uri=http://127.0.0.1:51004/cb&response_type=code&code_challenge={}&code_challenge_method=S256",
+                "c".repeat(43)
+            ),
+        );
         assert_eq!(
             web.return_address(&client).unwrap().redirect_uri,
             "https://app/cb"

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod discovery;
 pub mod email;
 pub mod grant;
+pub mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod login;

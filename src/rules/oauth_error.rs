@@ -20,6 +20,7 @@ pub enum Code {
     // OIDC Core §3.1.2.6
     LoginRequired,
     ConsentRequired,
+    InteractionRequired,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
@@ -47,6 +48,7 @@ impl Code {
             Code::TemporarilyUnavailable => "temporarily_unavailable",
             Code::LoginRequired => "login_required",
             Code::ConsentRequired => "consent_required",
+            Code::InteractionRequired => "interaction_required",
             Code::RequestNotSupported => "request_not_supported",
             Code::RequestUriNotSupported => "request_uri_not_supported",
             Code::RegistrationNotSupported => "registration_not_supported",

@@ -1,12 +1,29 @@
 //! Is this redirect URI the client's? Exact string comparison; the one exception is the port of a loopback literal for
-//! native apps (RFC 8252 §7.3). Nothing is parsed and put together again, which is where others went wrong.
+//! native apps, which are public clients (RFC 8252 §7.3). Nothing is parsed and put together again, which is where others
+//! went wrong.
 
-/// The registered URI that the asked one stands for, if any.
-pub fn registered<'a>(registered: &'a [String], asked: &str) -> Option<&'a str> {
-    registered
+use crate::model::client::Settings;
+
+/// The client's redirect URI that the asked one stands for, if any.
+pub fn registered<'a>(client: &'a Settings, asked: &str) -> Option<&'a str> {
+    client
+        .redirect_uris
         .iter()
-        .find(|known| known.as_str() == asked || same_but_loopback_port(known, asked))
+        .find(|known| known.as_str() == asked || (client.public && same_but_loopback_port(known, asked)))
         .map(String::as_str)
+}
+
+/// Whether the client may be returned to there after signing out: no exceptions (RP-Initiated Logout §3).
+pub fn is_logout_uri(client: &Settings, asked: &str) -> bool {
+    client.logout_uris.iter().any(|known| known == asked)
+}
+
+/// Whether this is an app's own scheme, which any other app on the device could claim, too (RFC 8252 §8.6).
+pub fn is_private_scheme(uri: &str) -> bool {
+    !["https://", "http://"].iter().any(|web| {
+        uri.get(..web.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(web))
+    })
 }
 
 /// Both are `http://127.0.0.1` or `http://[::1]` with the same path and query, whatever their ports.
@@ -37,15 +54,22 @@ fn path(rest: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    fn client(public: bool, uris: &[&str]) -> Settings {
+        let uris: Vec<String> = uris.iter().map(|uri| (*uri).to_owned()).collect();
+        Settings {
+            redirect_uris: uris.clone(),
+            logout_uris: uris,
+            public,
+            ..Settings::default()
+        }
+    }
+
     #[test]
     fn only_the_exact_string_is_registered() {
-        let known = [
-            "https://ok".to_owned(),
-            "https://ok/cb?x=1".to_owned(),
-            "com.example.app:/cb".to_owned(),
-        ];
-        for exact in &known {
+        let known = client(true, &["https://ok", "https://ok/cb?x=1", "com.example.app:/cb"]);
+        for exact in &known.redirect_uris {
             assert_eq!(registered(&known, exact), Some(exact.as_str()));
+            assert!(is_logout_uri(&known, exact));
         }
         for other in [
             "",
@@ -85,16 +109,18 @@ mod tests {
             "https://ok ",
         ] {
             assert_eq!(registered(&known, other), None, "{other}");
+            assert!(!is_logout_uri(&known, other), "{other}");
         }
     }
 
     #[test]
-    fn loopback_literals_match_on_any_port_and_nothing_else_does() {
-        let known = [
-            "http://127.0.0.1/cb".to_owned(),
-            "http://[::1]:9999/cb".to_owned(),
-            "http://localhost:1/cb".to_owned(),
+    fn loopback_literals_match_on_any_port_for_native_apps_and_nothing_else_does() {
+        let uris = [
+            "http://127.0.0.1/cb",
+            "http://[::1]:9999/cb",
+            "http://localhost:1/cb",
         ];
+        let (known, web) = (client(true, &uris), client(false, &uris));
         for good in [
             "http://127.0.0.1:51004/cb",
             "http://127.0.0.1/cb",
@@ -102,6 +128,13 @@ mod tests {
             "http://[::1]:1/cb",
         ] {
             assert!(registered(&known, good).is_some(), "{good}");
+            let exact = uris.contains(&good);
+            assert_eq!(
+                registered(&web, good).is_some(),
+                exact,
+                "a confidential client: {good}"
+            );
+            assert_eq!(is_logout_uri(&known, good), exact, "after signing out: {good}");
         }
         for bad in [
             "http://127.0.0.1:51004/other",
@@ -122,6 +155,19 @@ mod tests {
             "http://127.0.0.1\\@evil/cb",
         ] {
             assert_eq!(registered(&known, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_apps_own_scheme_is_told_from_the_webs() {
+        for (uri, private) in [
+            ("https://app/cb", false),
+            ("HTTP://127.0.0.1/cb", false),
+            ("com.example.app:/cb", true),
+            ("https.example:/cb", true),
+            ("a", true),
+        ] {
+            assert_eq!(is_private_scheme(uri), private, "{uri}");
         }
     }
 }

@@ -8,7 +8,6 @@ mod client_auth;
 mod examine;
 mod fence;
 mod http;
-mod json;
 mod keys;
 mod lane;
 mod metadata;
@@ -27,6 +26,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
+
+use crate::rules::json;
 
 pub use examine::{Stage, Verdict};
 

@@ -86,11 +86,7 @@ pub fn href(name: &str) -> Option<&'static str> {
 
 /// Adds the route of the assets.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/assets/{file}")
-            .route(web::get().to(serve))
-            .route(web::head().to(serve)),
-    );
+    cfg.service(super::resource("/assets/{file}").document(serve));
 }
 
 /// A name with another hash is not found rather than answered with today's content: the browser would keep it for

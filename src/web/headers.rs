@@ -3,8 +3,8 @@
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
@@ -12,6 +12,8 @@ use crate::broker::Broker;
 
 /// Longest path and query, in bytes: a longer one is answered 414.
 pub const LONGEST_URI: usize = 8_192;
+/// Names and values of all headers, in bytes: more is answered 431. Our own cookies are at most half of it.
+pub const LARGEST_HEADERS: usize = 16_384;
 /// Largest body that any endpoint reads, in bytes: a larger one is answered 413.
 pub const LARGEST_BODY: usize = 65_536;
 
@@ -77,8 +79,21 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
     if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI {
         return Some(StatusCode::URI_TOO_LONG);
     }
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    if length.is_some() && request.headers().contains_key(header::TRANSFER_ENCODING) {
+    let headers = request.headers();
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if size > LARGEST_HEADERS {
+        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // Exactly one, though nothing here is decided by it (RFC 9112 §3.2).
+    let hosts = headers.get_all(header::HOST).count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    let length = headers.get(header::CONTENT_LENGTH);
+    if length.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
         // Two lengths: what request smuggling is made of (RFC 9112 §6.1).
         return Some(StatusCode::BAD_REQUEST);
     }

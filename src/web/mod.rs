@@ -56,8 +56,8 @@ pub fn serve(broker: Data<Broker>, listener: TcpListener, workers: usize) -> std
 /// Every route. The application data must hold a `web::Data<Broker>`.
 pub fn routes(cfg: &mut ServiceConfig) {
     assets::configure(cfg);
-    cfg.service(resource("/healthz").get(health::live))
-        .service(resource("/readyz").get(health::ready))
+    cfg.service(resource("/healthz").document(health::live))
+        .service(resource("/readyz").document(health::ready))
         // OpenID Connect, with Cognito's names
         .service(
             resource(paths::AUTHORIZE)
@@ -112,31 +112,32 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .get(oidc::idpresponse::bare)
                 .post(oidc::idpresponse::posted),
         )
-        .service(resource("/error").get(oidc::error::page))
+        .service(resource("/error").document(oidc::error::page))
         .service(
             resource("/.well-known/oauth-authorization-server/{pool}")
-                .get(oidc::well_known::oauth_metadata)
+                .document(oidc::well_known::oauth_metadata)
                 .options(oidc::cors::preflight),
         )
         .service(
             resource("/{pool}/.well-known/openid-configuration")
-                .get(oidc::well_known::configuration)
+                .document(oidc::well_known::configuration)
                 .options(oidc::cors::preflight),
         )
         .service(
             resource("/{pool}/.well-known/oauth-authorization-server")
-                .get(oidc::well_known::oauth_metadata)
+                .document(oidc::well_known::oauth_metadata)
                 .options(oidc::cors::preflight),
         )
         .service(
             resource("/{pool}/.well-known/jwks.json")
-                .get(oidc::well_known::jwks)
+                .document(oidc::well_known::jwks)
                 .options(oidc::cors::preflight),
         )
         .default_service(web::to(oidc::error::not_found));
 }
 
-/// A path with its methods; every other method is answered 405 with `Allow`.
+/// A path with its methods; every other method is answered 405 with `Allow`. HEAD is answered where GET changes nothing: a
+/// code, a session or a sign-out is not made for somebody who does not look at the answer.
 fn resource(path: &str) -> Methods {
     Methods {
         resource: web::resource(path),
@@ -167,6 +168,21 @@ macro_rules! method {
 impl Methods {
     method!(get, "GET");
     method!(post, "POST");
+
+    /// GET and HEAD of what only shows something.
+    fn document<F, Args>(mut self, handler: F) -> Methods
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.resource = self
+            .resource
+            .route(web::get().to(handler.clone()))
+            .route(web::head().to(handler));
+        self.allowed.extend(["GET", "HEAD"]);
+        self
+    }
 
     fn options<F, Args>(mut self, handler: F) -> Methods
     where

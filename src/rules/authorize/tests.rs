@@ -116,6 +116,21 @@ fn every_refusal_has_its_code() {
         (format!("{base}&max_age=-1"), "invalid_request"),
         (format!("{base}&max_age=soon"), "invalid_request"),
         (format!("{base}&claims=x"), "invalid_request"),
+        (format!("{base}&claims=[]"), "invalid_request"),
+        (
+            format!("{base}&claims={{\"id_token\":{{}},\"id_token\":{{}}}}"),
+            "invalid_request",
+        ),
+        (
+            format!("{base}&claims={{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40)),
+            "invalid_request",
+        ),
+        (
+            format!(
+                "{base}&claims={{\"id_token\":{{\"sub\":{{\"value\":\"a\"}}}},\"userinfo\":{{\"sub\":{{\"value\":\"b\"}}}}}}"
+            ),
+            "invalid_request",
+        ),
         (
             format!("{base}&state={}", "s".repeat(LONGEST_STATE + 1)),
             "invalid_request",

@@ -7,7 +7,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::upstream_leg::{self, Hints};
-use super::{error, form, mint, query, respond};
+use super::{confirm, error, form, mint, query, respond};
 use crate::actions::login::{self, Grant};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
@@ -37,12 +37,12 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
 }
 
 /// A POST is bounced to GET: coming cross-site it carries no `SameSite=Lax` cookies, the GET that follows does.
-pub async fn post(request: HttpRequest, body: Bytes) -> HttpResponse {
-    bounce(&request, &body, paths::AUTHORIZE)
+pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
+    bounce(&request, &broker, &body, paths::AUTHORIZE).await
 }
 
 /// 303 to the same request as GET.
-pub fn bounce(request: &HttpRequest, body: &Bytes, path: &str) -> HttpResponse {
+pub async fn bounce(request: &HttpRequest, broker: &Broker, body: &Bytes, path: &str) -> HttpResponse {
     match form(request, body) {
         Ok(form) => {
             let query = params::encode(form.without(&[]));
@@ -51,7 +51,7 @@ pub fn bounce(request: &HttpRequest, body: &Bytes, path: &str) -> HttpResponse {
             }
             respond::see_other(&format!("{path}?{query}"))
         }
-        Err(refusal) => error::json(request, &refusal, error::Dialect::default()),
+        Err(_) => error::untrusted(request, broker, Untrusted::Malformed, None).await,
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Begun {
 pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, HttpResponse> {
     let unavailable = |cause: StoreError| error::store(request, &cause);
     let Ok(params) = query(request) else {
-        return Err(error::untrusted(request, broker, Untrusted::ClientMissing, None).await);
+        return Err(error::untrusted(request, broker, Untrusted::Malformed, None).await);
     };
     let client_id = match authorize::client_id(&params) {
         Ok(id) => id,
@@ -163,7 +163,8 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
     let prompt = request.prompt;
     app.provider(&session.provider_id).is_some()
         && !(prompt.login || prompt.select_account || prompt.consent)
-        && request.max_age.is_none_or(|most| age <= most)
+        // Zero is the same as prompt=login (Core §3.1.2.1), even within the second of the sign-in.
+        && request.max_age.is_none_or(|most| most > 0 && age <= most)
         && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
         && request.acr_values.as_ref().is_none_or(|wanted| {
             session
@@ -195,27 +196,32 @@ async fn proceed(
         Err(NotAvailable) => return respond::redirect(&login_url(params, Some(NOT_AVAILABLE))).finish(),
     };
     if let Some((session, user)) = session {
-        // A named provider is asked afresh (as Cognito), unless nobody may be asked.
-        let fits = match chosen {
-            Some(provider) => authorization.prompt.none && provider.id == session.provider_id,
-            None => true,
+        let same = |provider: &Provider| provider.id == session.provider_id;
+        let fits = match &chosen {
+            Choice::Open => true,
+            // A named provider is asked afresh (as Cognito), unless nobody may be asked.
+            Choice::Named(provider) => authorization.prompt.none && same(provider),
+            // An address that is not the signed-in person's asks for another one.
+            Choice::Hinted(provider, address) => {
+                same(provider) && (authorization.prompt.none || is_address_of(address, &user))
+            }
         };
         if fits {
-            return continue_session(request, broker, &app, &authorization, session, user).await;
+            return continue_session(request, broker, &app, &authorization, params, session, user).await;
         }
     }
     if authorization.prompt.none {
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return refuse(request, &app, &authorization, &refusal);
     }
-    match chosen.cloned() {
-        Some(provider) => {
+    match chosen {
+        Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
                 login_hint: authorization.login_hint.clone(),
             };
-            upstream_leg::start(request, broker, &app, &provider, &authorization, hints).await
+            upstream_leg::start(request, broker, &app, provider, &authorization, hints).await
         }
-        None => respond::redirect(&login_url(params, None)).finish(),
+        Choice::Open => respond::redirect(&login_url(params, None)).finish(),
     }
 }
 
@@ -224,15 +230,24 @@ pub const NOT_AVAILABLE: &str = "Login option is not available. Please try anoth
 
 /// `/login` with the same request.
 pub fn login_url(params: &Params, message: Option<&str>) -> String {
-    let mut pairs = params.without(&["errorMessage"]);
+    let mut pairs = params.without(&["errorMessage", confirm::FIELD]);
     pairs.extend(message.map(|text| ("errorMessage".to_owned(), text.to_owned())));
     format!("{}?{}", paths::LOGIN, params::encode(pairs))
 }
 
 struct NotAvailable;
 
+/// Where a request wants to go.
+enum Choice<'a> {
+    Named(&'a Provider),
+    /// By the address in `login_hint`.
+    Hinted(&'a Provider, Email),
+    /// Nowhere in particular: a session will do, else the login page asks.
+    Open,
+}
+
 /// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
-fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Option<&'a Provider>, NotAvailable> {
+fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAvailable> {
     // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
     if let Some(name) = request
         .identity_provider
@@ -240,20 +255,38 @@ fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Option<&'a Provid
         .filter(|name| *name != "COGNITO")
     {
         let named = app.providers.iter().find(|provider| provider.name == name);
-        return named.map(Some).ok_or(NotAvailable);
+        return named.map(Choice::Named).ok_or(NotAvailable);
     }
-    let by_identifier = |identifier: &str| app.identifiers.get(identifier).and_then(|id| app.provider(id));
     if let Some(identifier) = &request.idp_identifier {
-        return by_identifier(identifier).map(Some).ok_or(NotAvailable);
+        return by_identifier(app, identifier)
+            .map(Choice::Named)
+            .ok_or(NotAvailable);
     }
     if request.prompt.select_account {
-        return Ok(None);
+        return Ok(Choice::Open);
     }
     let address = request
         .login_hint
         .as_deref()
         .and_then(|hint| Email::parse(hint).ok());
-    Ok(address.and_then(|address| by_identifier(address.domain())))
+    let led = address.and_then(|address| Some((by_identifier(app, address.domain())?, address)));
+    Ok(led.map_or(Choice::Open, |(provider, address)| {
+        Choice::Hinted(provider, address)
+    }))
+}
+
+/// The connection of this client that an identifier leads to, such as the domain of an address.
+pub fn by_identifier<'a>(app: &'a App, identifier: &str) -> Option<&'a Provider> {
+    app.identifiers.get(identifier).and_then(|id| app.provider(id))
+}
+
+fn is_address_of(address: &Email, user: &User) -> bool {
+    let theirs = user.attributes.get("email").and_then(|value| value.as_str());
+    theirs.is_some_and(|theirs| {
+        Email::parse(theirs).is_ok_and(|theirs| {
+            theirs.domain() == address.domain() && theirs.local().eq_ignore_ascii_case(address.local())
+        })
+    })
 }
 
 /// Straight to the app with a code (or implicit tokens) out of the session.
@@ -262,9 +295,17 @@ pub async fn continue_session(
     broker: &Data<Broker>,
     app: &Arc<App>,
     authorization: &Authorization,
+    params: &Params,
     session: Session,
     user: User,
 ) -> HttpResponse {
+    if confirm::is_due(broker, app, authorization, &session, params) {
+        if authorization.prompt.none {
+            let refusal = OAuthError::new(Code::InteractionRequired, "the user has to be asked first");
+            return refuse(request, app, authorization, &refusal);
+        }
+        return confirm::page(request, broker, app, authorization, &session, &user, params);
+    }
     let ctx = broker.ctx(format!("user:{}", user.sub), RequestId::of(request));
     let (app2, request2) = (app.clone(), authorization.clone());
     let issued = broker

@@ -12,6 +12,7 @@ use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::model::trace::Outcome;
 use crate::rules::authorize::{ReturnAddress, Untrusted};
+use crate::rules::discovery::paths;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::refusal::Refusal;
 use crate::rules::response::ResponseMode;
@@ -93,19 +94,33 @@ pub fn bearer(request: &HttpRequest, error: Option<&OAuthError>) -> HttpResponse
         .finish()
 }
 
-/// The database could not do its part: 503 where trying again helps, else 500. The client gets the request id only.
+/// The database could not do its part: 503 where trying again helps, else 500. The client gets the request id only. At an
+/// address that people visit it is a page.
 pub fn store(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
     let request_id = RequestId::of(request);
     tracing::error!(%request_id, %cause, path = request.path(), "the database failed a request");
-    let mut answer = match cause {
-        StoreError::Unreadable(_) => HttpResponse::InternalServerError(),
-        _ => HttpResponse::ServiceUnavailable(),
+    let (status, code) = match cause {
+        StoreError::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, Code::TemporarilyUnavailable),
     };
-    let code = match cause {
-        StoreError::Unreadable(_) => Code::ServerError,
-        _ => Code::TemporarilyUnavailable,
-    };
-    answer
+    let visited = [paths::AUTHORIZE, paths::LOGIN, paths::LOGOUT, paths::IDPRESPONSE];
+    if visited.iter().any(|path| request.path().starts_with(path)) {
+        let page = ErrorPage {
+            frame: Frame::new(&lang(request), "Forebay"),
+            title: "This does not work at the moment".into(),
+            what: "Something on our side is not available.".into(),
+            next: "Wait a moment and try again.".into(),
+            error_name: code.as_str().into(),
+            details: vec![("Request".into(), request_id)],
+            ..ErrorPage::default()
+        };
+        let mut answer = respond::page(status, &page, respond::Forms::Onward).finish();
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        return answer;
+    }
+    HttpResponse::build(status)
         .insert_header((header::RETRY_AFTER, "1"))
         .insert_header(cors::ANY_ORIGIN)
         .content_type("application/json;charset=UTF-8")
@@ -153,7 +168,8 @@ pub async fn untrusted(
         started_at: broker.clock.now(),
         ..Draft::default()
     };
-    trace.step("authorize", false, name);
+    let step = if is_logout(request) { "logout" } else { "authorize" };
+    trace.step(step, false, name);
     trace.story.remedy = words(why).3.to_owned();
     if let Some(id) = client_id
         && let Ok(Some(app)) = broker.app(id).await
@@ -169,7 +185,11 @@ fn untrusted_page(request: &HttpRequest, why: Untrusted, trace_code: Option<Stri
     let (name, what, next, _) = words(why);
     let page = ErrorPage {
         frame: Frame::new(&lang(request), "Forebay"),
-        title: "This sign-in link does not work".into(),
+        title: if is_logout(request) {
+            "This sign-out link does not work".into()
+        } else {
+            "This sign-in link does not work".into()
+        },
         what: what.into(),
         next: next.into(),
         trace_code,
@@ -180,13 +200,17 @@ fn untrusted_page(request: &HttpRequest, why: Untrusted, trace_code: Option<Stri
     respond::page(StatusCode::BAD_REQUEST, &page, respond::Forms::ToApp).finish()
 }
 
+fn is_logout(request: &HttpRequest) -> bool {
+    request.path() == paths::LOGOUT
+}
+
 /// Name, what happened, what to do, remedy for the app's developer.
 fn words(why: Untrusted) -> (&'static str, &'static str, &'static str, &'static str) {
     let next = "Go back to the app and try again; if it keeps happening, tell the people who run the app.";
     match why {
         Untrusted::ClientMissing => (
             "client_id_missing",
-            "The link does not say which app you want to sign in to.",
+            "The link does not say which app it is for.",
             next,
             "Send client_id with the request.",
         ),
@@ -208,11 +232,23 @@ fn words(why: Untrusted) -> (&'static str, &'static str, &'static str, &'static 
             next,
             "redirect_uri must equal one of the client's callback URLs character by character.",
         ),
+        Untrusted::LogoutUriMismatch => (
+            "logout_uri_mismatch",
+            "The app asked to send you to an address that is not registered for it.",
+            next,
+            "logout_uri and post_logout_redirect_uri must equal one of the client's logout URLs character by character.",
+        ),
+        Untrusted::Malformed => (
+            "request_malformed",
+            "The link is damaged: it holds characters that we cannot read, or far too many of them.",
+            next,
+            "Parameters must be form-encoded UTF-8, at most a hundred of them.",
+        ),
         Untrusted::Repeated => (
             "parameter_repeated",
             "The link says the same thing twice, in two ways.",
             next,
-            "client_id and redirect_uri must come once.",
+            "Each parameter must come once.",
         ),
     }
 }
@@ -320,6 +356,9 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
         StatusCode::FORBIDDEN
     };
     let mut answer = respond::page(status, &page, respond::Forms::ToApp);
+    if let Some(address) = shown.address {
+        answer = answer.ends_at(&address.redirect_uri);
+    }
     if let Some(name) = shown.clear {
         answer = answer.cookie(cookies::clear(name));
     }

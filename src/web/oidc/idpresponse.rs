@@ -18,7 +18,7 @@ use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
-use crate::rules::authorize::ReturnAddress;
+use crate::rules::authorize::{ReturnAddress, Untrusted};
 use crate::rules::login::Login;
 use crate::rules::params::{self, Params};
 use crate::rules::refusal::Refusal;
@@ -41,14 +41,14 @@ pub async fn named(request: HttpRequest, connection: Path<String>, broker: Data<
 }
 
 /// `response_mode=form_post`: cross-site, so without the login's cookie; as GET it comes again with it.
-pub async fn posted(request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn posted(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     match form(&request, &body) {
         Ok(form) => respond::see_other(&format!(
             "{}?{}",
             request.path(),
             params::encode(form.without(&[]))
         )),
-        Err(refusal) => error::json(&request, &refusal, error::Dialect::default()),
+        Err(_) => error::untrusted(&request, &broker, Untrusted::Malformed, None).await,
     }
 }
 
@@ -77,7 +77,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         return error::untrusted(
             request,
             broker,
-            crate::rules::authorize::Untrusted::RedirectUriMismatch,
+            Untrusted::RedirectUriMismatch,
             Some(&app.client.id),
         )
         .await;

@@ -10,11 +10,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::authorize::{self, Begun, NOT_AVAILABLE};
 use super::{error, respond};
 use crate::broker::{App, Broker};
+use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
-use crate::web::pages::{EmailForm, Frame, LoginButton, LoginPage, Message, MessageKind, Method};
+use crate::web::pages::{
+    EMAIL_FIELD, EmailForm, Frame, LoginButton, LoginPage, Message, MessageKind, Method,
+};
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
 const CHOICE: &[&str] = &[
@@ -22,7 +25,7 @@ const CHOICE: &[&str] = &[
     "idp_identifier",
     "errorMessage",
     "login_hint",
-    "email",
+    EMAIL_FIELD,
 ];
 
 const EMAIL_MALFORMED: &str = "Enter your whole work address, like ada@example.com.";
@@ -39,40 +42,68 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         Ok(begun) => begun,
         Err(answer) => return answer,
     };
-    if let Some(typed) = params.get("email") {
-        return by_email(&params, typed);
-    }
-    if let Some((session, user)) = session {
-        return authorize::continue_session(&request, &broker, &app, &authorization, session, user).await;
+    let unavailable = params.get("errorMessage").is_some();
+    let typed = params.get(EMAIL_FIELD).map(str::trim);
+    // Whoever asked for another connection than a session has does not want that session.
+    if let Some((session, user)) = session.filter(|_| !unavailable && typed.is_none()) {
+        return authorize::continue_session(&request, &broker, &app, &authorization, &params, session, user)
+            .await;
     }
     if authorization.prompt.none {
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return authorize::refuse(&request, &app, &authorization, &refusal);
     }
-    show(&request, &app, &params)
-}
-
-pub async fn post(request: HttpRequest, body: Bytes) -> HttpResponse {
-    authorize::bounce(&request, &body, paths::LOGIN)
-}
-
-/// The typed address goes to authorize as `login_hint`, which routes by its domain, or comes back here with a message.
-fn by_email(params: &Params, typed: &str) -> HttpResponse {
-    let mut pairs = params.without(CHOICE);
-    pairs.push(("login_hint".into(), typed.trim().to_owned()));
-    let known_form = Email::parse(typed.trim()).is_ok();
-    let path = if known_form {
-        paths::AUTHORIZE
-    } else {
-        paths::LOGIN
+    let problem = match typed.map(Email::parse) {
+        None => None,
+        Some(Err(_)) => Some(EMAIL_MALFORMED),
+        Some(Ok(address)) if authorize::by_identifier(&app, address.domain()).is_some() => {
+            return to_organisation(&params, &authorization, &address);
+        }
+        Some(Ok(_)) => Some(EMAIL_UNKNOWN),
     };
-    respond::see_other(&format!("{path}?{}", params::encode(pairs)))
+    show(&request, &app, &authorization, &params, unavailable, problem)
 }
 
-fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
+pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
+    authorize::bounce(&request, &broker, &body, paths::LOGIN).await
+}
+
+/// The typed address goes to authorize as `login_hint`, which routes by its domain.
+fn to_organisation(params: &Params, authorization: &Authorization, address: &Email) -> HttpResponse {
+    let mut pairs = onward(params, authorization);
+    pairs.push(("login_hint".into(), address.as_str().to_owned()));
+    respond::see_other(&format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)))
+}
+
+/// The request as it goes on from here. Choosing an account has been done by choosing a way in; what remains of it is
+/// that the organisation asks, too.
+fn onward(params: &Params, authorization: &Authorization) -> Vec<(String, String)> {
+    let mut pairs = params.without(&[CHOICE, &["prompt"]].concat());
+    let prompt = authorization.prompt;
+    let asks = [
+        ("login", prompt.login || prompt.select_account),
+        ("consent", prompt.consent),
+    ];
+    let asks: Vec<&str> = asks
+        .iter()
+        .filter(|(_, asked)| *asked)
+        .map(|(name, _)| *name)
+        .collect();
+    if !asks.is_empty() {
+        pairs.push(("prompt".into(), asks.join(" ")));
+    }
+    pairs
+}
+
+fn show(
+    request: &HttpRequest,
+    app: &App,
+    authorization: &Authorization,
+    params: &Params,
+    unavailable: bool,
+    problem: Option<&str>,
+) -> HttpResponse {
     let lang = error::lang(request);
-    let onward = params.without(&[CHOICE, &["prompt"]].concat());
-    let hint = params.get("login_hint").unwrap_or_default();
     let reachable = app.identifiers.keys().any(|identifier| identifier.contains('.'));
 
     let mut labels: HashMap<&str, usize> = HashMap::new();
@@ -85,14 +116,8 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
         .map(|provider| {
             let label = provider.settings.label.clone();
             let several = labels.get(label.as_str()).copied().unwrap_or_default() > 1;
-            let mut pairs = onward.clone();
+            let mut pairs = onward(params, authorization);
             pairs.push(("identity_provider".into(), provider.name.clone()));
-            if params
-                .get("prompt")
-                .is_some_and(|prompt| prompt.contains("login") || prompt.contains("select_account"))
-            {
-                pairs.push(("prompt".into(), "login".into()));
-            }
             LoginButton {
                 detail: several.then(|| provider.name.clone()),
                 href: format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)),
@@ -102,27 +127,18 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
         })
         .collect();
 
-    let unavailable = params.get("errorMessage").is_some();
-    let (problem, message) = match (unavailable, hint) {
-        // Only our own words are ever shown, whatever the link says.
-        (true, _) => (
-            None,
-            Some(Message {
-                kind: MessageKind::Error,
-                text: NOT_AVAILABLE.to_owned(),
-            }),
-        ),
-        (false, "") => (None, None),
-        (false, _) if !reachable => (None, None),
-        (false, hint) if Email::parse(hint).is_err() => (Some(EMAIL_MALFORMED.to_owned()), None),
-        (false, _) => (Some(EMAIL_UNKNOWN.to_owned()), None),
-    };
+    // Only our own words are ever shown, whatever the link says.
+    let message = unavailable.then(|| Message {
+        kind: MessageKind::Error,
+        text: NOT_AVAILABLE.to_owned(),
+    });
+    let value = params.get(EMAIL_FIELD).or_else(|| params.get("login_hint"));
     let email_form = reachable.then(|| EmailForm {
         action: paths::LOGIN.into(),
         method: Method::Get,
         hidden: params.without(CHOICE),
-        value: hint.to_owned(),
-        problem,
+        value: value.unwrap_or_default().to_owned(),
+        problem: problem.map(str::to_owned),
     });
     let page = LoginPage {
         frame: Frame::new(&lang, app.pool.pool.name.clone()),
@@ -136,5 +152,7 @@ fn show(request: &HttpRequest, app: &App, params: &Params) -> HttpResponse {
     } else {
         StatusCode::OK
     };
-    respond::page(status, &page, respond::Forms::Onward).finish()
+    respond::page(status, &page, respond::Forms::Onward)
+        .ends_at(&authorization.redirect_uri)
+        .finish()
 }

@@ -33,18 +33,23 @@ const RETURN_COOKIE: &str = "__Host-logout-";
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     match query(&request) {
         Ok(params) => serve(&request, &broker, &params, false).await,
-        Err(_) => error::untrusted(&request, &broker, Untrusted::Repeated, None).await,
+        Err(_) => error::untrusted(&request, &broker, Untrusted::Malformed, None).await,
     }
 }
 
-/// The answer to our own question, which only a page of ours can ask with the session's cookie; any other POST comes
-/// cross-site without cookies and is bounced to GET.
+/// The answer to our own question; any other POST comes cross-site without cookies and is bounced to GET.
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     let Ok(form) = form(&request, &body) else {
-        return HttpResponse::UnsupportedMediaType().finish();
+        return error::untrusted(&request, &broker, Untrusted::Malformed, None).await;
     };
     match form.get(CONFIRM_FIELD) {
-        None => authorize::bounce(&request, &body, paths::LOGOUT),
+        None => authorize::bounce(&request, &broker, &body, paths::LOGOUT).await,
+        // From a sibling host the session's cookie would come along.
+        Some(_) if !from_our_page(&request) => respond::see_other(&format!(
+            "{}?{}",
+            paths::LOGOUT,
+            params::encode(form.without(&[CONFIRM_FIELD]))
+        )),
         Some("yes") => {
             serve(
                 &request,
@@ -56,6 +61,15 @@ pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> Ht
         }
         Some(_) => still_signed_in(&request),
     }
+}
+
+/// Whether a page of ours sent this form, as far as the browser says (browsers too old for it have only the cookie's
+/// `SameSite` to go by).
+fn from_our_page(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get("sec-fetch-site")
+        .is_none_or(|site| site == "same-origin")
 }
 
 /// What a request asks for, once it is known whose it is.
@@ -117,7 +131,12 @@ async fn serve(
     if !live.is_empty() && !confirmed && (!asked.unasked || someone_else) {
         return ask(request, &asked, params);
     }
-    finish(request, broker, asked, live).await
+    // Only what the browser has sent: a page elsewhere could otherwise take away a session that it cannot use.
+    let gone = sessions
+        .iter()
+        .map(|(pool, _)| cookies::clear(cookies::session_name(pool)))
+        .collect();
+    finish(request, broker, asked, live, gone).await
 }
 
 /// Ends the sessions, here and where asked for at the upstream, and goes on.
@@ -126,14 +145,10 @@ async fn finish(
     broker: &Data<Broker>,
     asked: Asked,
     live: Vec<(String, Session)>,
+    gone: Vec<Cookie<'static>>,
 ) -> HttpResponse {
-    let mut gone: Vec<Cookie<'static>> = Vec::new();
-    if let Some(app) = &asked.app {
-        gone.push(cookies::clear(cookies::session_name(&app.pool.pool.id)));
-    }
     let mut upstream = None;
     for (token, session) in live {
-        gone.push(cookies::clear(cookies::session_name(&session.user_pool_id)));
         let ctx = broker.ctx(format!("user:{}", session.user_sub), RequestId::of(request));
         let ended = broker
             .db
@@ -197,8 +212,8 @@ async fn understand(
         let Some(app) = named else {
             return bad(Untrusted::ClientMissing).await;
         };
-        if redirect_uri::registered(&app.client.settings.logout_uris, uri).is_none() {
-            return bad(Untrusted::RedirectUriMismatch).await;
+        if !redirect_uri::is_logout_uri(&app.client.settings, uri) {
+            return bad(Untrusted::LogoutUriMismatch).await;
         }
         return Ok(Asked {
             app: Some(app),
@@ -213,7 +228,7 @@ async fn understand(
         let Some(app) = named else {
             return bad(Untrusted::ClientMissing).await;
         };
-        if redirect_uri::registered(&app.client.settings.redirect_uris, uri).is_none() {
+        if redirect_uri::registered(&app.client.settings, uri).is_none() {
             return bad(Untrusted::RedirectUriMismatch).await;
         }
         let destination = Some(authorize::login_url(params, None));
@@ -243,8 +258,8 @@ async fn understand(
         (None, _) => None,
         (Some(_), None) => return bad(Untrusted::ClientMissing).await,
         (Some(uri), Some(app)) => {
-            if redirect_uri::registered(&app.client.settings.logout_uris, uri).is_none() {
-                return bad(Untrusted::RedirectUriMismatch).await;
+            if !redirect_uri::is_logout_uri(&app.client.settings, uri) {
+                return bad(Untrusted::LogoutUriMismatch).await;
             }
             Some(match params.get("state") {
                 None => uri.to_owned(),
@@ -393,7 +408,11 @@ fn ask(request: &HttpRequest, asked: &Asked, params: &Params) -> HttpResponse {
         action: paths::LOGOUT.into(),
         fields: params.without(&[CONFIRM_FIELD]),
     };
-    respond::page(StatusCode::OK, &page, respond::Forms::Onward).finish()
+    let page = respond::page(StatusCode::OK, &page, respond::Forms::Onward);
+    match &asked.destination {
+        Some(destination) => page.ends_at(destination).finish(),
+        None => page.finish(),
+    }
 }
 
 fn signed_out(request: &HttpRequest, app: Option<&App>) -> SignedOutPage {

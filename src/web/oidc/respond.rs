@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
+use crate::rules::redirect_uri;
 use crate::rules::response::{Response, ResponseMode};
 use crate::web::pages::{FormPostPage, Frame};
 
@@ -20,28 +21,21 @@ pub enum Forms {
 
 /// A rendered page with the policy that goes with it.
 pub fn page(status: StatusCode, page: &impl Template, forms: Forms) -> PageBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.content_type("text/html; charset=utf-8");
+    let html = page.render().unwrap_or_else(|cause| {
+        tracing::error!(%cause, "a page could not be rendered");
+        answer.status(StatusCode::INTERNAL_SERVER_ERROR);
+        "This page could not be shown.".into()
+    });
     let targets = match forms {
         Forms::Onward => "'self' https: http://127.0.0.1:* http://localhost:*",
         Forms::ToApp => "*",
     };
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action {targets}; \
-         frame-ancestors 'none'; base-uri 'none'"
-    );
-    let mut answer = HttpResponse::build(status);
-    answer
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy));
-    match page.render() {
-        Ok(html) => PageBuilder { answer, html },
-        Err(cause) => {
-            tracing::error!(%cause, "a page could not be rendered");
-            answer.status(StatusCode::INTERNAL_SERVER_ERROR);
-            PageBuilder {
-                answer,
-                html: "This page could not be shown.".into(),
-            }
-        }
+    PageBuilder {
+        answer,
+        html,
+        targets: targets.to_owned(),
     }
 }
 
@@ -49,6 +43,8 @@ pub fn page(status: StatusCode, page: &impl Template, forms: Forms) -> PageBuild
 pub struct PageBuilder {
     answer: HttpResponseBuilder,
     html: String,
+    /// The sources of `form-action`.
+    targets: String,
 }
 
 impl PageBuilder {
@@ -57,8 +53,25 @@ impl PageBuilder {
         self
     }
 
+    /// Names where a form may end, for a registered URI that the usual sources leave out: an app's own scheme, or an IPv6
+    /// literal, which a source list cannot express.
+    pub fn ends_at(mut self, uri: &str) -> Self {
+        let scheme = uri.split(':').next().unwrap_or_default();
+        if redirect_uri::is_private_scheme(uri) || uri.starts_with("http://[") {
+            self.targets = format!("{} {scheme}:", self.targets);
+        }
+        self
+    }
+
     pub fn finish(mut self) -> HttpResponse {
-        self.answer.body(self.html)
+        let policy = format!(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action {}; \
+             frame-ancestors 'none'; base-uri 'none'",
+            self.targets
+        );
+        self.answer
+            .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+            .body(self.html)
     }
 }
 
@@ -105,6 +118,7 @@ pub fn to_app(
                 .fold(page(StatusCode::OK, &form, Forms::ToApp), |answer, cookie| {
                     answer.cookie(cookie)
                 })
+                .ends_at(&response.redirect_uri)
                 .finish()
         }
     }

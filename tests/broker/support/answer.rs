@@ -60,6 +60,19 @@ impl Answer {
         super::unescape(&self.body).contains(text)
     }
 
+    /// Asserts a page of ours that refuses: the status, the name it shows, and that nobody is sent anywhere.
+    #[track_caller]
+    pub fn is_page(&self, status: u16, name: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("location"), None, "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("text/html; charset=utf-8"),
+            "{self:?}"
+        );
+        assert!(self.shows(name), "{name}: {self:?}");
+    }
+
     /// The trace code on an error page: `XXX-XXX`.
     pub fn trace_code(&self) -> Option<String> {
         let bytes = self.body.as_bytes();

@@ -15,6 +15,8 @@ pub struct Browser<'a> {
     jar: Vec<(String, String, String)>,
     /// The address of the page that is shown.
     pub url: Url,
+    /// Sent with every request to the broker.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// A form as a page shows it.
@@ -38,6 +40,7 @@ impl<'a> Browser<'a> {
             http,
             jar: Vec::new(),
             url: Url::parse(PUBLIC_URL).unwrap(),
+            headers: Vec::new(),
         }
     }
 
@@ -168,7 +171,7 @@ impl<'a> Browser<'a> {
         self.jar.retain(|(_, name, _)| !name.starts_with(prefix));
     }
 
-    async fn request(&mut self, method: &str, url: &str, fields: &[(String, String)]) -> Answer {
+    pub async fn request(&mut self, method: &str, url: &str, fields: &[(String, String)]) -> Answer {
         let base = if url.starts_with('/') {
             Url::parse(PUBLIC_URL).unwrap()
         } else {
@@ -193,6 +196,9 @@ impl<'a> Browser<'a> {
             };
             if !cookies.is_empty() {
                 request = request.insert_header(("cookie", cookies.join("; ")));
+            }
+            for (name, value) in &self.headers {
+                request = request.insert_header((*name, value.as_str()));
             }
             self.stage.send(request).await
         } else {
@@ -276,8 +282,8 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 
 /// Undoes HTML escaping.
 pub fn unescape(text: &str) -> String {
-    text.replace("&#38;", "&")
-        .replace("&amp;", "&")
+    // The ampersand last, or what it begins would be undone twice.
+    text.replace("&amp;", "&#38;")
         .replace("&#34;", "\"")
         .replace("&quot;", "\"")
         .replace("&#39;", "'")
@@ -285,4 +291,5 @@ pub fn unescape(text: &str) -> String {
         .replace("&lt;", "<")
         .replace("&#62;", ">")
         .replace("&gt;", ">")
+        .replace("&#38;", "&")
 }

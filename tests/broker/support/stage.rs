@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use actix_web::http::header;
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::actions::Ctx;
@@ -57,6 +58,11 @@ impl Stage {
         Stage::with_patience(Duration::from_secs(10)).await
     }
 
+    /// A broker that is reached under this address.
+    pub async fn at(public_url: &str) -> Stage {
+        Stage::set_up(public_url, Duration::from_secs(10), &[]).await
+    }
+
     /// A broker that gives a whole sign-in so long to get its answers from the organisation.
     pub async fn with_patience(patience: Duration) -> Stage {
         Stage::with_allowed(patience, &[]).await
@@ -64,6 +70,10 @@ impl Stage {
 
     /// The same that may also call these private hosts.
     pub async fn with_allowed(patience: Duration, more: &[&str]) -> Stage {
+        Stage::set_up(PUBLIC_URL, patience, more).await
+    }
+
+    async fn set_up(public_url: &str, patience: Duration, more: &[&str]) -> Stage {
         let database = TestDatabase::new();
         let (clock, handle) = Clock::frozen(NOW);
         let entropy = Entropy::seeded(1);
@@ -81,7 +91,7 @@ impl Stage {
                 faults_over_http: false,
             });
             let registration = demo::registration(index, &origin);
-            demo::furnish(&okta, &registration, name, PUBLIC_URL);
+            demo::furnish(&okta, &registration, name, public_url);
             let serving = okta.clone();
             actix_web::rt::spawn(async move { serving.serve(listener).await });
             organisations.push(okta);
@@ -111,7 +121,7 @@ impl Stage {
             proxy: None,
         };
         let broker = Data::new(Broker::new(Parts {
-            public_url: PUBLIC_URL.into(),
+            public_url: public_url.into(),
             db: Db::open(&database.target, 4).unwrap(),
             sealer,
             clock: clock.clone(),
@@ -123,7 +133,12 @@ impl Stage {
         let call: Call = Rc::new(move |request| {
             let service = service.clone();
             Box::pin(async move {
-                let response = actix_web::test::call_service(&*service, request.to_request()).await;
+                let mut request = request.to_request();
+                if !request.head().headers.contains_key(header::HOST) {
+                    let host = header::HeaderValue::from_static("localhost:8080");
+                    request.head_mut().headers.insert(header::HOST, host);
+                }
+                let response = actix_web::test::call_service(&*service, request).await;
                 let status = response.status().as_u16();
                 let headers = response
                     .headers()
@@ -242,6 +257,14 @@ impl Stage {
                 .insert_header(("authorization", value)),
         )
         .await
+    }
+
+    /// A browser in which this person has a session.
+    pub async fn signed_in(&self, login: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        let back = browser.sign_in(login, &self.authorize(&[])).await;
+        assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+        browser
     }
 
     /// A code for this person at acme, through the whole story.

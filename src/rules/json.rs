@@ -1,4 +1,4 @@
-//! JSON as an upstream may send it to us: one value, no duplicate member names, not too deep (musts M-143).
+//! JSON as others may send it to us, an upstream or an app's `claims`: one object, no duplicate member names, not too deep.
 //!
 //! serde_json keeps the last of two members of one name; another party may have looked at the first. Lone surrogates,
 //! a byte order mark and what is not UTF-8 are refused by serde_json itself.
