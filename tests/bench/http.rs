@@ -29,7 +29,9 @@ impl Answer {
     pub fn cookies(&self) -> impl Iterator<Item = &str> {
         self.head.lines().filter_map(|line| {
             let (known, value) = line.split_once(':')?;
-            known.eq_ignore_ascii_case("set-cookie").then(|| value.trim().split(';').next().unwrap_or_default())
+            known
+                .eq_ignore_ascii_case("set-cookie")
+                .then(|| value.trim().split(';').next().unwrap_or_default())
         })
     }
 
@@ -42,7 +44,10 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Connection {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Connection { stream, buffer: Vec::with_capacity(16_384) }
+        Connection {
+            stream,
+            buffer: Vec::with_capacity(16_384),
+        }
     }
 
     pub async fn send(&mut self, request: &[u8]) -> Answer {
@@ -58,8 +63,14 @@ impl Connection {
             }
         };
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).into_owned();
-        let answer = Answer { status: head[9..12].parse().unwrap(), head, body: Vec::new() };
-        let length: usize = answer.header("content-length").map_or(0, |value| value.parse().unwrap());
+        let answer = Answer {
+            status: head[9..12].parse().unwrap(),
+            head,
+            body: Vec::new(),
+        };
+        let length: usize = answer
+            .header("content-length")
+            .map_or(0, |value| value.parse().unwrap());
         let mut body = self.buffer.split_off(head_end);
         while body.len() < length {
             let mut chunk = [0; 8_192];

@@ -21,11 +21,17 @@ use forebay::world::Entropy;
 
 fn main() {
     // The driver runs itself again for what must be a process of its own.
-    let role = std::env::args().skip_while(|argument| argument != "--role").nth(1);
+    let role = std::env::args()
+        .skip_while(|argument| argument != "--role")
+        .nth(1);
     match role.as_deref() {
         Some("okta") => process::run_okta(),
         Some("bare") => process::run_bare(),
-        _ => tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(rows::all()),
+        _ => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(rows::all()),
     }
 }
 
@@ -37,7 +43,8 @@ pub fn signatures_per_second() -> f64 {
     let message = [7; 800];
     let (begun, mut count) = (Instant::now(), 0_u32);
     while begun.elapsed() < Duration::from_millis(700) {
-        key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature).unwrap();
+        key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)
+            .unwrap();
         count += 1;
     }
     f64::from(count) / begun.elapsed().as_secs_f64()

@@ -21,12 +21,23 @@ pub struct Process {
 impl Process {
     fn start(mut command: Command, address: SocketAddr) -> Process {
         let begun = Instant::now();
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         while TcpStream::connect(address).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "{address} does not answer");
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "{address} does not answer"
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
-        Process { child, address, started_in: begun.elapsed() }
+        Process {
+            child,
+            address,
+            started_in: begun.elapsed(),
+        }
     }
 
     /// `forebay serve` of this build over that database.
@@ -36,7 +47,12 @@ impl Process {
         command
             .current_dir(directory)
             .args(["serve", "--log", "warn", "--database", database])
-            .args(["--listen", &address.to_string(), "--public-url", super::seed::PUBLIC_URL])
+            .args([
+                "--listen",
+                &address.to_string(),
+                "--public-url",
+                super::seed::PUBLIC_URL,
+            ])
             .args(["--allow-upstream", &upstream.to_string()])
             .env("FOREBAY_ROOT_KEY", super::seed::root_key_text());
         Process::start(command, address)
@@ -89,7 +105,10 @@ fn this(role: &str, address: SocketAddr) -> Command {
 }
 
 fn arguments() -> Vec<String> {
-    std::env::args().skip_while(|argument| argument != "--role").skip(2).collect()
+    std::env::args()
+        .skip_while(|argument| argument != "--role")
+        .skip(2)
+        .collect()
 }
 
 /// The role `okta`: one organisation with the demo's people.
@@ -104,9 +123,16 @@ pub fn run_okta() {
         faults_over_http: false,
     });
     let registration = demo::registration(0, &origin);
-    demo::furnish(&organisation, &registration, ORGANISATIONS[0].0, super::seed::PUBLIC_URL);
+    demo::furnish(
+        &organisation,
+        &registration,
+        ORGANISATIONS[0].0,
+        super::seed::PUBLIC_URL,
+    );
     let listener = TcpListener::bind(address).unwrap();
-    actix_web::rt::System::new().block_on(organisation.serve(listener)).unwrap();
+    actix_web::rt::System::new()
+        .block_on(organisation.serve(listener))
+        .unwrap();
 }
 
 /// The role `bare`: what actix-web itself does with an answer of that size.

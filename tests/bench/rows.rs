@@ -13,8 +13,8 @@ use forebay::rules::{params, pkce};
 use super::http::{Connection, get, post};
 use super::process::{Process, free_address};
 use super::seed::{self, APP, Stock, VERIFIER};
-use super::table::{self, Row};
 use super::signatures_per_second;
+use super::table::{self, Row};
 
 const AT_ONCE: usize = 32;
 const CODES: usize = 12_000;
@@ -103,11 +103,23 @@ impl Bench {
             ("discovery", format!("/{POOL}/.well-known/openid-configuration")),
             ("JWKS", format!("/{POOL}/.well-known/jwks.json")),
         ] {
-            let size = Connection::open(self.server.address).await.send(&get(&path, "")).await.body.len();
+            let size = Connection::open(self.server.address)
+                .await
+                .send(&get(&path, ""))
+                .await
+                .body
+                .len();
             let bare = Process::bare(size);
             let beside = drive(&bare, "bare", AT_ONCE, 60_000, |_| get("/", ""), |_, _| ()).await;
-            let mut row =
-                drive(&self.server, name, AT_ONCE, 60_000, |_| get(&path, ""), |_, a| assert_eq!(a.status, 200)).await;
+            let mut row = drive(
+                &self.server,
+                name,
+                AT_ONCE,
+                60_000,
+                |_| get(&path, ""),
+                |_, a| assert_eq!(a.status, 200),
+            )
+            .await;
             row.bound = Some((beside.per_cpu_second(), "bare actix-web"));
             row.target = Some(0.7);
             rows.push(row);
@@ -117,12 +129,35 @@ impl Bench {
     async fn authorize(&self, rows: &mut Vec<Row>) {
         let direct = authorize_path("acme-okta");
         // The first fetches the upstream's metadata.
-        Connection::open(self.server.address).await.send(&get(&direct, "")).await;
+        Connection::open(self.server.address)
+            .await
+            .send(&get(&direct, ""))
+            .await;
         let check = |_, answer: super::http::Answer| assert_eq!(answer.status, 302);
-        rows.push(drive(&self.server, "authorize redirect", AT_ONCE, 30_000, |_| get(&direct, ""), check).await);
+        rows.push(
+            drive(
+                &self.server,
+                "authorize redirect",
+                AT_ONCE,
+                30_000,
+                |_| get(&direct, ""),
+                check,
+            )
+            .await,
+        );
         let page = authorize_path("").replace("/oauth2/authorize", "/login");
         let check = |_, answer: super::http::Answer| assert_eq!(answer.status, 200);
-        rows.push(drive(&self.server, "login page", AT_ONCE, 30_000, |_| get(&page, ""), check).await);
+        rows.push(
+            drive(
+                &self.server,
+                "login page",
+                AT_ONCE,
+                30_000,
+                |_| get(&page, ""),
+                check,
+            )
+            .await,
+        );
     }
 
     async fn tokens(&self, rows: &mut Vec<Row>, stock: Stock) {
@@ -147,13 +182,25 @@ impl Bench {
         row.bound = Some(((bound + signatures_per_second()) / 4.0, "two signatures"));
         row.target = Some(0.72);
         rows.push(row);
-        let mut row = drive(&self.server, "code exchange, 64 at once", 64, half, |n| code(half + n), ok).await;
+        let mut row = drive(
+            &self.server,
+            "code exchange, 64 at once",
+            64,
+            half,
+            |n| code(half + n),
+            ok,
+        )
+        .await;
         row.bound = Some(((bound + signatures_per_second()) / 4.0, "two signatures"));
         rows.push(row);
 
         let refresh = |number: usize| {
             let token = &stock.refresh[number % FAMILIES];
-            post("/oauth2/token", &web, &params::encode([("grant_type", "refresh_token"), ("refresh_token", token)]))
+            post(
+                "/oauth2/token",
+                &web,
+                &params::encode([("grant_type", "refresh_token"), ("refresh_token", token)]),
+            )
         };
         let bound = signatures_per_second();
         let mut row = drive(&self.server, "refresh", AT_ONCE, 8_000, refresh, ok).await;
@@ -168,15 +215,29 @@ impl Bench {
             post(
                 "/oauth2/token",
                 "",
-                &params::encode([("grant_type", "refresh_token"), ("refresh_token", &token), ("client_id", SPA_CLIENT)]),
+                &params::encode([
+                    ("grant_type", "refresh_token"),
+                    ("refresh_token", &token),
+                    ("client_id", SPA_CLIENT),
+                ]),
             )
         };
         let keep = |_, answer: super::http::Answer| {
             assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-            chains.borrow_mut().insert(0, answer.json()["refresh_token"].as_str().unwrap().to_owned());
+            chains
+                .borrow_mut()
+                .insert(0, answer.json()["refresh_token"].as_str().unwrap().to_owned());
         };
         let bound = signatures_per_second();
-        let mut row = drive(&self.server, "refresh with rotation", AT_ONCE, 6_000, rotate, keep).await;
+        let mut row = drive(
+            &self.server,
+            "refresh with rotation",
+            AT_ONCE,
+            6_000,
+            rotate,
+            keep,
+        )
+        .await;
         row.bound = Some(((bound + signatures_per_second()) / 4.0, "two signatures"));
         row.target = Some(0.7);
         rows.push(row);
@@ -184,16 +245,35 @@ impl Bench {
         let machine = basic(MACHINE_CLIENT, MACHINE_SECRET);
         let scope = format!("{API}/read");
         let credentials = |_: usize| {
-            post("/oauth2/token", &machine, &params::encode([("grant_type", "client_credentials"), ("scope", &scope)]))
+            post(
+                "/oauth2/token",
+                &machine,
+                &params::encode([("grant_type", "client_credentials"), ("scope", &scope)]),
+            )
         };
         let bound = signatures_per_second();
-        let mut row = drive(&self.server, "client credentials", AT_ONCE, 15_000, credentials, ok).await;
+        let mut row = drive(
+            &self.server,
+            "client credentials",
+            AT_ONCE,
+            15_000,
+            credentials,
+            ok,
+        )
+        .await;
         row.bound = Some(((bound + signatures_per_second()) / 2.0, "one signature"));
         row.target = Some(0.75);
         rows.push(row);
 
-        let answer = Connection::open(self.server.address).await.send(&refresh(0)).await.json();
-        let bearer = format!("Authorization: Bearer {}\r\n", answer["access_token"].as_str().unwrap());
+        let answer = Connection::open(self.server.address)
+            .await
+            .send(&refresh(0))
+            .await
+            .json();
+        let bearer = format!(
+            "Authorization: Bearer {}\r\n",
+            answer["access_token"].as_str().unwrap()
+        );
         let info = |_: usize| get("/oauth2/userInfo", &bearer);
         rows.push(drive(&self.server, "userInfo", AT_ONCE, 30_000, info, ok).await);
     }
@@ -259,27 +339,44 @@ async fn login(broker: &mut Connection, okta: &mut Connection, okta_cookie: &str
     let away = broker.send(&get(&authorize_path("acme-okta"), "")).await;
     let ours = away.cookies().next().unwrap().to_owned();
     let there = path_of(away.header("location").unwrap());
-    let back = okta.send(&get(&there, &format!("Cookie: {okta_cookie}\r\n"))).await;
+    let back = okta
+        .send(&get(&there, &format!("Cookie: {okta_cookie}\r\n")))
+        .await;
     let callback = path_of(back.header("location").unwrap_or_else(|| panic!("{}", back.head)));
     let done = broker.send(&get(&callback, &format!("Cookie: {ours}\r\n"))).await;
-    let target = done.header("location").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&done.body)));
+    let target = done
+        .header("location")
+        .unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&done.body)));
     let query = target.split_once('?').unwrap().1;
-    let code = params::Params::parse(query.as_bytes()).unwrap().get("code").unwrap().to_owned();
+    let code = params::Params::parse(query.as_bytes())
+        .unwrap()
+        .get("code")
+        .unwrap()
+        .to_owned();
     let form = params::encode([
         ("grant_type", "authorization_code"),
         ("code", &code),
         ("redirect_uri", &format!("{APP}/callback")),
         ("code_verifier", VERIFIER),
     ]);
-    let tokens = broker.send(&post("/oauth2/token", &basic(WEB_CLIENT, WEB_SECRET), &form)).await;
+    let tokens = broker
+        .send(&post("/oauth2/token", &basic(WEB_CLIENT, WEB_SECRET), &form))
+        .await;
     assert_eq!(tokens.status, 200);
 }
 
 /// Signs Ada in at the stand-in's dashboard, and gives the cookie.
 async fn sign_in_upstream(address: SocketAddr) -> String {
     let form = params::encode([("username", "ada@acme.test"), ("password", "demo")]);
-    let answer = Connection::open(address).await.send(&post("/signin", "", &form)).await;
-    answer.cookies().next().unwrap_or_else(|| panic!("{}", answer.head)).to_owned()
+    let answer = Connection::open(address)
+        .await
+        .send(&post("/signin", "", &form))
+        .await;
+    answer
+        .cookies()
+        .next()
+        .unwrap_or_else(|| panic!("{}", answer.head))
+        .to_owned()
 }
 
 fn path_of(url: &str) -> String {

@@ -48,11 +48,15 @@ pub fn fill(target: &Target, upstream: SocketAddr, codes: usize, families: usize
     let mut conn = target.open().unwrap();
     db::migrate(&mut conn).unwrap();
     let key = || jwks::generate(&entropy).unwrap();
-    let keys = NewKeys { id_token: key(), access_token: key() };
+    let keys = NewKeys {
+        id_token: key(),
+        access_token: key(),
+    };
     let registration = demo::registration(0, &format!("http://{upstream}"));
     let allowed = [AllowedHost::parse(&upstream.to_string()).unwrap()];
     demo::seed(&mut conn, &ctx, &keys, APP, &[registration], &allowed).unwrap();
-    conn.transaction::<_, StoreError, _>(|conn| stock(conn, &ctx, codes, families)).unwrap()
+    conn.transaction::<_, StoreError, _>(|conn| stock(conn, &ctx, codes, families))
+        .unwrap()
 }
 
 fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<Stock, StoreError> {
@@ -88,7 +92,10 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
         user_sub: person.sub.clone(),
         provider_id: "acme-okta".into(),
         login_hash: secret::hash("bench login"),
-        facts: Json(Facts { auth_time: ctx.now, ..Facts::default() }),
+        facts: Json(Facts {
+            auth_time: ctx.now,
+            ..Facts::default()
+        }),
         id_token_sealed: None,
         created_at: ctx.now,
         expires_at: ctx.now.plus(3600),
@@ -108,25 +115,42 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
             code_challenge: Some(&challenge),
             mapping_version: 1,
         };
-        (0..count).map(|_| login::issue_code(conn, ctx, &session, &grant)).collect()
+        (0..count)
+            .map(|_| login::issue_code(conn, ctx, &session, &grant))
+            .collect()
     };
     let callback = format!("{APP}/callback");
     let tool = "http://127.0.0.1:9999/callback";
     let fresh = draw(WEB_CLIENT, &callback, codes)?;
-    let (web, spa) = (draw(WEB_CLIENT, &callback, families)?, draw(SPA_CLIENT, tool, families)?);
-    let mut exchange = |client_id: &str, redirect_uri: &str, codes: Vec<String>| -> Result<Vec<String>, StoreError> {
-        let client = client::find(conn, client_id)?.unwrap();
-        let live = ["acme-okta".to_owned()];
-        codes
-            .iter()
-            .map(|code| {
-                let answer =
-                    tokens::exchange(conn, ctx, &client, &live, code, Some(redirect_uri), Some(VERIFIER))?;
-                Ok(answer.unwrap().refresh_token.unwrap())
-            })
-            .collect()
-    };
+    let (web, spa) = (
+        draw(WEB_CLIENT, &callback, families)?,
+        draw(SPA_CLIENT, tool, families)?,
+    );
+    let mut exchange =
+        |client_id: &str, redirect_uri: &str, codes: Vec<String>| -> Result<Vec<String>, StoreError> {
+            let client = client::find(conn, client_id)?.unwrap();
+            let live = ["acme-okta".to_owned()];
+            codes
+                .iter()
+                .map(|code| {
+                    let answer = tokens::exchange(
+                        conn,
+                        ctx,
+                        &client,
+                        &live,
+                        code,
+                        Some(redirect_uri),
+                        Some(VERIFIER),
+                    )?;
+                    Ok(answer.unwrap().refresh_token.unwrap())
+                })
+                .collect()
+        };
     let refresh = exchange(WEB_CLIENT, &callback, web)?;
     let rotating = exchange(SPA_CLIENT, tool, spa)?;
-    Ok(Stock { codes: fresh, refresh, rotating })
+    Ok(Stock {
+        codes: fresh,
+        refresh,
+        rotating,
+    })
 }

@@ -28,7 +28,9 @@ impl Row {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
         let index = ((sorted.len() as f64 - 1.0) * of).round() as usize;
-        sorted.get(index).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+        sorted
+            .get(index)
+            .map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
     }
 }
 
@@ -38,7 +40,8 @@ pub fn print(rows: &[Row]) {
         "row", "per s", "per CPU-s", "of bound", "target", "p50 ms", "p99 ms", "CPU µs", "MiB"
     );
     for row in rows {
-        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s * 100.0));
+        let percent =
+            |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s * 100.0));
         println!(
             "{:<34} {:>9.0} {:>11.0} {:>9} {:>8} {:>8.2} {:>8.2} {:>9.1} {:>8.1}",
             row.name,
