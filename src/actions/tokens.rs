@@ -14,7 +14,7 @@ use crate::model::code;
 use crate::model::group::{self, Group};
 use crate::model::token::{self, Family, Granted, RefreshToken};
 use crate::model::user::{self, Identity, User};
-use crate::rules::grant::{self, invalid_grant};
+use crate::rules::grant::{self, Shown, invalid_grant};
 use crate::rules::oauth_error::OAuthError;
 use crate::rules::secret;
 use crate::world::UnixTime;
@@ -58,20 +58,22 @@ pub fn exchange(
     ctx: &Ctx,
     client: &Client,
     live_providers: &[Live],
-    presented: &str,
-    redirect_uri: Option<&str>,
-    verifier: Option<&str>,
+    shown: &Shown<'_>,
 ) -> Answer<Exchanged> {
-    if presented.len() > LONGEST {
+    if shown.code.len() > LONGEST {
         return Ok(Err(invalid_grant("the code is too long")));
     }
-    let hash = secret::hash(presented);
+    let hash = secret::hash(shown.code);
     let Some(code) = code::consume(conn, &hash, &client.id, ctx.now)? else {
-        return replayed(conn, ctx, client, &hash, redirect_uri, verifier);
+        return replayed(conn, ctx, client, &hash, shown);
     };
-    if let Err(refusal) = grant::check_code(&code, client, redirect_uri, verifier) {
-        return Ok(Err(refusal));
-    }
+    let checked = grant::check_code(&code, client, shown)
+        .and_then(|()| grant::check_resource(shown.resource, code.request.granted.resource.as_deref()))
+        .and_then(|()| grant::live_scopes(None, &code.request.granted.scopes, &client.settings.scopes));
+    let scopes = match checked {
+        Ok(scopes) => scopes,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let request = code.request.0;
     let user = match alive(
         conn,
@@ -83,7 +85,6 @@ pub fn exchange(
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let scopes = request.granted.scopes.clone();
     let family = Family {
         origin_jti: code.origin_jti,
         user_pool_id: request.user_pool_id,
@@ -108,31 +109,35 @@ fn replayed(
     ctx: &Ctx,
     client: &Client,
     hash: &[u8],
-    redirect_uri: Option<&str>,
-    verifier: Option<&str>,
+    shown: &Shown<'_>,
 ) -> Answer<Exchanged> {
     let Some(code) = code::find(conn, hash)? else {
         return Ok(Err(invalid_grant("no such code")));
     };
-    if let Err(refusal) = grant::check_code(&code, client, redirect_uri, verifier) {
+    if let Err(refusal) = grant::check_code(&code, client, shown) {
         return Ok(Err(refusal));
     }
     if code.consumed_at.is_none() {
         return Ok(Err(invalid_grant("the code has expired")));
     }
-    token::revoke_family(conn, &code.origin_jti, ctx.now)?;
+    end_family(
+        conn,
+        ctx,
+        &code.request.user_pool_id,
+        &code.origin_jti,
+        "code_replayed",
+    )?;
     Ok(Err(invalid_grant(
         "the code was spent before; its tokens are revoked",
     )))
 }
 
-/// Whether refreshing with this token changes anything: where tokens rotate, or where this one did.
-pub fn refresh_writes(conn: &mut Conn, client: &Client, presented: &str) -> Result<bool, StoreError> {
-    if rotates(client) {
-        return Ok(true);
-    }
-    let found = token::find_refresh(conn, &secret::hash(presented))?;
-    Ok(found.is_some_and(|(token, _)| token.rotated_at.is_some()))
+/// What a token request shows and asks for to refresh.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    pub token: String,
+    pub scope: Option<String>,
+    pub resource: Option<String>,
 }
 
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
@@ -142,20 +147,69 @@ pub fn refresh(
     ctx: &Ctx,
     client: &Client,
     live_providers: &[Live],
-    presented: &str,
-    scope: Option<&str>,
+    asked: &Refresh,
 ) -> Answer<Exchanged> {
-    if presented.len() > LONGEST {
+    let Refreshable {
+        token,
+        family,
+        user,
+        scopes,
+    } = match refreshable(conn, ctx.now, client, live_providers, asked)? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let successor = if rotates(client) || token.rotated_at.is_some() {
+        match rotate(conn, ctx, client, &asked.token, &token)? {
+            Ok(successor) => Some(successor),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    } else {
+        None
+    };
+    with_user(conn, family, user, successor, scopes)
+}
+
+/// The same for a client whose tokens do not rotate, which only reads. `None`: the token was exchanged when they still
+/// did, and [`refresh`] has to decide.
+pub fn refresh_in_place(
+    conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
+    live_providers: &[Live],
+    asked: &Refresh,
+) -> Result<Option<Result<Exchanged, OAuthError>>, StoreError> {
+    match refreshable(conn, now, client, live_providers, asked)? {
+        Ok(found) if found.token.rotated_at.is_some() => Ok(None),
+        Ok(found) => with_user(conn, found.family, found.user, None, found.scopes).map(Some),
+        Err(refusal) => Ok(Some(Err(refusal))),
+    }
+}
+
+/// A refresh token that may be used, as far as it has not been used before.
+struct Refreshable {
+    token: RefreshToken,
+    family: Family,
+    user: User,
+    scopes: Vec<String>,
+}
+
+fn refreshable(
+    conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
+    live_providers: &[Live],
+    asked: &Refresh,
+) -> Answer<Refreshable> {
+    if asked.token.len() > LONGEST {
         return Ok(Err(invalid_grant("the refresh token is too long")));
     }
-    let hash = secret::hash(presented);
-    let Some((token, family)) = token::find_refresh(conn, &hash)? else {
+    let Some((token, family)) = token::find_refresh(conn, &secret::hash(&asked.token))? else {
         return Ok(Err(invalid_grant("no such refresh token")));
     };
     if family.client_id != client.id {
         return Ok(Err(invalid_grant("the refresh token belongs to another client")));
     }
-    if family.revoked_at.is_some() || family.expires_at <= ctx.now {
+    if family.revoked_at.is_some() || family.expires_at <= now {
         return Ok(Err(invalid_grant("the refresh token is revoked or has expired")));
     }
     let user = match alive(
@@ -168,19 +222,15 @@ pub fn refresh(
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let scopes = match grant::refreshed_scopes(scope, &family.granted.scopes, &client.settings.scopes) {
-        Ok(scopes) => scopes,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let successor = if rotates(client) || token.rotated_at.is_some() {
-        match rotate(conn, ctx, client, presented, &hash, &token)? {
-            Ok(successor) => Some(successor),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
-    } else {
-        None
-    };
-    with_user(conn, family, user, successor, scopes)
+    let granted = &family.granted;
+    let scopes = grant::check_resource(asked.resource.as_deref(), granted.resource.as_deref())
+        .and_then(|()| grant::live_scopes(asked.scope.as_deref(), &granted.scopes, &client.settings.scopes));
+    Ok(scopes.map(|scopes| Refreshable {
+        token,
+        family,
+        user,
+        scopes,
+    }))
 }
 
 /// Whether this client's refresh tokens rotate: where its record says so, and always for public clients.
@@ -204,33 +254,30 @@ fn rotate(
     ctx: &Ctx,
     client: &Client,
     presented: &str,
-    hash: &[u8],
     token: &RefreshToken,
 ) -> Answer<String> {
     // Computed, not drawn: whoever shows the predecessor again in time gets the very same successor, and nothing that
     // could be used has to be stored for it.
     let successors = ctx.sealer.derive("refresh-token-successor", presented.as_bytes());
     let mut successors = successors.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-    if token::rotate(conn, hash, ctx.now)?.is_some() {
+    if token::rotate(conn, &token.hash, ctx.now)?.is_some() {
         let successor = successors.next().unwrap_or_default();
         keep_refresh(conn, &successor, &token.origin_jti, ctx.now)?;
         return Ok(Ok(successor));
     }
     // Made under the root key of then, which may be an older one by now.
     let mut made = None;
-    for successor in successors {
+    for successor in ctx.sealer.derive("refresh-token-successor", presented.as_bytes()) {
+        let successor = URL_SAFE_NO_PAD.encode(successor);
         if made.is_none() && token::find_refresh(conn, &secret::hash(&successor))?.is_some() {
             made = Some(successor);
         }
     }
     // Somebody exchanged it before, perhaps just now: read again when.
-    let rotated_at = token::find_refresh(conn, hash)?.and_then(|(token, _)| token.rotated_at);
+    let rotated_at = token::find_refresh(conn, &token.hash)?.and_then(|(token, _)| token.rotated_at);
+    let grace = grace_seconds(client);
     match (rotated_at, made) {
-        (Some(at), Some(successor))
-            if ctx.now.since(at) <= grace_seconds(client) && grace_seconds(client) > 0 =>
-        {
-            Ok(Ok(successor))
-        }
+        (Some(at), Some(successor)) if ctx.now.since(at) <= grace && grace > 0 => Ok(Ok(successor)),
         _ => {
             end_family(
                 conn,

@@ -3,7 +3,7 @@
 
 use super::oauth_error::{Code, OAuthError};
 use super::params::{self, Params};
-use super::{pkce, secret};
+use super::{pkce, redirect_uri, scope, secret};
 use crate::model::client::{Client, Flow, Secret};
 use crate::model::code;
 
@@ -14,10 +14,12 @@ pub enum Grant {
         code: String,
         redirect_uri: Option<String>,
         verifier: Option<String>,
+        resource: Option<String>,
     },
     Refresh {
         token: String,
         scope: Option<String>,
+        resource: Option<String>,
     },
     ClientCredentials {
         scope: Option<String>,
@@ -150,6 +152,7 @@ pub fn parse(form: &Params, client: &Client) -> Result<Grant, OAuthError> {
                 code,
                 redirect_uri: owned("redirect_uri"),
                 verifier: owned("code_verifier"),
+                resource: owned("resource"),
             };
             (grant, Flow::Code)
         }
@@ -159,6 +162,7 @@ pub fn parse(form: &Params, client: &Client) -> Result<Grant, OAuthError> {
                 Grant::Refresh {
                     token,
                     scope: owned("scope"),
+                    resource: owned("resource"),
                 },
                 Flow::Code,
             )
@@ -186,26 +190,36 @@ pub fn parse(form: &Params, client: &Client) -> Result<Grant, OAuthError> {
     Ok(grant)
 }
 
-/// Whether this client may have what the code grants. One answer for every reason; the reason is for the log.
-pub fn check_code(
-    code: &code::Code,
-    client: &Client,
-    redirect_uri: Option<&str>,
-    verifier: Option<&str>,
-) -> Result<(), OAuthError> {
+/// What a token request shows for its code.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub code: &'a str,
+    pub redirect_uri: Option<&'a str>,
+    pub verifier: Option<&'a str>,
+    pub resource: Option<&'a str>,
+}
+
+/// Whether this client, as it is registered now, may have what the code grants. One answer for every reason; the reason
+/// is for the log.
+pub fn check_code(code: &code::Code, client: &Client, shown: &Shown<'_>) -> Result<(), OAuthError> {
     let refuse = |cause: &'static str| Err(invalid_grant(cause));
     let request = &code.request;
     if code.client_id != client.id {
         return refuse("the code belongs to another client");
     }
-    match redirect_uri {
+    if redirect_uri::registered(&client.settings, &request.redirect_uri).is_none() {
+        return refuse("the redirect URI is not the client's any more");
+    }
+    match shown.redirect_uri {
         Some(given) if given != request.redirect_uri => {
             return refuse("redirect_uri differs from the request's");
         }
         None if request.redirect_uri_given => return refuse("redirect_uri is not repeated"),
         _ => {}
     }
-    match (&request.code_challenge, verifier) {
+    let pkce_required = client.settings.public || client.settings.require_pkce;
+    match (&request.code_challenge, shown.verifier) {
+        (None, None) if pkce_required => refuse("the client must use PKCE by now"),
         (None, None) => Ok(()),
         (None, Some(_)) => refuse("a code_verifier came for a code without a challenge"),
         (Some(_), None) => refuse("code_verifier is missing"),
@@ -223,9 +237,20 @@ pub fn invalid_grant(cause: &'static str) -> OAuthError {
     )
 }
 
-/// The scopes of a refreshed access token: those of the family, or fewer when asked (RFC 6749 §6), and only what the
-/// client may still have.
-pub fn refreshed_scopes(
+/// A token request may name the resource that the authorization request was for, and no other (RFC 8707 §2.2).
+pub fn check_resource(asked: Option<&str>, granted: Option<&str>) -> Result<(), OAuthError> {
+    match asked {
+        Some(asked) if granted != Some(asked) => Err(OAuthError::new(
+            Code::InvalidTarget,
+            "the resource is not the one that was granted",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The scopes of an access token: those of the grant, or fewer when asked (RFC 6749 §6), and only what the client may
+/// still have.
+pub fn live_scopes(
     asked: Option<&str>,
     granted: &[String],
     allowed: &[String],
@@ -235,20 +260,19 @@ pub fn refreshed_scopes(
         .filter(|scope| allowed.contains(scope))
         .cloned()
         .collect();
-    let Some(asked) = asked else { return Ok(still) };
-    let mut narrowed: Vec<String> = Vec::new();
-    for scope in asked
-        .split(' ')
-        .filter(|scope| !scope.is_empty() && *scope != "offline_access")
-    {
-        if !still.iter().any(|known| known == scope) {
-            return Err(OAuthError::new(Code::InvalidScope, "a scope was not granted"));
-        }
-        if !narrowed.iter().any(|known| known == scope) {
-            narrowed.push(scope.to_owned());
-        }
+    if still.is_empty() {
+        return Err(OAuthError::new(
+            Code::InvalidScope,
+            "the client may have none of the granted scopes any more",
+        ));
     }
-    Ok(narrowed)
+    let mut asked = scope::parse(asked.unwrap_or_default());
+    // Says that a refresh token is wanted, which is here already.
+    asked.retain(|scope| scope != "offline_access");
+    if asked.iter().any(|scope| !still.contains(scope)) {
+        return Err(OAuthError::new(Code::InvalidScope, "a scope was not granted"));
+    }
+    Ok(if asked.is_empty() { still } else { asked })
 }
 
 #[cfg(test)]

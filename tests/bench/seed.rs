@@ -14,6 +14,7 @@ use forebay::error::StoreError;
 use forebay::model::session::{Facts, Session};
 use forebay::model::user::{Identity, Status, User};
 use forebay::model::{client, session, user};
+use forebay::rules::grant::Shown;
 use forebay::rules::{jwks, pkce, secret};
 use forebay::seal::Sealer;
 use forebay::world::{Clock, Entropy};
@@ -141,9 +142,12 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
                         ctx,
                         &client,
                         &live,
-                        code,
-                        Some(redirect_uri),
-                        Some(VERIFIER),
+                        &Shown {
+                            code,
+                            redirect_uri: Some(redirect_uri),
+                            verifier: Some(VERIFIER),
+                            resource: None,
+                        },
                     )?;
                     Ok(answer.unwrap().refresh_token.unwrap())
                 })

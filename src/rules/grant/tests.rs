@@ -186,39 +186,73 @@ fn a_code_is_good_only_for_the_request_it_came_from() {
         expires_at: UnixTime(0),
         consumed_at: None,
     };
-    let (mine, mut other) = (client(|_| ()), client(|_| ()));
+    let registered = |settings: &mut Settings| settings.redirect_uris = vec!["https://app/cb".into()];
+    let (mine, mut other) = (client(registered), client(registered));
     other.id = "other".into();
+    let moved = client(|settings| settings.redirect_uris = vec!["https://app/elsewhere".into()]);
+    let strict = client(|settings| {
+        registered(settings);
+        settings.require_pkce = true;
+    });
+    let public = client(|settings| {
+        registered(settings);
+        settings.public = true;
+    });
+    let check = |code: &code::Code, client: &Client, uri: Option<&str>, verifier: Option<&str>| {
+        let shown = Shown {
+            code: "code",
+            redirect_uri: uri,
+            verifier,
+            resource: None,
+        };
+        check_code(code, client, &shown)
+    };
     let with = Some(pkce::challenge(&verifier));
     let uri = Some("https://app/cb");
-    assert!(check_code(&code(with.clone(), true), &mine, uri, Some(&verifier)).is_ok());
-    assert!(check_code(&code(None, true), &mine, uri, None).is_ok());
-    assert!(check_code(&code(None, false), &mine, None, None).is_ok());
+    let right = Some(verifier.as_str());
+    assert!(check(&code(with.clone(), true), &mine, uri, right).is_ok());
+    assert!(check(&code(with.clone(), true), &strict, uri, right).is_ok());
+    assert!(check(&code(None, true), &mine, uri, None).is_ok());
+    assert!(check(&code(None, false), &mine, None, None).is_ok());
     let wrong = "w".repeat(43);
     for (code, client, uri, verifier) in [
-        (code(with.clone(), true), &other, uri, Some(verifier.as_str())),
-        (
-            code(with.clone(), true),
-            &mine,
-            Some("https://app/CB"),
-            Some(&verifier),
-        ),
-        (code(with.clone(), true), &mine, None, Some(&verifier)),
+        (code(with.clone(), true), &other, uri, right),
+        (code(with.clone(), true), &moved, uri, right),
+        (code(with.clone(), true), &mine, Some("https://app/CB"), right),
+        (code(with.clone(), true), &mine, None, right),
         (code(with.clone(), true), &mine, uri, None),
         (code(with.clone(), true), &mine, uri, Some(&wrong)),
         (code(with, true), &mine, uri, Some("short")),
-        (code(None, true), &mine, uri, Some(&verifier)),
+        (code(None, true), &mine, uri, right),
+        (code(None, true), &strict, uri, None),
+        (code(None, true), &public, uri, None),
     ] {
         assert_eq!(
-            check_code(&code, client, uri, verifier).unwrap_err().code,
+            check(&code, client, uri, verifier).unwrap_err().code,
             Code::InvalidGrant
         );
     }
 }
 
 #[test]
-fn refreshing_narrows_scopes_and_never_widens_them() {
+fn only_the_granted_resource_can_be_named_again() {
+    for (asked, granted, good) in [
+        (None, None, true),
+        (None, Some("api"), true),
+        (Some("api"), Some("api"), true),
+        (Some("api"), None, false),
+        (Some("api"), Some("other"), false),
+        (Some("API"), Some("api"), false),
+    ] {
+        let checked = check_resource(asked, granted);
+        assert_eq!(checked.is_ok(), good, "{asked:?} {granted:?}");
+    }
+}
+
+#[test]
+fn asking_narrows_scopes_and_never_widens_them() {
     let all = ["openid", "email", "api/read"].map(String::from);
-    let refresh = |asked: Option<&str>, allowed: &[String]| refreshed_scopes(asked, &all[..2], allowed);
+    let refresh = |asked: Option<&str>, allowed: &[String]| live_scopes(asked, &all[..2], allowed);
     assert_eq!(refresh(None, &all).unwrap(), ["openid", "email"]);
     assert_eq!(refresh(Some("openid"), &all).unwrap(), ["openid"]);
     assert_eq!(
@@ -227,7 +261,21 @@ fn refreshing_narrows_scopes_and_never_widens_them() {
         "what the client lost is gone"
     );
     assert_eq!(
-        refresh(Some("api/read"), &all).unwrap_err().code,
-        Code::InvalidScope
+        refresh(Some("offline_access"), &all).unwrap(),
+        ["openid", "email"],
+        "it asks for nothing"
     );
+    for (asked, allowed) in [
+        (Some("api/read"), &all[..]),
+        (Some("openid email"), &all[..1]),
+        (Some("openid"), &all[1..]),
+        (None, &all[2..]),
+        (None, &[]),
+    ] {
+        assert_eq!(
+            refresh(asked, allowed).unwrap_err().code,
+            Code::InvalidScope,
+            "{asked:?} of {allowed:?}"
+        );
+    }
 }

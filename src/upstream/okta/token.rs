@@ -75,7 +75,10 @@ impl Inner {
         let refused = matches!(&first, Err(failure) if failure.cause == Cause::ClientAuthFailed);
         if posting && refused {
             // Perhaps it was never the method: begin with the configured one next time.
-            self.posting.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            self.posting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&name);
         }
         let clean = matches!(&first, Err(failure) if failure.status == Some(401));
         if !refused || !clean || posting || settings.client_auth != ClientAuth::SecretBasic {
@@ -87,7 +90,10 @@ impl Inner {
             Err(failure) if !proves_authentication(failure.cause) => {}
             _ => {
                 tracing::info!(connection = %c.provider.id, "the provider takes client_secret_post only: remembered");
-                self.posting.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+                self.posting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(name);
             }
         }
         second

@@ -26,6 +26,8 @@ use crate::web::peer;
 pub struct Dialect {
     pub by_header: bool,
     pub cognito_exact: bool,
+    /// Cognito answers 401 there however the client authenticated, and so may we (RFC 6749 §5.2).
+    pub at_revocation: bool,
 }
 
 /// A refusal of the token or revocation endpoint.
@@ -37,11 +39,12 @@ pub fn json(request: &HttpRequest, error: &OAuthError, dialect: Dialect) -> Http
         path = request.path(),
         "refused"
     );
-    let challenge = error.code == Code::InvalidClient && dialect.by_header && !dialect.cognito_exact;
-    let status = if challenge {
-        StatusCode::UNAUTHORIZED
-    } else {
-        StatusCode::BAD_REQUEST
+    let challenge = error.code == Code::InvalidClient
+        && (dialect.at_revocation || dialect.by_header && !dialect.cognito_exact);
+    let status = match error.code {
+        Code::InvalidClient if challenge => StatusCode::UNAUTHORIZED,
+        Code::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
     };
     let mut answer = HttpResponse::build(status);
     answer

@@ -87,11 +87,8 @@ fn access_typ(app: &App) -> Typ {
 }
 
 fn too_large(why: claims::TooLarge) -> OAuthError {
-    OAuthError::because(
-        Code::ServerError,
-        "the user's attributes are too large for a token",
-        why.to_string(),
-    )
+    // For the client's developer, too: sizes and a claim's name, no value.
+    OAuthError::new(Code::ServerError, why.to_string())
 }
 
 fn unsigned(why: jwt::Refused) -> OAuthError {

@@ -29,6 +29,17 @@ fn query(request: &HttpRequest) -> Result<Params, Malformed> {
 
 /// The parameters of a form body (RFC 6749 Appendix B); every other content type is refused.
 fn form(request: &HttpRequest, body: &Bytes) -> Result<Params, OAuthError> {
+    if !is_form(request) {
+        return Err(OAuthError::new(
+            Code::InvalidRequest,
+            "the body must be application/x-www-form-urlencoded",
+        ));
+    }
+    Params::parse(body)
+        .map_err(|Malformed(why)| OAuthError::because(Code::InvalidRequest, "the form cannot be read", why))
+}
+
+fn is_form(request: &HttpRequest) -> bool {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -39,12 +50,5 @@ fn form(request: &HttpRequest, body: &Bytes) -> Result<Params, OAuthError> {
         .next()
         .unwrap_or_default()
         .trim();
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(OAuthError::new(
-            Code::InvalidRequest,
-            "the body must be application/x-www-form-urlencoded",
-        ));
-    }
-    Params::parse(body)
-        .map_err(|Malformed(why)| OAuthError::because(Code::InvalidRequest, "the form cannot be read", why))
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

@@ -13,21 +13,13 @@ use crate::rules::oauth_error::{Code, OAuthError};
 use crate::web::headers::RequestId;
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
-    let mut dialect = Dialect::default();
+    let mut dialect = Dialect {
+        at_revocation: true,
+        ..Dialect::default()
+    };
     match serve(&request, &body, &broker, &mut dialect).await {
         Ok(()) => HttpResponse::Ok().insert_header(cors::ANY_ORIGIN).finish(),
-        Err(trouble) => {
-            // Cognito answers 401 here however the client authenticated, and so may we (RFC 6749 §5.2).
-            dialect.by_header |=
-                matches!(&trouble, Trouble::Refused(error) if error.code == Code::InvalidClient);
-            trouble.answer(
-                &request,
-                Dialect {
-                    cognito_exact: false,
-                    ..dialect
-                },
-            )
-        }
+        Err(trouble) => trouble.answer(&request, dialect),
     }
 }
 

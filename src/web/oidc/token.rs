@@ -1,5 +1,7 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2): authenticate the client, redeem the grant, mint.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,11 +10,12 @@ use serde_json::{Map, Value, json};
 use super::error::{self, Dialect};
 use super::mint::{self, Minted};
 use super::{cors, form};
-use crate::actions::tokens::{self, Exchanged};
+use crate::actions::Ctx;
+use crate::actions::tokens::{self, Answer, Exchanged, Live};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::rules::authorize::granted_scopes;
-use crate::rules::grant::{self, Credentials, Grant};
+use crate::rules::grant::{self, Credentials, Grant, Shown};
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::Params;
 use crate::web::headers::RequestId;
@@ -65,63 +68,43 @@ async fn serve(
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
     let live = app.live_providers();
-    let (client, ctx) = (
-        app.clone(),
-        broker.ctx(format!("client:{}", app.client.id), RequestId::of(request)),
-    );
+    let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
     match grant::parse(&form, &app.client)? {
         Grant::Code {
             code,
             redirect_uri,
             verifier,
+            resource,
         } => {
+            let client = app.clone();
             let exchanged = broker
                 .db
                 .write(move |conn| {
-                    let (uri, verifier) = (redirect_uri.as_deref(), verifier.as_deref());
-                    tokens::exchange(conn, &ctx, &client.client, &live, &code, uri, verifier)
+                    let shown = Shown {
+                        code: &code,
+                        redirect_uri: redirect_uri.as_deref(),
+                        verifier: verifier.as_deref(),
+                        resource: resource.as_deref(),
+                    };
+                    tokens::exchange(conn, &ctx, &client.client, &live, &shown)
                 })
                 .await??;
-            Ok(answer(
-                &app,
-                mint::for_user(broker, &app, &exchanged)?,
-                Some(&exchanged),
-                &exchanged.scopes,
-            ))
+            let minted = mint::for_user(broker, &app, &exchanged)?;
+            Ok(answer(&app, minted, exchanged.refresh_token, &exchanged.scopes))
         }
-        Grant::Refresh { token, scope } => {
-            let (again, looking) = (
-                (ctx.clone(), client.clone(), live.clone()),
-                (token.clone(), scope.clone()),
-            );
-            // Where nothing rotates a refresh only reads.
-            let read = broker
-                .db
-                .read(move |conn| -> Result<_, StoreError> {
-                    if tokens::refresh_writes(conn, &client.client, &token)? {
-                        return Ok(None);
-                    }
-                    tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref()).map(Some)
-                })
-                .await?;
-            let exchanged = match read {
-                Some(answer) => answer?,
-                None => {
-                    let ((ctx, client, live), (token, scope)) = (again, looking);
-                    broker
-                        .db
-                        .write(move |conn| {
-                            tokens::refresh(conn, &ctx, &client.client, &live, &token, scope.as_deref())
-                        })
-                        .await??
-                }
-            };
-            Ok(answer(
-                &app,
-                mint::for_user(broker, &app, &exchanged)?,
-                Some(&exchanged),
-                &exchanged.scopes,
-            ))
+        Grant::Refresh {
+            token,
+            scope,
+            resource,
+        } => {
+            let asked = Arc::new(tokens::Refresh {
+                token,
+                scope,
+                resource,
+            });
+            let exchanged = refreshed(broker, ctx, &app, live, asked).await??;
+            let minted = mint::for_user(broker, &app, &exchanged)?;
+            Ok(answer(&app, minted, exchanged.refresh_token, &exchanged.scopes))
         }
         Grant::ClientCredentials { scope, resource } => {
             let servers = &app.pool.resource_servers;
@@ -130,14 +113,40 @@ async fn serve(
                 return Err(OAuthError::new(Code::InvalidTarget, "the resource is not known").into());
             }
             let scopes = granted_scopes(scope.as_deref(), &app.client.settings.scopes, resource, servers)?;
-            Ok(answer(
-                &app,
-                mint::for_client(broker, &app, &scopes, resource)?,
-                None,
-                &scopes,
-            ))
+            if scopes.is_empty() {
+                let why = "the client has no scope of that resource";
+                return Err(OAuthError::new(Code::InvalidScope, why).into());
+            }
+            let minted = mint::for_client(broker, &app, &scopes, resource)?;
+            Ok(answer(&app, minted, None, &scopes))
         }
     }
+}
+
+/// Without rotation a refresh only reads, and SQLite's one writer is left alone; unless a token shows up that was
+/// exchanged while rotation was still on.
+async fn refreshed(
+    broker: &Data<Broker>,
+    ctx: Ctx,
+    app: &Arc<App>,
+    live: Vec<Live>,
+    asked: Arc<tokens::Refresh>,
+) -> Answer<Exchanged> {
+    if !tokens::rotates(&app.client) {
+        let (app, live, asked, now) = (app.clone(), live.clone(), asked.clone(), ctx.now);
+        let settled = broker
+            .db
+            .read(move |conn| tokens::refresh_in_place(conn, now, &app.client, &live, &asked))
+            .await?;
+        if let Some(answer) = settled {
+            return Ok(answer);
+        }
+    }
+    let app = app.clone();
+    broker
+        .db
+        .write(move |conn| tokens::refresh(conn, &ctx, &app.client, &live, &asked))
+        .await
 }
 
 /// The client behind the request, proved to be it.
@@ -146,18 +155,14 @@ pub async fn authenticated(
     form: &Params,
     broker: &Broker,
     dialect: &mut Dialect,
-) -> Result<std::sync::Arc<App>, Trouble> {
-    let header = match request
-        .headers()
-        .get_all(header::AUTHORIZATION)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+) -> Result<Arc<App>, Trouble> {
+    let headers: Vec<_> = request.headers().get_all(header::AUTHORIZATION).collect();
+    dialect.by_header = !headers.is_empty();
+    let header = match headers.as_slice() {
         [] => None,
         [one] => Some(one.to_str().map_err(|_| malformed())?),
         _ => return Err(malformed().into()),
     };
-    dialect.by_header = header.is_some();
     if form.is_repeated("client_id") || form.is_repeated("client_secret") {
         return Err(OAuthError::new(Code::InvalidRequest, "a parameter is repeated").into());
     }
@@ -180,16 +185,16 @@ fn malformed() -> OAuthError {
     )
 }
 
-/// The successful answer (RFC 6749 §5.1). It says what was granted, which may be less than what was asked for; Cognito
-/// does not say.
-fn answer(app: &App, minted: Minted, exchanged: Option<&Exchanged>, scopes: &[String]) -> Map<String, Value> {
+/// The successful answer (RFC 6749 §5.1). `scope` always: the standard wants it where it differs from what was asked for,
+/// and that was said in another request. Cognito never gives it.
+fn answer(app: &App, minted: Minted, refresh_token: Option<String>, scopes: &[String]) -> Map<String, Value> {
     let mut answer = Map::new();
     let mut set = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     if let Some(id_token) = minted.id_token {
         set("id_token", json!(id_token));
     }
     set("access_token", json!(minted.access_token));
-    if let Some(refresh_token) = exchanged.and_then(|exchanged| exchanged.refresh_token.as_ref()) {
+    if let Some(refresh_token) = refresh_token {
         set("refresh_token", json!(refresh_token));
     }
     set("expires_in", json!(minted.expires_in));

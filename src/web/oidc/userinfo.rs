@@ -5,7 +5,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
-use super::{cors, error, form, query};
+use super::{cors, error, form, is_form, query};
 use crate::actions::tokens;
 use crate::broker::Broker;
 use crate::error::StoreError;
@@ -18,16 +18,25 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
 }
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
-    let posted = match form(&request, &body) {
-        Ok(form) if form.is_repeated("access_token") => {
-            let refusal = OAuthError::new(Code::InvalidRequest, "the access token came twice");
-            return error::bearer(&request, Some(&refusal));
-        }
-        Ok(form) => form.get("access_token").map(str::to_owned),
-        // A POST without a form is fine: the token is in the header (Core §5.3.1).
-        Err(_) => None,
-    };
-    serve(&request, posted, &broker).await
+    match in_form(&request, &body) {
+        Ok(posted) => serve(&request, posted, &broker).await,
+        Err(refusal) => error::bearer(&request, Some(&refusal)),
+    }
+}
+
+/// The token of a form body (RFC 6750 §2.2). A POST without a form is fine: the token is in the header (Core §5.3.1).
+fn in_form(request: &HttpRequest, body: &Bytes) -> Result<Option<String>, OAuthError> {
+    if !is_form(request) {
+        return Ok(None);
+    }
+    let form = form(request, body)?;
+    if form.is_repeated("access_token") {
+        return Err(OAuthError::new(
+            Code::InvalidRequest,
+            "the access token came twice",
+        ));
+    }
+    Ok(form.get("access_token").map(str::to_owned))
 }
 
 async fn serve(request: &HttpRequest, posted: Option<String>, broker: &Data<Broker>) -> HttpResponse {
@@ -63,7 +72,11 @@ fn presented(request: &HttpRequest, posted: Option<String>) -> Result<Option<Str
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                     Some(token.trim().to_owned())
                 }
-                _ => return Err(invalid("the Authorization header is not a Bearer token")),
+                None if text.eq_ignore_ascii_case("bearer") => {
+                    return Err(invalid("the Authorization header holds no token"));
+                }
+                // A scheme that is not ours is no token: the answer tells which one is (RFC 6750 §3.1).
+                _ => None,
             }
         }
         _ => return Err(invalid("the Authorization header came twice")),

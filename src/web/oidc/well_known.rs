@@ -44,11 +44,13 @@ async fn serve(
     };
     let document = pick(&facts);
     let etag = format!("\"{}\"", document.etag);
-    let known = request
+    let unchanged = request
         .headers()
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    let unchanged = known.is_some_and(|tags| tags == "*" || tags.split(',').any(|tag| tag.trim() == etag));
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|tags| tags.split(',').map(str::trim))
+        // Compared weakly (RFC 9110 §13.1.2): a proxy that compresses makes weak tags of ours.
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
     let mut answer = if unchanged {
         HttpResponse::NotModified()
     } else {

@@ -3,12 +3,17 @@
 
 mod answer;
 mod browser;
+mod clients;
 pub mod database;
+mod node;
+mod other_pool;
 mod stage;
 
 pub use answer::{Answer, location_param, query_of};
 #[allow(unused_imports)]
 pub use browser::{Browser, Form, links, unescape};
+pub use clients::{SPA_CALLBACK, assert_refused, path_of};
+pub use other_pool::{OTHER_CLIENT, OTHER_POOL, OTHER_SECRET, other_keys};
 pub use stage::{APP, NOW, PUBLIC_URL, Stage, Tokens, VERIFIER, keys};
 
 /// HTTP Basic credentials, both halves form-encoded (RFC 6749 §2.3.1).

@@ -1,0 +1,80 @@
+//! A second node over the stage's database, with the same keys, clock and public URL, and caches of its own.
+
+use std::rc::Rc;
+
+use actix_web::test::TestRequest;
+use actix_web::web::Data;
+use forebay::broker::{Broker, Parts};
+use forebay::db::Db;
+use forebay::demo::{WEB_CLIENT, WEB_SECRET};
+use forebay::upstream::{Options, Upstream};
+use futures_util::future::LocalBoxFuture;
+
+use super::{Answer, Stage, basic};
+
+pub struct Node {
+    pub broker: Data<Broker>,
+    call: Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>,
+}
+
+impl Stage {
+    /// Another node; it knows no way to any upstream.
+    pub async fn second_node(&self) -> Node {
+        let first = &self.broker;
+        let options = Options {
+            allow: Vec::new(),
+            ca_pem: None,
+            proxy: None,
+        };
+        let broker = Data::new(Broker::new(Parts {
+            public_url: first.public_url.clone(),
+            db: Db::open(first.db.target(), 2).unwrap(),
+            sealer: first.sealer.clone(),
+            clock: first.clock.clone(),
+            entropy: forebay::world::Entropy::seeded(2),
+            upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
+            trusted_proxies: Vec::new(),
+        }));
+        let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);
+        Node {
+            broker,
+            call: Rc::new(move |request| {
+                let service = service.clone();
+                Box::pin(async move {
+                    let response = actix_web::test::call_service(&*service, request.to_request()).await;
+                    Answer {
+                        status: response.status().as_u16(),
+                        headers: Vec::new(),
+                        body: String::from_utf8_lossy(&actix_web::test::read_body(response).await)
+                            .into_owned(),
+                    }
+                })
+            }),
+        }
+    }
+}
+
+impl Node {
+    pub async fn send(&self, request: TestRequest) -> Answer {
+        (self.call)(request).await
+    }
+
+    pub async fn userinfo(&self, access_token: &str) -> Answer {
+        let header = ("authorization", format!("Bearer {access_token}"));
+        self.send(TestRequest::get().uri("/oauth2/userInfo").insert_header(header))
+            .await
+    }
+
+    /// Refreshes as the sample web app.
+    pub async fn refresh(&self, token: &str) -> Answer {
+        let header = ("authorization", basic(WEB_CLIENT, WEB_SECRET));
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.send(
+            TestRequest::post()
+                .uri("/oauth2/token")
+                .insert_header(header)
+                .set_form(fields),
+        )
+        .await
+    }
+}
