@@ -1,8 +1,11 @@
 //! What every answer carries: a request id, the security headers, and `no-store` unless the handler said otherwise. Also
 //! the outer limits of a request.
 
+use std::time::Duration;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::middleware::Next;
@@ -16,6 +19,9 @@ pub const LONGEST_URI: usize = 8_192;
 pub const LARGEST_HEADERS: usize = 16_384;
 /// Largest body that any endpoint reads, in bytes: a larger one is answered 413.
 pub const LARGEST_BODY: usize = 65_536;
+
+/// From the end of a request's head to its answer, the body's arrival and every call upstream included.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The id under which a request stands in the log; also the answer's `x-amz-cognito-request-id`.
 #[derive(Clone, Debug)]
@@ -47,7 +53,11 @@ pub async fn apply<B: MessageBody>(
         Some(status) => request
             .into_response(HttpResponse::new(status))
             .map_into_right_body(),
-        None => next.call(request).await?.map_into_left_body(),
+        // actix-web itself waits for a slow body for ever.
+        None => tokio::time::timeout(DEADLINE, next.call(request))
+            .await
+            .map_err(|_| InternalError::new("the request took too long", StatusCode::REQUEST_TIMEOUT))??
+            .map_into_left_body(),
     };
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: HeaderValue| {
