@@ -12,13 +12,14 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::broker::Broker;
+use crate::rules::params;
 
 /// Longest path and query, in bytes: a longer one is answered 414.
 pub const LONGEST_URI: usize = 8_192;
 /// Names and values of all headers, in bytes: more is answered 431. Our own cookies are at most half of it.
 pub const LARGEST_HEADERS: usize = 16_384;
 /// Largest body that any endpoint reads, in bytes: a larger one is answered 413.
-pub const LARGEST_BODY: usize = 65_536;
+pub const LARGEST_BODY: usize = params::LONGEST;
 
 /// From the end of a request's head to its answer, the body's arrival and every call upstream included.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use crate::rules::discovery::paths;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::refusal::Refusal;
 use crate::rules::response::ResponseMode;
-use crate::web::cookies;
+use crate::web::cookies::{self, Cookies};
 use crate::web::headers::RequestId;
 use crate::web::pages::{self, Action, ErrorPage, Frame, Method, ReturnForm};
 use crate::web::peer;
@@ -398,11 +398,23 @@ pub async fn keep_unreached(
         .ok()
 }
 
-/// The language a page is shown in: `lang`, else what the browser prefers.
+/// The cookie of a language that was asked for (as Cognito's `lang`): what comes after the login page speaks it, too.
+const LANG_COOKIE: &str = "__Host-lang";
+const LANG_SECONDS: i64 = 30 * 86_400;
+
+/// Remembers the language that this request asks for.
+pub fn remember_lang(request: &HttpRequest) -> Option<actix_web::cookie::Cookie<'static>> {
+    let params = query(request).ok()?;
+    let tag = pages::texts(params.get("lang")?).lang;
+    Some(cookies::set(LANG_COOKIE.into(), tag.into(), LANG_SECONDS))
+}
+
+/// The language a page is shown in: `lang`, else the one asked for before, else what the browser prefers.
 pub fn lang(request: &HttpRequest) -> String {
     let asked = query(request)
         .ok()
-        .and_then(|params| params.get("lang").map(str::to_owned));
+        .and_then(|params| params.get("lang").map(str::to_owned))
+        .or_else(|| Cookies::of(request).ok()?.get(LANG_COOKIE).map(str::to_owned));
     let preferred = request
         .headers()
         .get(header::ACCEPT_LANGUAGE)

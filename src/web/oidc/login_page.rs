@@ -152,7 +152,9 @@ fn show(
     } else {
         StatusCode::OK
     };
-    respond::page(status, &page, respond::Forms::Onward)
-        .ends_at(&authorization.redirect_uri)
-        .finish()
+    let answer = respond::page(status, &page, respond::Forms::Onward).ends_at(&authorization.redirect_uri);
+    match error::remember_lang(request) {
+        Some(cookie) => answer.cookie(cookie).finish(),
+        None => answer.finish(),
+    }
 }

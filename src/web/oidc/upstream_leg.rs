@@ -71,6 +71,9 @@ pub async fn start(
         answer.cookie(cookies::clear(login::cookie_name(&old)));
     }
     answer.cookie(cookies::set(name, value, login::LIFETIME));
+    if let Some(cookie) = error::remember_lang(request) {
+        answer.cookie(cookie);
+    }
     answer.finish()
 }
 

@@ -1,15 +1,10 @@
-//! What holds for every address: headers, methods, limits, CORS, and that neither `Host` nor a forwarding header says who
-//! we are. Some of it through a real socket, because the server library answers before any handler does.
-
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+//! What holds for every address: headers, methods, limits, CORS, and what a broken database looks like.
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use forebay::demo::POOL;
 
-use crate::support::{Answer, PUBLIC_URL, Stage, location_param};
+use crate::support::{Answer, PUBLIC_URL, Stage};
 
 /// Every address that answers GET, without what it needs to succeed.
 fn addresses() -> Vec<String> {
@@ -35,7 +30,7 @@ fn addresses() -> Vec<String> {
     all
 }
 
-fn documents() -> Vec<String> {
+pub fn documents() -> Vec<String> {
     vec![
         format!("/{POOL}/.well-known/openid-configuration"),
         format!("/{POOL}/.well-known/oauth-authorization-server"),
@@ -50,7 +45,7 @@ async fn send(stage: &Stage, method: &str, path: &str) -> Answer {
 }
 
 #[actix_web::test]
-async fn m139_every_answer_carries_the_security_headers_and_is_not_kept() {
+async fn m021_m022_m139_a069_every_answer_carries_the_security_headers_and_is_not_kept() {
     let stage = Stage::new().await;
     let mut answers = Vec::new();
     for path in addresses() {
@@ -269,96 +264,6 @@ async fn m019_no_redirect_repeats_a_post() {
 }
 
 #[actix_web::test]
-async fn a117_m105_the_requests_host_decides_nothing() {
-    let stage = Stage::new().await;
-    let forged = [
-        ("host", "evil.example"),
-        ("x-forwarded-host", "evil.example"),
-        ("x-forwarded-proto", "https"),
-        ("x-forwarded-port", "444"),
-        ("x-forwarded-prefix", "/evil"),
-        ("forwarded", "host=evil.example;proto=https"),
-        ("x-original-url", "/evil"),
-        ("x-rewrite-url", "/evil"),
-        ("x-forwarded-uri", "/evil"),
-        ("x_forwarded_host", "evil.example"),
-    ];
-    let mut paths = documents();
-    paths.extend([
-        stage.authorize(&[]),
-        stage.authorize(&[("scope", "nonsense")]),
-        stage.authorize(&[("client_id", "nobody")]),
-        stage.authorize(&[]).replace("/oauth2/authorize", "/login"),
-    ]);
-    for path in paths {
-        let plain = stage.get(&path).await;
-        let mut request = TestRequest::get().uri(&path);
-        for header in forged {
-            request = request.insert_header(header);
-        }
-        let answer = stage.send(request).await;
-        assert_eq!(
-            (answer.status, answer.header("location")),
-            (plain.status, plain.header("location")),
-            "{path}"
-        );
-        assert!(!format!("{answer:?}").contains("evil"), "{path}: {answer:?}");
-        if path.contains(".well-known") {
-            assert_eq!(answer.body, plain.body);
-        }
-    }
-    let request = TestRequest::get()
-        .uri(&stage.authorize(&[("identity_provider", "acme-okta")]))
-        .insert_header(forged[0])
-        .insert_header(forged[1]);
-    let answer = stage.send(request).await.expect(302);
-    let callback = location_param(&answer, "redirect_uri").unwrap();
-    assert_eq!(callback, format!("{PUBLIC_URL}/oauth2/idpresponse/acme-okta"));
-    assert!(
-        !answer
-            .header("set-cookie")
-            .unwrap()
-            .to_lowercase()
-            .contains("domain")
-    );
-}
-
-#[actix_web::test]
-async fn a119_a121_relatives_of_a_path_are_no_path_of_ours() {
-    let stage = Stage::new().await;
-    let tokens = stage.tokens_for("ada@acme.test", &[]).await;
-    for path in [
-        "/oauth2/userInfo/x.css",
-        "/oauth2/userInfo/",
-        "/oauth2/userInfo;x.css",
-        "/oauth2/userInfo%2fx.css",
-        "/oauth2/userInfo%00",
-        "/oauth2//userInfo",
-        "//oauth2/userInfo",
-        "/oauth2/./userInfo",
-        "/x/../oauth2/userInfo",
-        "/oauth2%2fuserInfo",
-        "/OAuth2/userInfo",
-        "/oauth2/userinfo",
-        "/oauth2/authorize/",
-        "/oauth2/authorize.json",
-        "/login/x.js",
-        "/us-local-1_forebay01/.well-known/jwks.json",
-        "/us-local-1_Forebay01/.well-known/jwks.json/",
-        "/us-local-1_Forebay0/.well-known/jwks.json",
-        "/nobody/.well-known/openid-configuration",
-    ] {
-        let request = TestRequest::get()
-            .uri(path)
-            .insert_header(("authorization", format!("Bearer {}", tokens.access)));
-        let answer = stage.send(request).await;
-        assert_eq!(answer.status, 404, "{path}: {answer:?}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        assert!(!answer.shows("ada@acme.test"), "{path}");
-    }
-}
-
-#[actix_web::test]
 async fn m141_long_addresses_headers_and_bodies_are_refused() {
     let stage = Stage::new().await;
     let at = |length: usize| format!("/oauth2/authorize?{}", "x".repeat(length));
@@ -390,7 +295,7 @@ async fn m141_long_addresses_headers_and_bodies_are_refused() {
         let body = TestRequest::post()
             .uri(path)
             .insert_header(("content-type", "application/x-www-form-urlencoded"))
-            .set_payload("x".repeat(70_000));
+            .set_payload("x".repeat(16_385));
         let answer = stage.send(body).await;
         assert_eq!((answer.status, answer.header("location")), (413, None), "{path}");
     }
@@ -423,150 +328,4 @@ async fn a_broken_database_is_a_page_for_people_and_json_for_programs() {
     assert!([500, 503].contains(&answer.status), "{answer:?}");
     assert!(["server_error", "temporarily_unavailable"].contains(&answer.error().as_str()));
     assert!(!answer.body.contains("app_clients"), "{answer:?}");
-}
-
-/// A server on a socket; ends with the test.
-async fn listening(stage: &Stage) -> (SocketAddr, actix_web::dev::ServerHandle) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = forebay::web::serve(stage.broker.clone(), listener, 1).unwrap();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    (address, handle)
-}
-
-/// Sends these bytes and reads until the server closes or has nothing more to say; the first line and everything.
-async fn exchange(address: SocketAddr, bytes: Vec<u8>) -> (String, String) {
-    let work = move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        // The server may close before it has read everything.
-        let _ = stream.write_all(&bytes);
-        let mut answer = Vec::new();
-        let mut chunk = [0; 4096];
-        while let Ok(count) = stream.read(&mut chunk) {
-            answer.extend_from_slice(&chunk[..count]);
-            if count == 0 {
-                break;
-            }
-        }
-        String::from_utf8_lossy(&answer).into_owned()
-    };
-    let answer = actix_web::rt::task::spawn_blocking(work).await.unwrap();
-    (answer.lines().next().unwrap_or_default().to_owned(), answer)
-}
-
-#[actix_web::test]
-async fn m140_m141_what_two_servers_could_read_differently_is_refused_on_the_wire() {
-    let stage = Stage::new().await;
-    let (address, server) = listening(&stage).await;
-    let head = "Host: localhost:8080\r\nConnection: close\r\n";
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    for (about, request, status) in [
-        (
-            "a good one",
-            format!("GET /healthz HTTP/1.1\r\n{head}\r\n"),
-            "200",
-        ),
-        (
-            "HTTP/1.0 has no host",
-            "GET /healthz HTTP/1.0\r\n\r\n".into(),
-            "200",
-        ),
-        (
-            "no host",
-            "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n".into(),
-            "400",
-        ),
-        (
-            "two hosts",
-            format!("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n{head}\r\n"),
-            "400",
-        ),
-        (
-            "two lengths of two kinds",
-            format!(
-                "POST /oauth2/token HTTP/1.1\r\n{head}{form}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-            ),
-            "400",
-        ),
-        (
-            "two lengths",
-            format!(
-                "POST /oauth2/token HTTP/1.1\r\n{head}{form}Content-Length: 5\r\nContent-Length: 6\r\n\r\naaaaaa"
-            ),
-            "400",
-        ),
-        (
-            "an odd length",
-            format!("POST /oauth2/token HTTP/1.1\r\n{head}{form}Content-Length: +5\r\n\r\naaaaa"),
-            "400",
-        ),
-        (
-            "an odd encoding",
-            format!(
-                "POST /oauth2/token HTTP/1.1\r\n{head}{form}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"
-            ),
-            "400",
-        ),
-        (
-            "a folded header",
-            format!("GET /healthz HTTP/1.1\r\nX-Folded: a\r\n b\r\n{head}\r\n"),
-            "400",
-        ),
-        (
-            "a space before the colon",
-            format!("GET /healthz HTTP/1.1\r\nX-Odd : a\r\n{head}\r\n"),
-            "400",
-        ),
-        (
-            "a huge announced body",
-            format!("POST /oauth2/token HTTP/1.1\r\n{head}{form}Content-Length: 1073741824\r\n\r\nx"),
-            "413",
-        ),
-        (
-            "a huge chunked body",
-            format!(
-                "POST /oauth2/token HTTP/1.1\r\n{head}{form}Transfer-Encoding: chunked\r\n\r\n{}",
-                format!("4000\r\n{}\r\n", "x".repeat(0x4000)).repeat(8)
-            ),
-            "413",
-        ),
-        (
-            "large headers",
-            format!(
-                "GET /healthz HTTP/1.1\r\n{head}X-Padding: {}\r\n\r\n",
-                "x".repeat(20_000)
-            ),
-            "431",
-        ),
-        (
-            "a long address",
-            format!("GET /healthz?{} HTTP/1.1\r\n{head}\r\n", "x".repeat(10_000)),
-            "414",
-        ),
-        (
-            "TRACE",
-            format!("TRACE /oauth2/authorize HTTP/1.1\r\n{head}\r\n"),
-            "405",
-        ),
-    ] {
-        let (line, whole) = exchange(address, request.into_bytes()).await;
-        assert!(
-            line.starts_with("HTTP/1.") && line.contains(&format!(" {status} ")),
-            "{about}: {whole}"
-        );
-    }
-    // An absolute address is only a path with more words.
-    let path = stage.authorize(&[("scope", "nonsense")]);
-    let request = format!("GET http://evil.example{path} HTTP/1.1\r\n{head}\r\n");
-    let (line, whole) = exchange(address, request.into_bytes()).await;
-    assert!(line.contains(" 302 ") && !whole.contains("evil"), "{whole}");
-    assert!(whole.contains("iss=http%3A%2F%2Flocalhost%3A8080%2F"), "{whole}");
-    // HEAD has no body, but the same headers.
-    let request = format!("HEAD /{POOL}/.well-known/jwks.json HTTP/1.1\r\n{head}\r\n");
-    let (line, whole) = exchange(address, request.into_bytes()).await;
-    assert!(line.contains(" 200 ") && whole.ends_with("\r\n\r\n"), "{whole}");
-    assert!(whole.to_lowercase().contains("etag:"), "{whole}");
-    server.stop(false).await;
 }

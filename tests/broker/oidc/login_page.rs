@@ -334,6 +334,20 @@ async fn the_page_speaks_the_users_language() {
 }
 
 #[actix_web::test]
+async fn a_language_asked_for_is_kept_for_what_comes_after() {
+    let stage = Stage::new().await;
+    let after = "/oauth2/idpresponse/acme-okta?state=x";
+    let straight = stage.authorize(&[("lang", "fr"), ("identity_provider", "acme-okta")]);
+    for (first, lang) in [(login_url(&stage, &[("lang", "de")]), "de"), (straight, "fr")] {
+        let mut browser = stage.browser();
+        assert!(browser.open(after).await.body.contains("<html lang=\"en\">"));
+        browser.open(&first).await;
+        let page = browser.open(after).await;
+        assert!(page.body.contains(&format!("<html lang=\"{lang}\">")), "{page:?}");
+    }
+}
+
+#[actix_web::test]
 async fn a_deep_link_to_the_page_is_a_request_like_any_other() {
     let stage = Stage::new().await;
     let bad = stage

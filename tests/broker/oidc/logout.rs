@@ -32,7 +32,7 @@ fn is_question(answer: &Answer) {
 }
 
 #[actix_web::test]
-async fn cognitos_form_signs_out_and_goes_to_the_logout_uri() {
+async fn a064_cognitos_form_signs_out_ends_the_cookie_and_goes_to_the_logout_uri() {
     let stage = Stage::new().await;
     let mut ada = stage.signed_in("ada@acme.test").await;
     let (name, token) = ada.cookie("__Host-session-").unwrap();

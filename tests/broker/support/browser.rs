@@ -101,6 +101,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Up to the organisation's own sign-in page.
+    #[allow(clippy::wrong_self_convention, reason = "it goes there")]
     pub async fn to_sign_in_page(&mut self, login: &str, authorize: &str) -> Answer {
         let page = self.visit(authorize).await;
         if self.url.path() != "/login" {
