@@ -19,7 +19,10 @@ async fn access_tokens_have_no_typ_and_an_audience_only_with_a_resource() {
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let machine = Tokens::of(&stage.as_machine(&[]).await.expect(200));
     for token in [&tokens.access, &machine.access, tokens.id.as_ref().unwrap()] {
-        assert_eq!(header(token).as_object().unwrap().keys().collect::<Vec<_>>(), ["alg", "kid"]);
+        assert_eq!(
+            header(token).as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["alg", "kid"]
+        );
         stage.verified(token).await;
     }
     let access = claims(&tokens.access);
@@ -27,8 +30,20 @@ async fn access_tokens_have_no_typ_and_an_audience_only_with_a_resource() {
     assert_eq!(
         members,
         [
-            "auth_time", "client_id", "cognito:groups", "event_id", "exp", "iat", "iss", "jti", "origin_jti", "scope", "sub",
-            "token_use", "username", "version",
+            "auth_time",
+            "client_id",
+            "cognito:groups",
+            "event_id",
+            "exp",
+            "iat",
+            "iss",
+            "jti",
+            "origin_jti",
+            "scope",
+            "sub",
+            "token_use",
+            "username",
+            "version",
         ]
     );
     assert!(claims(&machine.access).get("aud").is_none());
@@ -43,13 +58,25 @@ async fn token_answers_have_no_scope_and_errors_no_description() {
     let stage = exact().await;
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let members: Vec<_> = tokens.answer.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["access_token", "expires_in", "id_token", "refresh_token", "token_type"]);
+    assert_eq!(
+        members,
+        [
+            "access_token",
+            "expires_in",
+            "id_token",
+            "refresh_token",
+            "token_type"
+        ]
+    );
     let machine = stage.as_machine(&[]).await.expect(200).json();
     let members: Vec<_> = machine.as_object().unwrap().keys().collect();
     assert_eq!(members, ["access_token", "expires_in", "token_type"]);
     for (answer, error) in [
         (stage.exchange("no-such-code", &[]).await, "invalid_grant"),
-        (stage.as_web(&[("grant_type", "x")]).await, "unsupported_grant_type"),
+        (
+            stage.as_web(&[("grant_type", "x")]).await,
+            "unsupported_grant_type",
+        ),
         (stage.as_web(&[("x", "y")]).await, "invalid_request"),
     ] {
         assert_eq!(answer.expect(400).json(), json!({ "error": error }));
@@ -67,7 +94,11 @@ async fn a_failed_authentication_is_400_at_the_token_endpoint_and_401_at_revocat
     assert_eq!(answer.header("www-authenticate"), None);
     let answer = stage.post("/oauth2/revoke", &headers, &fields).await.expect(401);
     assert_eq!(answer.json(), json!({ "error": "invalid_client" }));
-    let fields = [("token", "x"), ("client_id", MACHINE_CLIENT), ("client_secret", MACHINE_SECRET)];
+    let fields = [
+        ("token", "x"),
+        ("client_id", MACHINE_CLIENT),
+        ("client_secret", MACHINE_SECRET),
+    ];
     stage.post("/oauth2/revoke", &[], &fields).await.expect(200);
 }
 
@@ -85,7 +116,16 @@ async fn userinfo_gives_everything_as_text_and_tokens_do_not() {
     let info = stage.userinfo(&first.access).await.expect(200).json();
     assert_eq!(info["email_verified"], json!("true"));
     assert_eq!(info["updated_at"], json!("1764000000"));
-    assert!(info.as_object().unwrap().values().all(serde_json::Value::is_string), "{info}");
+    assert!(
+        info.as_object()
+            .unwrap()
+            .values()
+            .all(serde_json::Value::is_string),
+        "{info}"
+    );
     let second = Tokens::of(&stage.refresh(first.refresh.as_deref().unwrap()).await.expect(200));
-    assert_eq!(claims(second.id.as_deref().unwrap())["email_verified"], json!(true));
+    assert_eq!(
+        claims(second.id.as_deref().unwrap())["email_verified"],
+        json!(true)
+    );
 }

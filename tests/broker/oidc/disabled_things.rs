@@ -95,15 +95,25 @@ async fn a24_a25_a26_m074_what_is_gone_is_refused_at_once_everywhere() {
         }
         let asked = stage.userinfo(access).await;
         assert_eq!(asked.status, 401, "{what:?}: {asked:?}");
-        assert!(asked.header("www-authenticate").unwrap().contains("invalid_token"), "{what:?}");
+        assert!(
+            asked
+                .header("www-authenticate")
+                .unwrap()
+                .contains("invalid_token"),
+            "{what:?}"
+        );
         // A node that had cached nothing of it yet
         assert_eq!(second.userinfo(access).await.status, 401, "{what:?}");
         assert_ne!(second.refresh(refresh).await.status, 200, "{what:?}");
 
         let others = matches!(
             what,
-            Gone::UserDisabled | Gone::UserDeleted | Gone::ConnectionDisabled | Gone::ConnectionDeleted
-                | Gone::ConnectionTakenFromClient | Gone::FamiliesRevoked
+            Gone::UserDisabled
+                | Gone::UserDeleted
+                | Gone::ConnectionDisabled
+                | Gone::ConnectionDeleted
+                | Gone::ConnectionTakenFromClient
+                | Gone::FamiliesRevoked
         );
         let expected = if others { 200 } else { 401 };
         stage.userinfo(&bystander.access).await.expect(expected);
@@ -116,9 +126,18 @@ async fn a27_nothing_is_enabled_again_by_being_used() {
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let sub = claims(&tokens.access)["sub"].as_str().unwrap().to_owned();
     take_away(&stage, Gone::UserDisabled, &sub);
-    let back = stage.browser().sign_in("ada@acme.test", &stage.authorize(&[])).await;
-    assert!(!back.header("location").is_some_and(|to| to.contains("code=")), "{back:?}");
-    stage.refresh(tokens.refresh.as_deref().unwrap()).await.expect(400);
+    let back = stage
+        .browser()
+        .sign_in("ada@acme.test", &stage.authorize(&[]))
+        .await;
+    assert!(
+        !back.header("location").is_some_and(|to| to.contains("code=")),
+        "{back:?}"
+    );
+    stage
+        .refresh(tokens.refresh.as_deref().unwrap())
+        .await
+        .expect(400);
     assert!(!stage.act(|conn| user::find(conn, &sub).unwrap().unwrap().enabled));
 
     take_away(&stage, Gone::ClientDisabled, &sub);
@@ -155,6 +174,9 @@ async fn another_node_that_had_it_in_its_cache_refuses_within_two_seconds() {
             last = second.userinfo(access).await;
         }
         assert_eq!(last.status, 401, "{what:?} after {:?}", begun.elapsed());
-        assert_ne!(second.refresh(tokens.refresh.as_deref().unwrap()).await.status, 200);
+        assert_ne!(
+            second.refresh(tokens.refresh.as_deref().unwrap()).await.status,
+            200
+        );
     }
 }

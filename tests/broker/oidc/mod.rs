@@ -1,5 +1,6 @@
 //! The OpenID Connect surface.
 
+mod advertised;
 mod authorize_request;
 mod client_auth;
 mod client_credentials;

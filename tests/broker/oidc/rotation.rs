@@ -57,7 +57,12 @@ async fn m071_a_public_clients_tokens_rotate_whatever_its_record_says() {
     assert!(second.refresh.is_some() && second.refresh != first.refresh);
     // Nobody set a grace period, so a lost answer can be fetched again for a minute.
     stage.clock.advance(60);
-    let again = Tokens::of(&stage.spa_refresh(first.refresh.as_deref().unwrap()).await.expect(200));
+    let again = Tokens::of(
+        &stage
+            .spa_refresh(first.refresh.as_deref().unwrap())
+            .await
+            .expect(200),
+    );
     assert_eq!(again.refresh, second.refresh);
     stage.clock.advance(1);
     for token in [first.refresh, second.refresh] {

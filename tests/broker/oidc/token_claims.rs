@@ -14,7 +14,11 @@ fn drawn(claims: &mut Value, names: &[&str]) {
     for name in names {
         let value = claims.as_object_mut().unwrap().remove(*name).unwrap();
         let text = value.as_str().unwrap();
-        assert_eq!((text.len(), text.matches('-').count()), (36, 4), "{name} is a UUID");
+        assert_eq!(
+            (text.len(), text.matches('-').count()),
+            (36, 4),
+            "{name} is a UUID"
+        );
     }
 }
 
@@ -44,7 +48,11 @@ async fn m060_the_id_token_of_a_federated_user_is_cognitos() {
         "amr": id["amr"],
     });
     assert!(id["email_verified"].is_boolean());
-    assert!(id["amr"].as_array().is_some_and(|amr| amr.iter().all(Value::is_string)));
+    assert!(
+        id["amr"]
+            .as_array()
+            .is_some_and(|amr| amr.iter().all(Value::is_string))
+    );
     assert_eq!(id, expected);
 }
 
@@ -73,14 +81,20 @@ async fn m065_the_access_token_is_cognitos_and_rfc_9068s() {
 async fn m061_a_sub_is_short_ascii_and_the_same_for_ever() {
     let stage = Stage::new().await;
     let sub = async |login: &str, spa: bool| {
-        let tokens = if spa { stage.spa_tokens(login).await } else { stage.tokens_for(login, &[]).await };
+        let tokens = if spa {
+            stage.spa_tokens(login).await
+        } else {
+            stage.tokens_for(login, &[]).await
+        };
         claims(&tokens.access)["sub"].as_str().unwrap().to_owned()
     };
     let ada = sub("ada@acme.test", false).await;
     assert!(ada.is_ascii() && ada.len() <= 255);
     stage.clock.advance(1_000_000);
     // Another browser, another client, another address: the same person upstream.
-    stage.acme.change_person("ada@acme.test", |person| person.email = "countess@acme.test".into());
+    stage.acme.change_person("ada@acme.test", |person| {
+        person.email = "countess@acme.test".into()
+    });
     assert_eq!(sub("ada@acme.test", true).await, ada);
     assert_ne!(sub("grace@acme.test", false).await, ada);
     assert_ne!(sub("hank@globex.test", false).await, ada);
@@ -117,7 +131,10 @@ async fn the_scopes_and_the_readable_attributes_decide_what_is_in_it() {
     stage.change_web_client(|settings| settings.read_attributes = Some(vec!["given_name".into()]));
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let id = claims(tokens.id.as_deref().unwrap());
-    assert_eq!((id.get("given_name"), id.get("email")), (Some(&json!("Ada")), None));
+    assert_eq!(
+        (id.get("given_name"), id.get("email")),
+        (Some(&json!("Ada")), None)
+    );
 }
 
 #[actix_web::test]
@@ -150,8 +167,14 @@ async fn m063_at_hash_is_of_the_access_token_beside_it() {
 #[actix_web::test]
 async fn a133_a_person_in_far_too_many_groups_is_refused_by_name_and_nobody_else() {
     let stage = Stage::new().await;
-    let names = |count: usize| (0..count).map(|n| format!("{n:03}-{}", "g".repeat(110))).collect();
-    stage.acme.change_person("ada@acme.test", |person| person.groups = names(400));
+    let names = |count: usize| {
+        (0..count)
+            .map(|n| format!("{n:03}-{}", "g".repeat(110)))
+            .collect()
+    };
+    stage
+        .acme
+        .change_person("ada@acme.test", |person| person.groups = names(400));
     let code = stage.code_for("ada@acme.test", &[]).await;
     let answer = stage.exchange(&code, &[]).await.expect(500);
     assert_eq!(answer.error(), "server_error");
@@ -159,6 +182,8 @@ async fn a133_a_person_in_far_too_many_groups_is_refused_by_name_and_nobody_else
     assert!(description.contains("'cognito:groups'"), "{description}");
     assert!(!answer.body.contains("ggggg") && answer.json().get("access_token").is_none());
     stage.tokens_for("grace@acme.test", &[]).await;
-    stage.acme.change_person("ada@acme.test", |person| person.groups = names(40));
+    stage
+        .acme
+        .change_person("ada@acme.test", |person| person.groups = names(40));
     stage.tokens_for("ada@acme.test", &[]).await;
 }

@@ -9,13 +9,17 @@ use forebay::rules::params;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
-use crate::support::{OTHER_CLIENT, OTHER_POOL, OTHER_SECRET, Stage, VERIFIER, assert_refused, basic, claims, header};
+use crate::support::{
+    OTHER_CLIENT, OTHER_POOL, OTHER_SECRET, Stage, VERIFIER, assert_refused, basic, claims, header,
+};
 
 /// Everything opaque or signed that leaves the broker in one sign-in, by name.
 async fn every_kind(stage: &Stage) -> Vec<(&'static str, String)> {
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let mut browser = stage.browser();
-    let page = browser.to_sign_in_page("ada@acme.test", &stage.authorize(&[])).await;
+    let page = browser
+        .to_sign_in_page("ada@acme.test", &stage.authorize(&[]))
+        .await;
     let (login_name, sealed_login) = browser.cookie("__Host-").unwrap();
     let upstream_state = crate::support::query_of(browser.url.as_str(), "state").unwrap();
     let back = browser.enter(&page, "ada@acme.test").await;
@@ -26,13 +30,15 @@ async fn every_kind(stage: &Stage) -> Vec<(&'static str, String)> {
         .find(|(name, _)| name.starts_with("__Host-") && *name != login_name)
         .unwrap()
         .1;
-    let upstream =
-        json!({ "iss": stage.acme.issuer(), "sub": "00u1ada000000000acme", "aud": "x", "exp": 9_999_999_999_u64 });
+    let upstream = json!({ "iss": stage.acme.issuer(), "sub": "00u1ada000000000acme", "aud": "x", "exp": 9_999_999_999_u64 });
     let upstream_id_token = stage
         .acme
         .sign(Server::Org, &Map::new(), upstream.as_object().unwrap())
         .unwrap();
-    let refused = stage.browser().sign_in("linus@acme.test", &stage.authorize(&[])).await;
+    let refused = stage
+        .browser()
+        .sign_in("linus@acme.test", &stage.authorize(&[]))
+        .await;
     vec![
         ("access", tokens.access),
         ("id", tokens.id.unwrap()),
@@ -43,7 +49,13 @@ async fn every_kind(stage: &Stage) -> Vec<(&'static str, String)> {
         ("upstream state", upstream_state),
         ("upstream ID token", upstream_id_token),
         ("trace code", refused.trace_code().unwrap()),
-        ("machine", stage.as_machine(&[]).await.json()["access_token"].as_str().unwrap().to_owned()),
+        (
+            "machine",
+            stage.as_machine(&[]).await.json()["access_token"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        ),
         ("client secret", WEB_SECRET.to_owned()),
         ("client id", WEB_CLIENT.to_owned()),
         ("verifier", VERIFIER.to_owned()),
@@ -67,7 +79,12 @@ async fn a70_a2_every_value_is_refused_wherever_another_kind_is_taken() {
             assert_eq!(stage.userinfo(value).await.status, expected, "{kind} at userInfo");
         }
         if *kind != "client secret" {
-            let answer = stage.token(Some(&basic(WEB_CLIENT, value)), &[("grant_type", "refresh_token")]).await;
+            let answer = stage
+                .token(
+                    Some(&basic(WEB_CLIENT, value)),
+                    &[("grant_type", "refresh_token")],
+                )
+                .await;
             assert_refused(&answer, 401, "invalid_client");
         }
         if *kind != "id" {
@@ -75,7 +92,10 @@ async fn a70_a2_every_value_is_refused_wherever_another_kind_is_taken() {
             let url = stage.authorize(&[("prompt", "none"), ("id_token_hint", value)]);
             if url.len() < 8_000 {
                 let answer = stage.get(&url).await;
-                assert!(!answer.header("location").is_some_and(|to| to.contains("code=")), "{kind}: {answer:?}");
+                assert!(
+                    !answer.header("location").is_some_and(|to| to.contains("code=")),
+                    "{kind}: {answer:?}"
+                );
             }
         }
         if *kind != "session" {
@@ -92,7 +112,10 @@ async fn a70_a2_every_value_is_refused_wherever_another_kind_is_taken() {
                 }
             }
             let answer = browser.open(&stage.authorize(&[("prompt", "none")])).await;
-            assert!(!answer.header("location").is_some_and(|to| to.contains("code=")), "{kind}: {answer:?}");
+            assert!(
+                !answer.header("location").is_some_and(|to| to.contains("code=")),
+                "{kind}: {answer:?}"
+            );
         }
     }
     let find = |name: &str| kinds.iter().find(|(kind, _)| *kind == name).unwrap().1.clone();
@@ -121,13 +144,26 @@ async fn a23_a_value_that_was_cut_padded_or_changed_is_another_value() {
     let code = stage.code_for("ada@acme.test", &[]).await;
     let flip = |text: &str, at: usize| {
         let mut bytes = text.as_bytes().to_vec();
-        bytes[at] = if bytes[at].is_ascii_alphabetic() { bytes[at] ^ 0x20 } else { b'A' };
+        bytes[at] = if bytes[at].is_ascii_alphabetic() {
+            bytes[at] ^ 0x20
+        } else {
+            b'A'
+        };
         String::from_utf8(bytes).unwrap()
     };
     for value in [&refresh, &code] {
         let mut changed = vec![
-            format!("{value}A"), format!("{value}="), format!("{value} "), format!(" {value}"), format!("{value}\n"),
-            format!("{value}%"), value.to_lowercase(), value.to_uppercase(), value.repeat(2), "%".into(), "_".repeat(43),
+            format!("{value}A"),
+            format!("{value}="),
+            format!("{value} "),
+            format!(" {value}"),
+            format!("{value}\n"),
+            format!("{value}%"),
+            value.to_lowercase(),
+            value.to_uppercase(),
+            value.repeat(2),
+            "%".into(),
+            "_".repeat(43),
         ];
         for at in 0..value.len() {
             changed.push(value[..at].to_owned());
@@ -152,21 +188,35 @@ async fn a72_a_token_signed_in_another_way_is_no_token() {
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     let (good, kid) = (claims(&tokens.access), header(&tokens.access)["kid"].clone());
     let keys = stage.get(&format!("/{POOL}/.well-known/jwks.json")).await.json();
-    let jwk = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap().clone();
+    let jwk = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == kid)
+        .unwrap()
+        .clone();
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signature = tokens.access.rsplit('.').next().unwrap();
     let mut forged = Vec::new();
-    for alg in ["none", "None", "NONE", "nOnE", "", "HS256", "RS512", "PS256", "ES256", "rs256"] {
+    for alg in [
+        "none", "None", "NONE", "nOnE", "", "HS256", "RS512", "PS256", "ES256", "rs256",
+    ] {
         let head = encode(&json!({ "alg": alg, "kid": kid, "typ": "at+jwt" }));
         for end in ["", signature, "AAAA"] {
             forged.push(format!("{head}.{}.{end}", encode(&good)));
         }
     }
     // HS256 with what everybody can read as the key
-    for secret in [jwk.to_string(), jwk["n"].as_str().unwrap().to_owned(), keys.to_string(), String::new()] {
+    for secret in [
+        jwk.to_string(),
+        jwk["n"].as_str().unwrap().to_owned(),
+        keys.to_string(),
+        String::new(),
+    ] {
         let mut head = Header::new(Algorithm::HS256);
         head.kid = Some(kid.as_str().unwrap().to_owned());
-        forged.push(jsonwebtoken::encode(&head, &good, &EncodingKey::from_secret(secret.as_bytes())).unwrap());
+        forged
+            .push(jsonwebtoken::encode(&head, &good, &EncodingKey::from_secret(secret.as_bytes())).unwrap());
     }
     // The right signature under a header or claims that say more
     for head in [
@@ -185,7 +235,10 @@ async fn a72_a_token_signed_in_another_way_is_no_token() {
     let payload = rest.split_once('.').unwrap().0;
     forged.extend([
         format!("{head}.{}.{signature}", encode(&admin)),
-        format!("{head}.{payload}.{}", signature.trim_end_matches(char::is_alphanumeric)),
+        format!(
+            "{head}.{payload}.{}",
+            signature.trim_end_matches(char::is_alphanumeric)
+        ),
         format!("{head}.{payload}.{signature}.{signature}"),
         format!("{head}.{payload}..{signature}.x"),
         format!("{{\"payload\":\"{payload}\",\"signatures\":[]}}"),
@@ -212,17 +265,37 @@ async fn a105_nothing_of_one_pool_is_good_in_another_on_the_same_host() {
     assert_ne!(header(&ours.access)["kid"], header(&others.access)["kid"]);
 
     // Each token tells about its own pool's user only.
-    assert_eq!(stage.userinfo(&ours.access).await.expect(200).json()["sub"], mine["sub"]);
-    assert_eq!(stage.userinfo(&others.access).await.expect(200).json()["sub"], theirs["sub"]);
+    assert_eq!(
+        stage.userinfo(&ours.access).await.expect(200).json()["sub"],
+        mine["sub"]
+    );
+    assert_eq!(
+        stage.userinfo(&others.access).await.expect(200).json()["sub"],
+        theirs["sub"]
+    );
 
     let other = basic(OTHER_CLIENT, OTHER_SECRET);
-    let refresh = |token: &str| vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", token.to_owned())];
-    let as_fields = |fields: &[(&'static str, String)]| params::encode(fields.iter().map(|(n, v)| (*n, v.as_str())));
+    let refresh = |token: &str| {
+        vec![
+            ("grant_type", "refresh_token".to_owned()),
+            ("refresh_token", token.to_owned()),
+        ]
+    };
+    let as_fields =
+        |fields: &[(&'static str, String)]| params::encode(fields.iter().map(|(n, v)| (*n, v.as_str())));
     let form = ("content-type", "application/x-www-form-urlencoded");
     let headers = [("authorization", other.as_str()), form];
     let body = as_fields(&refresh(ours.refresh.as_deref().unwrap()));
-    assert_refused(&stage.raw("/oauth2/token", &headers, body).await, 400, "invalid_grant");
-    assert_refused(&stage.refresh(others.refresh.as_deref().unwrap()).await, 400, "invalid_grant");
+    assert_refused(
+        &stage.raw("/oauth2/token", &headers, body).await,
+        400,
+        "invalid_grant",
+    );
+    assert_refused(
+        &stage.refresh(others.refresh.as_deref().unwrap()).await,
+        400,
+        "invalid_grant",
+    );
 
     let code = stage.other_code("ada@acme.test").await;
     assert_refused(&stage.exchange(&code, &[]).await, 400, "invalid_grant");
@@ -232,7 +305,13 @@ async fn a105_nothing_of_one_pool_is_good_in_another_on_the_same_host() {
     stage.revoke(&others.access).await.expect(200);
     stage.userinfo(&others.access).await.expect(200);
     // An ID token of the other pool is no hint here.
-    let hint = stage.authorize(&[("prompt", "none"), ("id_token_hint", others.id.as_deref().unwrap())]);
+    let hint = stage.authorize(&[
+        ("prompt", "none"),
+        ("id_token_hint", others.id.as_deref().unwrap()),
+    ]);
     let answer = stage.get(&hint).await;
-    assert!(!answer.header("location").is_some_and(|to| to.contains("code=")), "{answer:?}");
+    assert!(
+        !answer.header("location").is_some_and(|to| to.contains("code=")),
+        "{answer:?}"
+    );
 }
