@@ -4,6 +4,7 @@
 
 mod command_line;
 mod database;
+mod leaks;
 mod oidc;
 mod support;
 mod traces;

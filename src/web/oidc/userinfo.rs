@@ -140,6 +140,10 @@ async fn claims_of(
     let Some((family, user)) = alive else {
         return refuse("its family is revoked or its user disabled");
     };
+    let pools = [&app.client.user_pool_id, &family.user_pool_id, &user.user_pool_id];
+    if pools.iter().any(|pool| **pool != pool_id) {
+        return refuse("it speaks of another pool");
+    }
     if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
         return refuse("it does not belong to its family");
     }

@@ -151,7 +151,7 @@ fn add_server(stage: &Stage, identifier: &str, scopes: &[&str]) {
         let server = ResourceServer {
             user_pool_id: POOL.into(),
             identifier: identifier.into(),
-            name: identifier.into(),
+            name: "An API".into(),
             scopes: Json(scopes.iter().map(scope).collect()),
         };
         resource_servers::create(conn, &ctx, server).unwrap();

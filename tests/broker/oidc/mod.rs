@@ -1,13 +1,18 @@
 //! The OpenID Connect surface.
 
 mod addresses;
+mod advertised;
 mod authorize_refusals;
 mod authorize_request;
 mod client_auth;
 mod client_credentials;
 mod code_exchange;
+mod cognito_exact;
 mod cookies;
+mod disabled_things;
+mod discovery;
 mod http_layer;
+mod jwks;
 mod led;
 mod login_page;
 mod logout;
@@ -15,8 +20,12 @@ mod prompt;
 mod redirect_targets;
 mod refresh;
 mod response_modes;
+mod revoke;
 mod rotation;
 mod sessions;
+mod token_claims;
+mod token_kinds;
 mod token_request;
+mod userinfo;
 mod whole_story;
 mod wire;

@@ -10,7 +10,9 @@ const OTHER_SECRET: &str = "secret_of_another_web_app_of_the_pool_01";
 
 async fn revoke_as(stage: &Stage, id: &str, secret: &str, fields: &[(&str, &str)]) -> Answer {
     let header = basic(id, secret);
-    stage.post("/oauth2/revoke", &[("authorization", &header)], fields).await
+    stage
+        .post("/oauth2/revoke", &[("authorization", &header)], fields)
+        .await
 }
 
 /// 200 and nothing else.
@@ -29,25 +31,63 @@ async fn m090_the_client_must_prove_itself_and_revokes_only_its_own() {
     for (headers, fields) in [
         (vec![], vec![("token", refresh)]),
         (vec![], vec![("token", refresh), ("client_id", WEB_CLIENT)]),
-        (vec![], vec![("token", refresh), ("client_id", WEB_CLIENT), ("client_secret", "wrong")]),
+        (
+            vec![],
+            vec![
+                ("token", refresh),
+                ("client_id", WEB_CLIENT),
+                ("client_secret", "wrong"),
+            ],
+        ),
         (vec![], vec![("token", refresh), ("client_id", "no-such-client")]),
-        (vec![("authorization", basic(WEB_CLIENT, "wrong"))], vec![("token", refresh)]),
-        (vec![("authorization", "Bearer x".into())], vec![("token", refresh)]),
+        (
+            vec![("authorization", basic(WEB_CLIENT, "wrong"))],
+            vec![("token", refresh)],
+        ),
+        (
+            vec![("authorization", "Bearer x".into())],
+            vec![("token", refresh)],
+        ),
     ] {
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        assert_refused(&stage.post("/oauth2/revoke", &headers, &fields).await, 401, "invalid_client");
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_refused(
+            &stage.post("/oauth2/revoke", &headers, &fields).await,
+            401,
+            "invalid_client",
+        );
     }
     let both = [("token", refresh), ("client_secret", WEB_SECRET)];
-    assert_refused(&revoke_as(&stage, WEB_CLIENT, WEB_SECRET, &both).await, 400, "invalid_request");
+    assert_refused(
+        &revoke_as(&stage, WEB_CLIENT, WEB_SECRET, &both).await,
+        400,
+        "invalid_request",
+    );
 
     // Another client learns nothing and changes nothing.
     let foreign = revoke_as(&stage, OTHER, OTHER_SECRET, &[("token", refresh)]).await;
     let unknown = revoke_as(&stage, OTHER, OTHER_SECRET, &[("token", "no-such-token")]).await;
     assert_done(&foreign);
     assert_done(&unknown);
-    let names = |answer: &Answer| answer.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let names = |answer: &Answer| {
+        answer
+            .headers
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(&foreign), names(&unknown));
-    assert_done(&stage.post("/oauth2/revoke", &[], &[("token", refresh), ("client_id", SPA_CLIENT)]).await);
+    assert_done(
+        &stage
+            .post(
+                "/oauth2/revoke",
+                &[],
+                &[("token", refresh), ("client_id", SPA_CLIENT)],
+            )
+            .await,
+    );
     stage.refresh(refresh).await.expect(200);
     stage.userinfo(&tokens.access).await.expect(200);
 }
@@ -58,7 +98,11 @@ async fn every_client_authentication_method_works_here_too() {
     let by_header = stage.tokens_for("ada@acme.test", &[]).await.refresh.unwrap();
     assert_done(&stage.revoke(&by_header).await);
     let by_form = stage.tokens_for("ada@acme.test", &[]).await.refresh.unwrap();
-    let fields = [("token", by_form.as_str()), ("client_id", WEB_CLIENT), ("client_secret", WEB_SECRET)];
+    let fields = [
+        ("token", by_form.as_str()),
+        ("client_id", WEB_CLIENT),
+        ("client_secret", WEB_SECRET),
+    ];
     assert_done(&stage.post("/oauth2/revoke", &[], &fields).await);
     let public = stage.spa_tokens("ada@acme.test").await.refresh.unwrap();
     let fields = [("token", public.as_str()), ("client_id", SPA_CLIENT)];
@@ -73,7 +117,15 @@ async fn m091_unknown_garbage_and_revoked_tokens_are_done_already() {
     let stage = Stage::new().await;
     let refresh = stage.tokens_for("ada@acme.test", &[]).await.refresh.unwrap();
     assert_done(&stage.revoke(&refresh).await);
-    for token in [refresh.as_str(), "x", "a.b.c", "%", "\u{1f600}", "' OR 1=1 --", &"x".repeat(5_000)] {
+    for token in [
+        refresh.as_str(),
+        "x",
+        "a.b.c",
+        "%",
+        "\u{1f600}",
+        "' OR 1=1 --",
+        &"x".repeat(5_000),
+    ] {
         assert_done(&stage.revoke(token).await);
     }
 }
@@ -97,7 +149,10 @@ async fn m092_m095_all_of_the_family_ends_at_once_on_every_node_and_nothing_else
     // A19: a node that starts afterwards knows, too.
     assert_eq!(stage.second_node().await.refresh(refresh).await.status, 400);
     stage.userinfo(&bystander.access).await.expect(200);
-    stage.refresh(bystander.refresh.as_deref().unwrap()).await.expect(200);
+    stage
+        .refresh(bystander.refresh.as_deref().unwrap())
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]
@@ -142,19 +197,36 @@ async fn m094_other_kinds_of_token_and_bad_requests_have_their_error() {
             assert_refused(&stage.revoke(token).await, 400, "unsupported_token_type");
         }
     }
-    stage.refresh(tokens.refresh.as_deref().unwrap()).await.expect(200);
-    for fields in [vec![("x", "y")], vec![("token", "")], vec![("token", "a"), ("token", "a")]] {
+    stage
+        .refresh(tokens.refresh.as_deref().unwrap())
+        .await
+        .expect(200);
+    for fields in [
+        vec![("x", "y")],
+        vec![("token", "")],
+        vec![("token", "a"), ("token", "a")],
+    ] {
         let answer = revoke_as(&stage, WEB_CLIENT, WEB_SECRET, &fields).await;
         assert_refused(&answer, 400, "invalid_request");
     }
     let header = basic(WEB_CLIENT, WEB_SECRET);
-    let headers = [("authorization", header.as_str()), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", header.as_str()),
+        ("content-type", "application/json"),
+    ];
     let answer = stage.raw("/oauth2/revoke", &headers, r#"{"token":"x"}"#).await;
     assert_refused(&answer, 400, "invalid_request");
     // The query is not the request.
     let uri = format!("/oauth2/revoke?token={}", tokens.refresh.as_deref().unwrap());
-    assert_refused(&stage.post(&uri, &headers[..1], &[("x", "y")]).await, 400, "invalid_request");
-    stage.refresh(tokens.refresh.as_deref().unwrap()).await.expect(200);
+    assert_refused(
+        &stage.post(&uri, &headers[..1], &[("x", "y")]).await,
+        400,
+        "invalid_request",
+    );
+    stage
+        .refresh(tokens.refresh.as_deref().unwrap())
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]

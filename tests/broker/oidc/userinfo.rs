@@ -24,7 +24,11 @@ fn assert_challenged(answer: &Answer, status: u16, error: Option<&str>) {
 
 async fn with_header(stage: &Stage, value: &str) -> Answer {
     stage
-        .send(TestRequest::get().uri("/oauth2/userInfo").insert_header(("authorization", value)))
+        .send(
+            TestRequest::get()
+                .uri("/oauth2/userInfo")
+                .insert_header(("authorization", value)),
+        )
         .await
 }
 
@@ -36,7 +40,10 @@ async fn m080_get_and_post_take_a_bearer_token_in_header_or_form() {
     let header = [("authorization", bearer.as_str())];
     let by_get = stage.userinfo(&token).await.expect(200);
     assert_eq!(by_get.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(by_get.header("content-type"), Some("application/json;charset=UTF-8"));
+    assert_eq!(
+        by_get.header("content-type"),
+        Some("application/json;charset=UTF-8")
+    );
     assert_eq!(by_get.header("cache-control"), Some("no-store"));
     let path = "/oauth2/userInfo";
     for answer in [
@@ -54,7 +61,13 @@ async fn m080_get_and_post_take_a_bearer_token_in_header_or_form() {
 async fn m081_m087_the_scopes_and_the_clients_readable_attributes_decide() {
     let stage = Stage::new().await;
     let profile = [
-        "custom:department", "family_name", "given_name", "locale", "name", "preferred_username", "zoneinfo",
+        "custom:department",
+        "family_name",
+        "given_name",
+        "locale",
+        "name",
+        "preferred_username",
+        "zoneinfo",
     ];
     let email = ["email", "email_verified"];
     for (scope, expected) in [
@@ -68,14 +81,21 @@ async fn m081_m087_the_scopes_and_the_clients_readable_attributes_decide() {
         let info = stage.userinfo(&tokens.access).await.expect(200).json();
         let mut expected: Vec<&str> = expected.into_iter().chain(["sub", "username"]).collect();
         expected.sort_unstable();
-        assert_eq!(info.as_object().unwrap().keys().collect::<Vec<_>>(), expected, "{scope}");
+        assert_eq!(
+            info.as_object().unwrap().keys().collect::<Vec<_>>(),
+            expected,
+            "{scope}"
+        );
         assert_eq!(info["sub"], claims(&tokens.access)["sub"]);
         assert_eq!(info["username"], "acme-okta_00u1ada000000000acme");
     }
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
     stage.change_web_client(|settings| settings.read_attributes = Some(vec!["email".into()]));
     let info = stage.userinfo(&tokens.access).await.expect(200).json();
-    assert_eq!(info.as_object().unwrap().keys().collect::<Vec<_>>(), ["email", "sub", "username"]);
+    assert_eq!(
+        info.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["email", "sub", "username"]
+    );
 }
 
 #[actix_web::test]
@@ -127,7 +147,10 @@ async fn m082_no_token_is_asked_for_and_a_wrong_one_is_named() {
         "Bearer realm=\"forebay\", error=\"invalid_token\", error_description=\"Access token is expired, disabled, or \
          deleted, or the user has globally signed out.\""
     );
-    assert_eq!(answer.header("access-control-expose-headers"), Some("WWW-Authenticate"));
+    assert_eq!(
+        answer.header("access-control-expose-headers"),
+        Some("WWW-Authenticate")
+    );
 }
 
 #[actix_web::test]
@@ -170,7 +193,10 @@ async fn m085_only_a_live_access_token_of_ours_is_good() {
     assert_challenged(&stage.userinfo(&tokens.access).await, 401, Some("invalid_token"));
 
     let revoked = stage.tokens_for("ada@acme.test", &[]).await;
-    stage.revoke(revoked.refresh.as_deref().unwrap()).await.expect(200);
+    stage
+        .revoke(revoked.refresh.as_deref().unwrap())
+        .await
+        .expect(200);
     assert_challenged(&stage.userinfo(&revoked.access).await, 401, Some("invalid_token"));
 }
 
@@ -195,10 +221,21 @@ async fn m085_a_well_signed_token_must_still_fit_its_family() {
         };
         jwt::sign(key, Typ::AccessToken, &changed).unwrap()
     };
-    stage.userinfo(&forge(&ours, "jti", json!("another"))).await.expect(200);
+    stage
+        .userinfo(&forge(&ours, "jti", json!("another")))
+        .await
+        .expect(200);
     for (key, name, value) in [
         (&others, "jti", json!("another")),
-        (&others, "iss", json!(format!("{}/{}", crate::support::PUBLIC_URL, crate::support::OTHER_POOL))),
+        (
+            &others,
+            "iss",
+            json!(format!(
+                "{}/{}",
+                crate::support::PUBLIC_URL,
+                crate::support::OTHER_POOL
+            )),
+        ),
         (&ours, "iss", json!(format!("{}/", stage.issuer()))),
         (&ours, "iss", json!([stage.issuer()])),
         (&ours, "iss", Value::Null),
@@ -236,7 +273,12 @@ async fn m086_a_token_without_openid_gets_nothing() {
     let narrowed = stage.as_web(&fields).await.expect(200).json();
     let answer = stage.userinfo(narrowed["access_token"].as_str().unwrap()).await;
     assert_challenged(&answer, 403, Some("insufficient_scope"));
-    assert!(answer.header("www-authenticate").unwrap().contains("scope=\"openid\""));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("scope=\"openid\"")
+    );
 }
 
 #[actix_web::test]

@@ -1,20 +1,17 @@
 //! A second node over the stage's database, with the same keys, clock and public URL, and caches of its own.
 
-use std::rc::Rc;
-
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::broker::{Broker, Parts};
 use forebay::db::Db;
 use forebay::demo::{WEB_CLIENT, WEB_SECRET};
 use forebay::upstream::{Options, Upstream};
-use futures_util::future::LocalBoxFuture;
 
+use super::stage::{Call, door};
 use super::{Answer, Stage, basic};
 
 pub struct Node {
-    pub broker: Data<Broker>,
-    call: Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>,
+    call: Call,
 }
 
 impl Stage {
@@ -35,22 +32,8 @@ impl Stage {
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
         }));
-        let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);
-        Node {
-            broker,
-            call: Rc::new(move |request| {
-                let service = service.clone();
-                Box::pin(async move {
-                    let response = actix_web::test::call_service(&*service, request.to_request()).await;
-                    Answer {
-                        status: response.status().as_u16(),
-                        headers: Vec::new(),
-                        body: String::from_utf8_lossy(&actix_web::test::read_body(response).await)
-                            .into_owned(),
-                    }
-                })
-            }),
-        }
+        let call = door(broker).await;
+        Node { call }
     }
 }
 

@@ -33,7 +33,7 @@ pub const APP: &str = "http://127.0.0.1:8090";
 /// The PKCE verifier of all requests that do not bring their own.
 pub const VERIFIER: &str = "the-verifier-of-the-tests-is-long-enough-0123456789";
 
-type Call = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>;
+pub(super) type Call = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>;
 
 pub struct Stage {
     pub broker: Data<Broker>,
@@ -129,30 +129,7 @@ impl Stage {
             upstream: Upstream::with_patience(options, patience, clock, entropy).unwrap(),
             trusted_proxies: Vec::new(),
         }));
-        let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker.clone())).await);
-        let call: Call = Rc::new(move |request| {
-            let service = service.clone();
-            Box::pin(async move {
-                let mut request = request.to_request();
-                if !request.head().headers.contains_key(header::HOST) {
-                    let host = header::HeaderValue::from_static("localhost:8080");
-                    request.head_mut().headers.insert(header::HOST, host);
-                }
-                let response = actix_web::test::call_service(&*service, request).await;
-                let status = response.status().as_u16();
-                let headers = response
-                    .headers()
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
-                    .collect();
-                let body = actix_web::test::read_body(response).await;
-                Answer {
-                    status,
-                    headers,
-                    body: String::from_utf8_lossy(&body).into_owned(),
-                }
-            })
-        });
+        let call = door(broker.clone()).await;
         let globex = organisations.pop().unwrap();
         let acme = organisations.pop().unwrap();
         Stage {
@@ -344,6 +321,34 @@ impl Stage {
     pub fn traces(&self) -> Vec<forebay::model::trace::Trace> {
         self.act(|conn| forebay::model::trace::recent(conn, POOL, 100).unwrap())
     }
+}
+
+/// The way in to a broker in process.
+pub(super) async fn door(broker: Data<Broker>) -> Call {
+    let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker)).await);
+    Rc::new(move |request| {
+        let service = service.clone();
+        Box::pin(async move {
+            let mut request = request.to_request();
+            if !request.head().headers.contains_key(header::HOST) {
+                let host = header::HeaderValue::from_static("localhost:8080");
+                request.head_mut().headers.insert(header::HOST, host);
+            }
+            let response = actix_web::test::call_service(&*service, request).await;
+            let status = response.status().as_u16();
+            let headers = response
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("?").to_owned()))
+                .collect();
+            let body = actix_web::test::read_body(response).await;
+            Answer {
+                status,
+                headers,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            }
+        })
+    })
 }
 
 impl Tokens {
