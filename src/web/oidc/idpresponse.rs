@@ -1,14 +1,18 @@
 //! `/oauth2/idpresponse`: the upstream's answer comes back. It must belong to a login of this very browser and name the
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
+mod stray;
+
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use stray::{Unknown, own_login, unavailable, unknown_login};
+
 use super::error::{self, Shown};
-use super::{authorize, form, query, respond, upstream_leg};
+use super::{authorize, form, respond, upstream_leg};
 use crate::actions::login::{self, Completed, Completion};
 use crate::actions::profile::Arrival;
 use crate::actions::traces::{self, Draft};
@@ -20,14 +24,14 @@ use crate::model::trace::Outcome;
 use crate::model::user;
 use crate::rules::authorize::{ReturnAddress, Untrusted};
 use crate::rules::login::Login;
-use crate::rules::params::{self, Params};
+use crate::rules::params;
 use crate::rules::refusal::Refusal;
 use crate::rules::{secret, upstream_error};
 use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
-use crate::web::cookies::{self, Cookies};
+use crate::web::cookies;
 use crate::web::headers::RequestId;
-use crate::web::pages::{ContinuePage, ErrorPage, Frame};
+use crate::web::pages::{ContinuePage, Frame};
 use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
@@ -171,138 +175,6 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
     };
     leg.trace.step("callback", true, "a code came back");
     leg.identify(provider, &code, params.get("iss")).await
-}
-
-struct Unknown {
-    seen: &'static str,
-    state: Option<String>,
-}
-
-/// The login that this callback belongs to, by its state and this browser's cookie.
-fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, String, Login), Unknown> {
-    let unknown = |seen| Unknown { seen, state: None };
-    let params = query(request).map_err(|_| unknown("the query cannot be read"))?;
-    if params.repeated().is_some() {
-        return Err(unknown("a parameter is repeated"));
-    }
-    let state = params
-        .get("state")
-        .ok_or_else(|| unknown("no state came back"))?
-        .to_owned();
-    if !crate::rules::login::is_state(&state) {
-        return Err(unknown("the state is not one of ours"));
-    }
-    let cookies = Cookies::of(request).map_err(|_| unknown("a cookie came twice"))?;
-    let name = crate::rules::login::cookie_name(&state);
-    let value = cookies.get(&name).ok_or_else(|| Unknown {
-        seen: "this browser has no login of that state",
-        state: Some(state.clone()),
-    })?;
-    let login = Login::open(&broker.sealer, &broker.public_url, &state, value).ok_or_else(|| Unknown {
-        seen: "the login cookie does not open",
-        state: Some(state.clone()),
-    })?;
-    if login.expired(broker.clock.now()) {
-        return Err(Unknown {
-            seen: "the login is older than five minutes",
-            state: Some(state),
-        });
-    }
-    Ok((params, state, login))
-}
-
-/// Our database could not even say whose callback this is.
-fn unavailable(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
-    tracing::error!(%cause, "an app client could not be read");
-    error::refused(
-        request,
-        Shown {
-            refusal: &Refusal::unavailable(),
-            trace_code: None,
-            pool_name: "Forebay",
-            client_name: None,
-            issuer: "",
-            address: None,
-            again: None,
-            clear: None,
-        },
-    )
-}
-
-async fn unknown_login(
-    request: &HttpRequest,
-    broker: &Broker,
-    connection: Option<&str>,
-    unknown: Unknown,
-) -> HttpResponse {
-    if let Some(state) = &unknown.state
-        && signed_in_by(request, broker, state).await
-    {
-        return signed_in_already(request);
-    }
-    let refusal = Refusal::login_unknown();
-    let mut trace = Draft {
-        started_at: broker.clock.now(),
-        ..Draft::default()
-    };
-    if let Some(id) = connection
-        && let Ok(Some(connection)) = broker.connection(id).await
-    {
-        trace.provider_id = Some(connection.provider.id.clone());
-        trace.user_pool_id = Some(connection.provider.user_pool_id.clone());
-    }
-    trace.step("callback", false, unknown.seen);
-    trace.story.remedy = refusal.remedy.to_string();
-    let trace_code = error::keep_unreached(request, broker, trace, &refusal.cause).await;
-    error::refused(
-        request,
-        Shown {
-            refusal: &refusal,
-            trace_code,
-            pool_name: "Forebay",
-            client_name: None,
-            issuer: "",
-            address: None,
-            again: None,
-            clear: unknown
-                .state
-                .map(|state| crate::rules::login::cookie_name(&state)),
-        },
-    )
-}
-
-/// Whether this browser has the session that the login of this state has made (the back button).
-async fn signed_in_by(request: &HttpRequest, broker: &Broker, state: &str) -> bool {
-    let Ok(cookies) = Cookies::of(request) else {
-        return false;
-    };
-    let own: Vec<Vec<u8>> = cookies
-        .with_prefix(&cookies::session_name(""))
-        .into_iter()
-        .map(|(_, token)| secret::hash(&token))
-        .collect();
-    if own.is_empty() {
-        return false;
-    }
-    let login = secret::hash(state);
-    let made = broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(session::find_by_login(conn, &login)?))
-        .await;
-    matches!(made, Ok(Some(session)) if own.contains(&session.hash))
-}
-
-/// The login is over because it succeeded; which app it was for is forgotten with it.
-fn signed_in_already(request: &HttpRequest) -> HttpResponse {
-    let page = ErrorPage {
-        frame: Frame::new(&error::lang(request), "Forebay"),
-        title: "You are already signed in".into(),
-        what: "This sign-in was finished a moment ago, in this very browser.".into(),
-        next: "Go forward again, or open the app: it will let you in.".into(),
-        error_name: "already_signed_in".into(),
-        ..ErrorPage::default()
-    };
-    respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
 }
 
 /// A login on its way back, with all that its answer needs.

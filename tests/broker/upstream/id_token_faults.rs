@@ -121,6 +121,25 @@ async fn cr6_a_clock_that_is_off_by_less_than_a_minute_is_forgiven_and_one_furth
 }
 
 #[actix_web::test]
+async fn f19_a_clock_that_steps_back_an_hour_makes_no_token_that_ends_before_it_begins() {
+    let stage = Stage::new().await;
+    signs_in(&stage, "ada@acme.test").await;
+    // Both sides follow the same time server.
+    stage.clock.advance(-3600);
+    for login in ["ada@acme.test", "grace@acme.test"] {
+        let id = signs_in(&stage, login).await;
+        let at = |name: &str| id[name].as_i64().unwrap();
+        assert_eq!(at("exp") - at("iat"), 3600, "{id}");
+        assert!(at("auth_time") <= at("iat"), "{id}");
+    }
+    stage
+        .acme
+        .set_faults(|faults| faults.id_token = vec![ExpAgo(360)]);
+    let page = attempt(&stage, "ada@acme.test").await;
+    refused(&stage, &page, "TOKEN_EXPIRED", "server_error");
+}
+
+#[actix_web::test]
 async fn a86_a89_a_token_signed_by_another_organisation_is_refused_even_under_our_organisations_kid() {
     let stage = Stage::new().await;
     let keys = stage

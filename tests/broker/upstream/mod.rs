@@ -15,6 +15,7 @@ mod requests;
 mod slow;
 mod token_endpoint_faults;
 mod twice;
+mod userinfo_faults;
 
 use diesel::prelude::*;
 use forebay::db::schema;

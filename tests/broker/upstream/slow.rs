@@ -10,6 +10,11 @@ use crate::support::Stage;
 /// Long enough for an honest answer on a busy machine.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The organisation makes its keys when it first needs them, which takes longer than the patience below.
+async fn keys_made() {
+    signs_in(&Stage::new().await, "grace@acme.test").await;
+}
+
 /// One sign-in with this trouble at this endpoint, on a stage of its own so that all can wait at once.
 async fn ends_in_time(endpoint: Endpoint, trouble: Transport) {
     let stage = Stage::with_patience(PATIENCE).await;
@@ -31,6 +36,7 @@ async fn ends_in_time(endpoint: Endpoint, trouble: Transport) {
 
 #[actix_web::test]
 async fn f12_silence_single_bytes_and_half_an_answer_end_at_the_deadline() {
+    keys_made().await;
     let cases = [
         (Endpoint::Token, Transport::trouble(Trouble::NeverAnswer)),
         (
@@ -51,6 +57,7 @@ async fn f12_silence_single_bytes_and_half_an_answer_end_at_the_deadline() {
 
 #[actix_web::test]
 async fn f12_the_deadline_of_the_whole_sign_in_is_named_too() {
+    keys_made().await;
     let stage = Stage::with_patience(PATIENCE).await;
     signs_in(&stage, "grace@acme.test").await;
     // Each answer is in time, all together are not.
@@ -65,6 +72,7 @@ async fn f12_the_deadline_of_the_whole_sign_in_is_named_too() {
 
 #[actix_web::test]
 async fn f12_metadata_that_never_comes_ends_at_the_deadline() {
+    keys_made().await;
     for (endpoint, cause) in [
         (Endpoint::Discovery, "TIMEOUT"),
         (Endpoint::Keys, "JWKS_FETCH_FAILED"),
@@ -80,6 +88,8 @@ async fn f12_metadata_that_never_comes_ends_at_the_deadline() {
 
 #[actix_web::test]
 async fn f13_slow_sign_ins_at_one_organisation_hold_up_nobody_at_another() {
+    keys_made().await;
+    signs_in(&Stage::new().await, "hank@globex.test").await;
     let stage = Stage::with_patience(Duration::from_millis(600)).await;
     signs_in(&stage, "hank@globex.test").await;
     signs_in(&stage, "ada@acme.test").await;
