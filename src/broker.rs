@@ -5,12 +5,12 @@
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
 mod gates;
+mod limits;
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use actix_web::web::Bytes;
@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 pub use gates::Gates;
+pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
 
 use crate::actions::Ctx;
 use crate::actions::tokens::Live;
@@ -34,7 +35,7 @@ use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, Upstream};
-use crate::world::{Clock, Entropy, UnixTime};
+use crate::world::{Clock, Entropy};
 
 /// How long configuration is used before it is read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -63,7 +64,12 @@ pub struct Broker {
     pub entropy: Entropy,
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
+    /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
+    /// Callbacks that ended badly before the upstream's answer was verified.
+    pub failed_callbacks: Allowance,
+    /// Logins that have come back.
+    pub returned: Returned,
     /// Callbacks under way, by their `state`.
     pub arriving: Gates,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
@@ -147,7 +153,9 @@ impl Broker {
             entropy: parts.entropy,
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
-            unreached_traces: Allowance::default(),
+            unreached_traces: Allowance::new(60, 20),
+            failed_callbacks: Allowance::new(3_000, 60),
+            returned: Returned::default(),
             arriving: Gates::default(),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
@@ -375,67 +383,5 @@ impl<K: Eq + Hash, V> Cache<K, V> {
 
     fn clear(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
-/// Traces of attempts that never reached an upstream are kept for a week, and at most this many a minute on a node, of
-/// one address fewer: strangers can make them at will.
-pub const UNREACHED_TRACE_DAYS: u32 = 7;
-const UNREACHED_PER_MINUTE: u32 = 60;
-const UNREACHED_PER_ADDRESS: u32 = 20;
-
-/// Counts what a minute may have of something, in all and by address.
-#[derive(Default)]
-pub struct Allowance(Mutex<Minute>);
-
-#[derive(Default)]
-struct Minute {
-    number: i64,
-    taken: u32,
-    by_address: HashMap<Option<IpAddr>, u32>,
-}
-
-impl Allowance {
-    /// Takes one of this minute's, if one is left.
-    pub fn take(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
-        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now.0.div_euclid(60);
-        if minute.number != number {
-            *minute = Minute {
-                number,
-                ..Minute::default()
-            };
-        }
-        if minute.taken >= UNREACHED_PER_MINUTE {
-            return false;
-        }
-        let of_address = minute.by_address.entry(address).or_default();
-        if *of_address >= UNREACHED_PER_ADDRESS {
-            return false;
-        }
-        *of_address += 1;
-        minute.taken += 1;
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_address_takes_everybodys_share_and_no_minute_has_more_than_its_own() {
-        let allowance = Allowance::default();
-        let take = |minute: i64, last: u8, times: usize| {
-            let address = Some(IpAddr::from([192, 0, 2, last]));
-            (0..times)
-                .filter(|_| allowance.take(UnixTime(minute * 60), address))
-                .count()
-        };
-        assert_eq!(take(1, 1, 100), 20);
-        assert_eq!(take(1, 2, 100), 20);
-        assert_eq!(take(1, 3, 100), 20);
-        assert_eq!(take(1, 4, 100), 0);
-        assert_eq!(take(2, 1, 1), 1);
     }
 }

@@ -110,7 +110,9 @@ impl ClockHandle {
 
 /// A source of unpredictable bytes.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator. A machine that cannot give randomness must not mint tokens:

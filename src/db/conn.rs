@@ -14,7 +14,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Held while one node migrates, so that others which start at the same moment wait for it (any constant will do).
-const MIGRATION_LOCK: i64 = 0x464f_5245_4241_59;
+const MIGRATION_LOCK: i64 = 0x0046_4f52_4542_4159;
 
 /// A database connection of either kind.
 #[derive(diesel::MultiConnection)]

@@ -128,6 +128,20 @@ impl Refusal {
         }
     }
 
+    /// Too many sign-ins from one place ended badly within the same minute.
+    pub fn too_many() -> Refusal {
+        Refusal {
+            cause: "too_many_attempts".into(),
+            title: "Too many sign-ins have failed".into(),
+            what: "Many sign-ins from your network ended badly within a minute, so we stopped asking.".into(),
+            next: "Please wait a minute, then sign in again.".into(),
+            remedy: "More than 60 callbacks of one address failed in a minute.".into(),
+            error: Code::TemporarilyUnavailable,
+            description: "too many attempts, try again later".into(),
+            ..Refusal::unavailable()
+        }
+    }
+
     /// Our database could not do its part.
     pub fn unavailable() -> Refusal {
         Refusal {

@@ -3,6 +3,7 @@
 
 mod stray;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -32,6 +33,7 @@ use crate::upstream::{Expectation, Identity};
 use crate::web::cookies;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
+use crate::web::peer;
 use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
@@ -87,7 +89,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         .await;
     };
     // A double click must not spend the code twice: Okta would take back what the first use brought.
-    let arriving = broker.arriving.pass(&state).await;
+    let _arriving = broker.arriving.pass(&state).await;
     let provider = app.provider(&login.provider_id).cloned();
     let mut leg = Leg {
         request,
@@ -117,10 +119,18 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         ),
     );
 
-    if arriving.waited
-        && let Some(session) = leg.session_made().await
+    if !broker
+        .returned
+        .first(&leg.state, broker.clock.now(), crate::rules::login::LIFETIME)
     {
-        return leg.repeated(&session).await;
+        return match leg.session_made().await {
+            Some(session) => leg.repeated(&session).await,
+            None => {
+                let seen = "this login has come back before";
+                let state = Some(leg.state);
+                unknown_login(request, broker, connection, Unknown { seen, state }).await
+            }
+        };
     }
     let expected = if leg.login.shared_callback {
         None
@@ -173,6 +183,13 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         leg.trace.step("callback", false, "neither code nor error");
         return leg.refuse(Refusal::empty_callback()).await;
     };
+    // Logins cost nothing to begin: nobody may send us to an upstream with one made-up code after the other.
+    if leg
+        .client()
+        .is_some_and(|client| !broker.failed_callbacks.left(broker.clock.now(), Some(client)))
+    {
+        return leg.show(&Refusal::too_many(), None);
+    }
     leg.trace.step("callback", true, "a code came back");
     leg.identify(provider, &code, params.get("iss")).await
 }
@@ -372,6 +389,14 @@ impl Leg<'_> {
         } else {
             Outcome::Refused
         };
+        let now = self.broker.clock.now();
+        let allowance = &self.broker.failed_callbacks;
+        if self
+            .client()
+            .is_some_and(|client| !allowance.take(now, Some(client)))
+        {
+            return self.show(&refusal, None);
+        }
         let ctx = self.broker.ctx("system", RequestId::of(self.request));
         let (draft, cause) = (self.trace.clone(), refusal.cause.to_string());
         let days = self.app.pool.pool.settings.trace_days;
@@ -384,6 +409,11 @@ impl Leg<'_> {
             .inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept"))
             .ok();
         self.show(&refusal, trace_code)
+    }
+
+    /// Whose share of a limit this takes; unknown where the connection is none of the network's.
+    fn client(&self) -> Option<IpAddr> {
+        peer::address(self.request, &self.broker.trusted_proxies)
     }
 
     fn show(&self, refusal: &Refusal, trace_code: Option<String>) -> HttpResponse {

@@ -1,0 +1,143 @@
+//! What strangers may have of this node: traces, calls to an upstream, second tries. All of it in memory and bounded;
+//! what must hold on every node is the database's to say.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::world::UnixTime;
+
+/// Traces of attempts that never reached an upstream are kept this long.
+pub const UNREACHED_TRACE_DAYS: u32 = 7;
+
+/// Counts what a minute may have of something, in all and by address.
+pub struct Allowance {
+    in_all: u32,
+    by_address: u32,
+    minute: Mutex<Minute>,
+}
+
+#[derive(Default)]
+struct Minute {
+    number: i64,
+    taken: u32,
+    by_address: HashMap<Option<IpAddr>, u32>,
+}
+
+impl Allowance {
+    pub fn new(in_all: u32, by_address: u32) -> Allowance {
+        Allowance {
+            in_all,
+            by_address,
+            minute: Mutex::default(),
+        }
+    }
+
+    /// Takes one of this minute's, if one is left.
+    pub fn take(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        minute.turn(now);
+        if !minute.left(self, address) {
+            return false;
+        }
+        *minute.by_address.entry(address).or_default() += 1;
+        minute.taken += 1;
+        true
+    }
+
+    /// Whether one is left.
+    pub fn left(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        minute.turn(now);
+        minute.left(self, address)
+    }
+}
+
+impl Minute {
+    fn turn(&mut self, now: UnixTime) {
+        let number = now.0.div_euclid(60);
+        if self.number != number {
+            *self = Minute {
+                number,
+                ..Minute::default()
+            };
+        }
+    }
+
+    fn left(&self, limits: &Allowance, address: Option<IpAddr>) -> bool {
+        let of_address = self.by_address.get(&address).copied().unwrap_or_default();
+        self.taken < limits.in_all && of_address < limits.by_address
+    }
+}
+
+/// The logins that have come back to this node: one comes back once. The cookie alone would let whoever keeps it send its
+/// callback again and again, each time with a call to the upstream and a trace.
+#[derive(Default)]
+pub struct Returned(Mutex<States>);
+
+#[derive(Default)]
+struct States {
+    known: HashSet<String>,
+    in_order: VecDeque<(UnixTime, String)>,
+}
+
+/// States that are remembered at the most: a login lives five minutes.
+const MOST: usize = 50_000;
+
+impl Returned {
+    /// Whether this login comes back for the first time. `lifetime` is how long a login can come back at all.
+    pub fn first(&self, state: &str, now: UnixTime, lifetime: i64) -> bool {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let States { known, in_order } = &mut *states;
+        while let Some((at, _)) = in_order.front() {
+            if in_order.len() < MOST && now.since(*at) <= lifetime {
+                break;
+            }
+            if let Some((_, old)) = in_order.pop_front() {
+                known.remove(&old);
+            }
+        }
+        if !known.insert(state.to_owned()) {
+            return false;
+        }
+        in_order.push_back((now, state.to_owned()));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_takes_everybodys_share_and_no_minute_has_more_than_its_own() {
+        let allowance = Allowance::new(60, 20);
+        let take = |minute: i64, last: u8, times: usize| {
+            let address = Some(IpAddr::from([192, 0, 2, last]));
+            (0..times)
+                .filter(|_| allowance.take(UnixTime(minute * 60), address))
+                .count()
+        };
+        assert_eq!(take(1, 1, 100), 20);
+        assert_eq!(take(1, 2, 100), 20);
+        assert_eq!(take(1, 3, 100), 20);
+        assert_eq!(take(1, 4, 100), 0);
+        assert_eq!(take(2, 1, 1), 1);
+    }
+
+    #[test]
+    fn a_login_comes_back_once_and_is_forgotten_when_it_could_not_come_back_any_more() {
+        let returned = Returned::default();
+        assert!(returned.first("a", UnixTime(0), 300));
+        assert!(!returned.first("a", UnixTime(300), 300));
+        assert!(
+            returned.first("b", UnixTime(301), 300),
+            "others are not concerned"
+        );
+        assert!(returned.first("a", UnixTime(301), 300));
+        for number in 0..MOST {
+            assert!(returned.first(&format!("s{number}"), UnixTime(302), 300));
+        }
+        assert!(returned.first("a", UnixTime(302), 300), "the oldest gave way");
+    }
+}
