@@ -22,6 +22,8 @@ use crate::world::UnixTime;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
+/// How long after it a sign-out still reaches the upstream, where the connection asks for that.
+pub const SIGN_OUT_SECONDS: i64 = 30 * 86_400;
 /// A code waits five minutes for its exchange (as Cognito's; RFC 6749 §4.1.2 allows ten).
 pub const CODE_SECONDS: i64 = 300;
 

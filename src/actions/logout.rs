@@ -8,21 +8,23 @@ use crate::error::StoreError;
 use crate::model::session::{self, Session};
 use crate::rules::secret;
 
-/// Ends the session of a cookie in this pool; gives it back when it was alive, for what is left to do at the upstream.
+/// The session of a cookie in this pool, live or ended: what can be signed out of.
+pub fn find(conn: &mut Conn, user_pool_id: &str, token: &str) -> Result<Option<Session>, StoreError> {
+    let found = session::find_ended(conn, &secret::hash(token))?;
+    Ok(found.filter(|session| session.user_pool_id == user_pool_id))
+}
+
+/// Ends it; gives it back, for what is left to do at the upstream, unless somebody was faster.
 pub fn end(
     conn: &mut Conn,
     ctx: &Ctx,
     user_pool_id: &str,
     token: &str,
 ) -> Result<Option<Session>, StoreError> {
-    let hash = secret::hash(token);
-    let Some(session) =
-        session::find(conn, &hash, ctx.now)?.filter(|session| session.user_pool_id == user_pool_id)
-    else {
+    let Some(session) = find(conn, user_pool_id, token)? else {
         return Ok(None);
     };
-    // Two sign-outs at once: one of them ends it.
-    if !session::delete(conn, &hash)? {
+    if !session::delete(conn, &session.hash)? {
         return Ok(None);
     }
     let about = json!({ "provider": session.provider_id, "signed_in_at": session.created_at });

@@ -1,5 +1,6 @@
 //! Deletes what has expired: codes, sessions, token families, traces; in small batches, so that no write waits long.
 
+use crate::actions::login;
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -23,7 +24,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
     let steps: [Step; 6] = [
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
-        |conn, now| session::delete_expired(conn, now, BATCH),
+        |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
         |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
         |conn, now| trace::delete_expired(conn, now, BATCH),

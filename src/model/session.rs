@@ -45,6 +45,15 @@ pub fn find(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<S
         .optional()
 }
 
+/// The session, also when it signs nobody in any more: for ending it at the upstream.
+pub fn find_ended(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Session>> {
+    sessions::table
+        .find(hash)
+        .select(Session::as_select())
+        .first(conn)
+        .optional()
+}
+
 /// The session that a login has already made.
 pub fn find_by_login(conn: &mut Conn, login_hash: &[u8]) -> QueryResult<Option<Session>> {
     sessions::table
@@ -72,10 +81,15 @@ pub fn delete_of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
     diesel::delete(sessions::table.filter(sessions::user_sub.eq(user_sub))).execute(conn)
 }
 
-/// Deletes at most `limit` sessions that ended before `before`.
-pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
+/// Deletes at most `limit` sessions that ended before `now`; those with an upstream ID token, which signing out will
+/// need, only when they ended before `kept`.
+pub fn delete_expired(conn: &mut Conn, now: UnixTime, kept: UnixTime, limit: i64) -> QueryResult<usize> {
+    let over = sessions::id_token_sealed
+        .is_null()
+        .and(sessions::expires_at.lt(now))
+        .or(sessions::expires_at.lt(kept));
     let old: Vec<Vec<u8>> = sessions::table
-        .filter(sessions::expires_at.lt(before))
+        .filter(over)
         .limit(limit)
         .select(sessions::hash)
         .load(conn)?;

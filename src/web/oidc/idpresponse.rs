@@ -282,6 +282,10 @@ impl Leg<'_> {
             };
             self.broker.sealer.seal(label, id_token.as_bytes())
         });
+        let cookie_seconds = match id_token_sealed {
+            Some(_) => login::SIGN_OUT_SECONDS,
+            None => login::SESSION_SECONDS,
+        };
         let facts = Facts {
             auth_time: auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
             amr,
@@ -328,7 +332,7 @@ impl Leg<'_> {
                 };
                 let session = cookies::session_name(&self.app.pool.pool.id);
                 let cookies = vec![
-                    cookies::set(session, session_token, login::SESSION_SECONDS),
+                    cookies::set(session, session_token, cookie_seconds),
                     cookies::clear(crate::rules::login::cookie_name(&self.state)),
                 ];
                 respond::to_app(&response, &error::lang(self.request), cookies)

@@ -56,6 +56,39 @@ async fn the_organisations_session_ends_too_and_the_browser_comes_back_to_the_ap
 }
 
 #[actix_web::test]
+async fn signing_out_reaches_the_organisation_long_after_the_session_stopped_signing_in() {
+    let stage = Stage::new().await;
+    stage.change_provider("acme-okta", |row| row.settings.upstream_logout = true);
+    let mut browser = stage.browser();
+    let back = browser.sign_in("ada@acme.test", &stage.authorize(&[])).await;
+    signed_in(&stage, &back).await;
+    stage.clock.advance(86_400);
+    forebay::jobs::clean_up(&stage.broker).await.unwrap();
+    let silent = browser.visit(&stage.authorize(&[("prompt", "none")])).await;
+    assert_eq!(
+        query_of(silent.location(), "error").as_deref(),
+        Some("login_required"),
+        "it signs nobody in any more"
+    );
+    let away = browser.open(&logout()).await.expect(302);
+    assert!(
+        away.location()
+            .starts_with(&format!("{}/oauth2/v1/logout?", stage.acme.issuer())),
+        "{away:?}"
+    );
+
+    let mut other = stage.browser();
+    let back = other.sign_in("grace@acme.test", &stage.authorize(&[])).await;
+    signed_in(&stage, &back).await;
+    let (_, token) = other.cookie("__Host-session-").unwrap();
+    stage.clock.advance(31 * 86_400);
+    forebay::jobs::clean_up(&stage.broker).await.unwrap();
+    let hash = forebay::rules::secret::hash(&token);
+    let kept = stage.act(|conn| session::find_ended(conn, &hash).unwrap());
+    assert_eq!(kept, None, "and not for ever");
+}
+
+#[actix_web::test]
 async fn without_the_setting_the_organisations_session_lives_and_its_token_is_not_kept() {
     let stage = Stage::new().await;
     let mut browser = stage.browser();

@@ -88,3 +88,31 @@ async fn the_back_button_leads_to_a_page_that_says_so() {
     assert_eq!(rows(&stage), before);
     assert!(stage.acme.requests().is_empty());
 }
+
+#[actix_web::test]
+async fn a_login_comes_back_once_however_long_its_cookie_is_kept() {
+    let stage = Stage::new().await;
+    let mut browser = stage.browser();
+    browser
+        .visit(&stage.authorize(&[("identity_provider", "acme-okta")]))
+        .await;
+    let (name, value) = browser.cookie("__Host-login-").unwrap();
+    let state = name.trim_start_matches("__Host-login-").to_owned();
+    let callback = format!("/oauth2/idpresponse/acme-okta?state={state}&code=made-up");
+    let first = browser.open(&callback).await;
+    assert!(first.shows("CODE_REJECTED"), "{first:?}");
+    stage.acme.forget_requests();
+    let before = stage.traces().len();
+    for _ in 0..3 {
+        browser.set_cookie(&name, &value);
+        let again = browser.open(&callback).await.expect(403);
+        assert!(again.shows("login_unknown"), "{again:?}");
+    }
+    assert!(stage.acme.requests().is_empty(), "nobody is asked again");
+    let reached = stage
+        .traces()
+        .iter()
+        .filter(|trace| trace.reached_provider)
+        .count();
+    assert_eq!(reached, before, "what anybody can repeat is of the bounded kind");
+}
