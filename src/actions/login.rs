@@ -136,11 +136,18 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     if !session::insert(conn, &session)? {
         return Ok(Completed::Repeated);
     }
+    // The client may have lost some while the user was away.
+    let scopes: Vec<String> = login
+        .scopes
+        .iter()
+        .filter(|scope| client.settings.scopes.contains(scope))
+        .cloned()
+        .collect();
     let grant = Grant {
         client,
         redirect_uri: work.redirect_uri,
         redirect_uri_given: login.redirect_uri_given,
-        scopes: &login.scopes,
+        scopes: &scopes,
         nonce: login.nonce.as_deref(),
         resource: login.resource.as_deref(),
         code_challenge: login.code_challenge.as_deref(),

@@ -91,14 +91,6 @@ pub fn current(conn: &mut Conn, provider_id: &str) -> QueryResult<Option<Mapping
         .optional()
 }
 
-pub fn history(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<Mapping>> {
-    mappings::table
-        .filter(mappings::provider_id.eq(provider_id))
-        .order(mappings::version.desc())
-        .select(Mapping::as_select())
-        .load(conn)
-}
-
 /// False when that version exists: somebody saved in between.
 pub fn insert(conn: &mut Conn, mapping: &Mapping) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(mappings::table)

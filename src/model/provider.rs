@@ -119,26 +119,6 @@ pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryRes
         .optional()
 }
 
-/// The provider that one of its identifiers (already lower case) leads to.
-pub fn find_by_identifier(
-    conn: &mut Conn,
-    user_pool_id: &str,
-    identifier: &str,
-) -> QueryResult<Option<Provider>> {
-    identity_providers::table
-        .inner_join(
-            provider_identifiers::table.on(provider_identifiers::provider_id.eq(identity_providers::id)),
-        )
-        .filter(
-            provider_identifiers::user_pool_id
-                .eq(user_pool_id)
-                .and(provider_identifiers::identifier.eq(identifier)),
-        )
-        .select(Provider::as_select())
-        .first(conn)
-        .optional()
-}
-
 pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Provider>> {
     identity_providers::table
         .filter(identity_providers::user_pool_id.eq(user_pool_id))
@@ -200,17 +180,6 @@ pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String
         .filter(provider_identifiers::provider_id.eq(provider_id))
         .order(provider_identifiers::identifier)
         .select(provider_identifiers::identifier)
-        .load(conn)
-}
-
-/// Every identifier of the pool with the provider it leads to.
-pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
-    provider_identifiers::table
-        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
-        .select((
-            provider_identifiers::identifier,
-            provider_identifiers::provider_id,
-        ))
         .load(conn)
 }
 

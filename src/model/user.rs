@@ -73,18 +73,6 @@ pub fn find(conn: &mut Conn, sub: &str) -> QueryResult<Option<User>> {
         .optional()
 }
 
-pub fn find_by_username(conn: &mut Conn, user_pool_id: &str, username: &str) -> QueryResult<Option<User>> {
-    users::table
-        .filter(
-            users::user_pool_id
-                .eq(user_pool_id)
-                .and(users::username.eq(username)),
-        )
-        .select(User::as_select())
-        .first(conn)
-        .optional()
-}
-
 pub fn find_by_identity(
     conn: &mut Conn,
     provider_id: &str,

@@ -19,8 +19,6 @@ pub mod paths {
     pub const IDPRESPONSE: &str = "/oauth2/idpresponse";
     pub const LOGOUT_RETURN: &str = "/logout/idpresponse";
     pub const JWKS: &str = "/.well-known/jwks.json";
-    pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
-    pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 }
 
 /// Client authentication at token and revocation endpoint.

@@ -19,11 +19,12 @@ use crate::actions::profile::Arrival;
 use crate::actions::traces::{self, Draft};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
+use crate::model::client::Flow;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
-use crate::rules::authorize::{ReturnAddress, Untrusted};
+use crate::rules::authorize::{ResponseType, ReturnAddress, Untrusted};
 use crate::rules::login::Login;
 use crate::rules::params;
 use crate::rules::refusal::Refusal;
@@ -144,6 +145,15 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             "the callback's path names another connection than the login",
         );
         return leg.refuse(Refusal::wrong_callback()).await;
+    }
+    let flow = match leg.login.response_type {
+        ResponseType::Code => Flow::Code,
+        ResponseType::Token => Flow::Implicit,
+    };
+    if !leg.app.client.settings.flows.contains(&flow) {
+        leg.trace
+            .step("callback", false, "the client may not use this flow any more");
+        return leg.refuse(Refusal::no_longer_offered()).await;
     }
     let Some(provider) = provider else {
         leg.trace.step(

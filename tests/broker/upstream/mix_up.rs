@@ -5,6 +5,8 @@ use forebay::demo::okta::Endpoint;
 use forebay::demo::{SPA_CLIENT, WEB_CLIENT};
 
 use super::{asked, explained, failing, refused, rows, signed_in};
+use forebay::model::client::Flow;
+
 use crate::support::{Answer, Browser, PUBLIC_URL, Stage, query_of};
 
 /// Up to the organisation's redirect back to us, which is not followed: its address.
@@ -302,4 +304,22 @@ async fn each_app_gets_its_own_answer_in_one_browser() {
     assert_eq!(query_of(spa.location(), "state").as_deref(), Some("of-the-spa"));
     assert!(spa.location().starts_with("http://127.0.0.1:9999/callback?"));
     assert_eq!(signed_in(&stage, &web).await["email"], "ada@acme.test");
+}
+
+#[actix_web::test]
+async fn a5_a_flow_that_was_switched_off_while_the_user_was_away_gives_no_tokens() {
+    let stage = Stage::new().await;
+    stage.change_web_client(|settings| settings.flows = vec![Flow::Code, Flow::Implicit]);
+    let mut browser = stage.browser();
+    let url = stage.authorize(&[
+        ("response_type", "token"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+        ("identity_provider", "acme-okta"),
+    ]);
+    let page = browser.visit(&url).await;
+    stage.change_web_client(|settings| settings.flows = vec![Flow::Code]);
+    let end = browser.enter(&page, "ada@acme.test").await.expect(403);
+    assert!(end.shows("connection_not_available"), "{end:?}");
+    assert_eq!(browser.cookie("__Host-session-"), None);
 }
