@@ -189,6 +189,9 @@ impl Broker {
 
     /// A pool by its id.
     pub async fn pool(&self, id: &str) -> Result<Option<Arc<PoolFacts>>, StoreError> {
+        if !storable(id) {
+            return Ok(None);
+        }
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some(known) = self.pools.get(id) {
             return Ok(Some(known));
@@ -210,6 +213,9 @@ impl Broker {
 
     /// An enabled app client by its id.
     pub async fn app(&self, client_id: &str) -> Result<Option<Arc<App>>, StoreError> {
+        if !storable(client_id) {
+            return Ok(None);
+        }
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some(known) = self.apps.get(client_id) {
             return Ok(Some(known));
@@ -250,6 +256,9 @@ impl Broker {
 
     /// An enabled connection by its id, with its secrets unsealed.
     pub async fn connection(&self, id: &str) -> Result<Option<Arc<Connection>>, StoreError> {
+        if !storable(id) {
+            return Ok(None);
+        }
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some(known) = self.connections.get(id) {
             return Ok(Some(known));
@@ -280,6 +289,12 @@ impl Broker {
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+/// Whether a name that came from outside can be one of ours at all: PostgreSQL's text holds no NUL, and asking it for one
+/// is an error where there is only nothing to be found.
+fn storable(name: &str) -> bool {
+    !name.contains('\0')
 }
 
 /// A provider with its secrets unsealed, ready to talk to.

@@ -63,7 +63,7 @@ async fn every_kind(stage: &Stage) -> Vec<(&'static str, String)> {
 }
 
 #[actix_web::test]
-async fn a70_a2_every_value_is_refused_wherever_another_kind_is_taken() {
+async fn m066_a70_a2_every_value_is_refused_wherever_another_kind_is_taken() {
     let stage = Stage::new().await;
     let kinds = every_kind(&stage).await;
     // The diagonal comes last: a code is good once.

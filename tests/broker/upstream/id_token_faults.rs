@@ -33,7 +33,7 @@ fn expected(fault: &IdTokenFault) -> (&'static str, &'static str) {
 }
 
 #[actix_web::test]
-async fn m106_each_wrong_id_token_ends_in_a_page_that_names_it_and_never_in_a_token() {
+async fn m106_m107_m119_m120_each_wrong_id_token_ends_in_a_page_that_names_it_and_never_in_a_token() {
     let stage = Stage::new().await;
     let before = rows(&stage);
     let more = [SubOther, Typ("at+jwt".into())];

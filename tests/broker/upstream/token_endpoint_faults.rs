@@ -229,7 +229,7 @@ fn troubles() -> Vec<(Trouble, &'static str, &'static str)> {
 }
 
 #[actix_web::test]
-async fn cr22_f10_f20_whatever_happens_on_the_wire_ends_in_a_page_that_names_it() {
+async fn m116_cr22_f10_f20_whatever_happens_on_the_wire_ends_in_a_page_that_names_it() {
     let stage = Stage::new().await;
     let before = rows(&stage);
     for (trouble, at_token, at_userinfo) in troubles() {
