@@ -118,6 +118,7 @@ fn twist_claims(claims: &mut Map<String, Value>, fault: &Fault, know: &Knowledge
         | Fault::Alg(_)
         | Fault::KeyForEncryption
         | Fault::SignedByStranger
+        | Fault::BringsItsKey
         | Fault::KidUnknown
         | Fault::KidAbsent
         | Fault::Crit
@@ -173,6 +174,11 @@ fn sign(
                 header["kid"] = json!(key.kid);
             }
             Fault::SignedByStranger => key = keys.stranger()?,
+            Fault::BringsItsKey => {
+                key = keys.stranger()?;
+                header["jwk"] = key.jwk();
+                header["jku"] = json!("https://keys.stranger.example/jwks.json");
+            }
             Fault::KidUnknown => {
                 key = keys.stranger()?;
                 header["kid"] = json!(key.kid);

@@ -25,7 +25,7 @@ async fn each_wrong_id_token_is_refused_by_its_name() {
             ExpMissing | ExpAgo(_) | ExpString | ExpNegative | ExpHuge => "TOKEN_EXPIRED",
             NbfAhead(_) => "NOT_YET_VALID",
             AtHashWrong => "AT_HASH_MISMATCH",
-            SignatureAltered | PayloadAltered | SignedByStranger => "SIGNATURE_INVALID",
+            SignatureAltered | PayloadAltered | SignedByStranger | BringsItsKey => "SIGNATURE_INVALID",
             KidUnknown => "UNKNOWN_KID",
             AlgNone | SignatureEmpty | Crit | Encrypted | NotAJwt => "ID_TOKEN_MALFORMED",
             Hs256ClientSecret | Hs256PublicKey | Es256Garbage | Alg(_) => "ALGORITHM_MISMATCH",

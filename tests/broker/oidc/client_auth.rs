@@ -13,7 +13,7 @@ use crate::support::{SPA_CALLBACK, Stage, assert_refused, basic};
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 #[actix_web::test]
-async fn m041_a_client_proves_itself_in_one_way() {
+async fn m041_m115_a_client_proves_itself_in_one_way() {
     let stage = Stage::new().await;
     let header = basic(MACHINE_CLIENT, MACHINE_SECRET);
     let (id, secret) = (("client_id", MACHINE_CLIENT), ("client_secret", MACHINE_SECRET));

@@ -21,7 +21,9 @@ fn expected(fault: &IdTokenFault) -> (&'static str, &'static str) {
         ExpMissing | ExpAgo(_) | ExpString | ExpNegative | ExpHuge => ("TOKEN_EXPIRED", "id_token.exp"),
         NbfAhead(_) => ("NOT_YET_VALID", "id_token.nbf"),
         AtHashWrong => ("AT_HASH_MISMATCH", "id_token.at_hash"),
-        SignatureAltered | PayloadAltered | SignedByStranger => ("SIGNATURE_INVALID", "id_token.signature"),
+        SignatureAltered | PayloadAltered | SignedByStranger | BringsItsKey => {
+            ("SIGNATURE_INVALID", "id_token.signature")
+        }
         KidUnknown | KeyForEncryption => ("UNKNOWN_KID", "id_token.signature"),
         AlgNone | SignatureEmpty | Encrypted | NotAJwt => ("ID_TOKEN_MALFORMED", "id_token.form"),
         Crit => ("ID_TOKEN_MALFORMED", "id_token.header"),

@@ -58,7 +58,10 @@ async fn a99_two_hundred_interleaved_logins_of_fifty_users_give_each_app_its_own
         }
     });
     // As many at once as the waiting limits of a small machine allow.
-    let done: Vec<_> = futures_util::stream::iter(tries).buffer_unordered(32).collect().await;
+    let done: Vec<_> = futures_util::stream::iter(tries)
+        .buffer_unordered(32)
+        .collect()
+        .await;
     let mut subs: HashMap<String, HashSet<String>> = HashMap::new();
     for (login, sub) in done {
         subs.entry(login).or_default().insert(sub);

@@ -86,6 +86,8 @@ pub enum IdTokenFault {
     KeyForEncryption,
     /// Signed by another party under our `kid`.
     SignedByStranger,
+    /// The same, with the stranger's key and its address in the header (`jwk`, `jku`).
+    BringsItsKey,
     /// A `kid` that is not published, and a key that is not either.
     KidUnknown,
     /// No `kid`.
@@ -147,6 +149,7 @@ impl IdTokenFault {
             Alg("PS256".into()),
             KeyForEncryption,
             SignedByStranger,
+            BringsItsKey,
             KidUnknown,
             Crit,
             Encrypted,
