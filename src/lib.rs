@@ -13,6 +13,8 @@
 //! config, error, world, seal   beside the column
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod actions;
 pub mod broker;
 pub mod cli;
