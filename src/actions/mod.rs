@@ -1,6 +1,7 @@
 //! What changes things: each action is one synchronous function over one connection and, run by `Db::write`, one
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
+pub mod admins;
 pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -10,6 +11,7 @@ pub mod pools;
 pub mod profile;
 pub mod providers;
 pub mod resource_servers;
+pub mod tenants;
 pub mod tokens;
 pub mod traces;
 

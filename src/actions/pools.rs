@@ -98,6 +98,7 @@ fn insert_key(conn: &mut Conn, ctx: &Ctx, pool_id: &str, usage: Usage, pair: &Ke
             public_jwk: Json(pair.public_jwk.clone()),
             private_sealed: ctx.sealer.seal(label, &pair.private_der),
             created_at: ctx.now,
+            state_since: ctx.now,
         },
     )?;
     Ok(())

@@ -109,6 +109,12 @@ pub fn create(
         private_key_sealed: None,
         created_at: ctx.now,
         updated_at: ctx.now,
+        tenant_id: None,
+        tested_at: None,
+        live_since: Some(ctx.now),
+        next_secret_sealed: None,
+        secret_expires_at: None,
+        next_secret_expires_at: None,
     };
     insert_under_free_slug(conn, ctx, &mut provider, new.slug, &new.credentials)?;
     set_identifiers(conn, &provider, &identifiers)?;

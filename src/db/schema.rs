@@ -8,6 +8,7 @@ diesel::table! {
     signing_keys (kid) {
         kid -> Text, user_pool_id -> Text, usage -> Text, state -> Text, public_jwk -> Text,
         private_sealed -> Binary, created_at -> BigInt,
+        state_since -> BigInt,
     }
 }
 
@@ -31,6 +32,9 @@ diesel::table! {
         id -> Text, user_pool_id -> Text, name -> Text, issuer -> Text, enabled -> Bool, settings -> Text,
         client_secret_sealed -> Nullable<Binary>, private_key_sealed -> Nullable<Binary>,
         created_at -> BigInt, updated_at -> BigInt,
+        tenant_id -> Nullable<Text>, tested_at -> Nullable<BigInt>, live_since -> Nullable<BigInt>,
+        next_secret_sealed -> Nullable<Binary>, secret_expires_at -> Nullable<BigInt>,
+        next_secret_expires_at -> Nullable<BigInt>,
     }
 }
 
@@ -101,6 +105,7 @@ diesel::table! {
         code -> Text, user_pool_id -> Nullable<Text>, provider_id -> Nullable<Text>, client_id -> Nullable<Text>,
         user_sub -> Nullable<Text>, outcome -> Text, cause -> Text, reached_provider -> Bool, story -> Text,
         started_at -> BigInt, expires_at -> BigInt,
+        person_hash -> Nullable<Binary>,
     }
 }
 
@@ -108,6 +113,96 @@ diesel::table! {
     audit_events (id) {
         id -> BigInt, at -> BigInt, actor -> Text, action -> Text, user_pool_id -> Nullable<Text>, target -> Text,
         difference -> Text, request_id -> Text,
+    }
+}
+
+diesel::table! {
+    tenants (id) {
+        id -> Text, user_pool_id -> Text, name -> Text, settings -> Text, created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    administrators (id) {
+        id -> Text, email -> Text, name -> Text, password_hash -> Nullable<Text>,
+        user_sub -> Nullable<Text>, enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
+        last_seen_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    administrator_roles (administrator_id, role, scope) {
+        administrator_id -> Text, role -> Text, user_pool_id -> Nullable<Text>, tenant_id -> Nullable<Text>,
+        scope -> Text,
+    }
+}
+
+diesel::table! {
+    administrator_rules (id) {
+        id -> Text, user_pool_id -> Text, group_name -> Text, role -> Text, scope_pool_id -> Nullable<Text>,
+        scope_tenant_id -> Nullable<Text>, created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text, administrator_id -> Text, name -> Text, credential -> Text, created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    admin_sessions (hash) {
+        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, address -> Text,
+        user_agent -> Text, created_at -> BigInt, last_seen_at -> BigInt, expires_at -> BigInt,
+        authenticated_at -> BigInt, values_open_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    single_uses (hash) {
+        hash -> Binary, purpose -> Text, subject -> Text, sealed -> Nullable<Binary>, created_at -> BigInt,
+        expires_at -> BigInt, used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    mapper_inputs (id) {
+        id -> BigInt, provider_id -> Text, client_id -> Text, user_sub -> Nullable<Text>,
+        trace_code -> Text, mapping_version -> BigInt, sealed -> Binary, at -> BigInt, expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_probes (provider_id) {
+        provider_id -> Text, stages -> Text, passed -> Bool, facts -> Text, at -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_notices (provider_id, kind, subject) {
+        provider_id -> Text, kind -> Text, subject -> Text, detail -> Text, since -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Text, user_pool_id -> Text, tenant_id -> Nullable<Text>, url -> Text, secret_sealed -> Binary,
+        enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> Text, webhook_id -> Text, payload -> Text, attempts -> BigInt, last_answer -> Text,
+        created_at -> BigInt, next_at -> BigInt, done_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    job_leases (name) {
+        name -> Text, locked_until -> BigInt, done_at -> BigInt,
     }
 }
 
@@ -134,4 +229,17 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     login_traces,
     audit_events,
+    tenants,
+    administrators,
+    administrator_roles,
+    administrator_rules,
+    passkeys,
+    admin_sessions,
+    single_uses,
+    mapper_inputs,
+    provider_probes,
+    provider_notices,
+    webhooks,
+    webhook_deliveries,
+    job_leases,
 );

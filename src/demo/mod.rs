@@ -10,21 +10,24 @@ use std::path::PathBuf;
 use actix_web::web::Data;
 use zeroize::Zeroizing;
 
+use crate::actions::admins::{self, NewAdministrator, Scope};
 use crate::actions::clients::{self, NewClient, NewSecret};
 use crate::actions::pools::{self, NewKeys, NewPool};
 use crate::actions::providers::{self, Credentials, NewProvider};
+use crate::actions::tenants::{self, NewTenant};
 use crate::actions::{Ctx, resource_servers};
 use crate::broker::{Broker, Parts};
 use crate::config::AllowedHost;
 use crate::db::{self, Conn, Db, Json, Target};
 use crate::error::Error;
+use crate::model::administrator::Role;
 use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
 use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
 use crate::model::provider::Settings as ProviderSettings;
-use crate::model::resource_server::{ResourceServer, Scope};
+use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
 use crate::rules::discovery::paths;
-use crate::rules::jwks;
+use crate::rules::{jwks, password};
 use crate::seal::Sealer;
 use crate::upstream::{Options, Upstream};
 use crate::world::{Clock, Entropy};
@@ -36,6 +39,10 @@ pub const SPA_CLIENT: &str = "demospa0000000000000000001";
 pub const MACHINE_CLIENT: &str = "demomachine000000000000001";
 pub const MACHINE_SECRET: &str = "demo_secret_for_the_machine_client_0001";
 pub const API: &str = "demo-api";
+/// The console's operator, and the administrators of the two tenants (their ids are the organisations' names).
+pub const OPERATOR: &str = "operator@forebay.test";
+pub const OPERATOR_PASSWORD: &str = "demo-operator-password";
+pub const TENANT_PASSWORD: &str = "demo-tenant-password";
 /// The organisations: name, connection, identifier.
 pub const ORGANISATIONS: [(&str, &str, &str); 2] = [
     ("acme", "acme-okta", "acme.test"),
@@ -151,7 +158,7 @@ pub fn seed(
             user_pool_id: POOL.into(),
             identifier: API.into(),
             name: "Demo API".into(),
-            scopes: Json(vec![Scope {
+            scopes: Json(vec![ApiScope {
                 name: "read".into(),
                 description: "Read the demo's things".into(),
             }]),
@@ -211,6 +218,46 @@ pub fn seed(
         };
         clients::create(conn, ctx, new)?;
     }
+    Ok(())
+}
+
+/// Makes the tenants of the two organisations, gives them their connections, and makes the console's administrators.
+/// The password hashes are Argon2id in PHC form, the operator's first: making them takes long.
+pub fn seed_console(conn: &mut Conn, ctx: &Ctx, hashes: &[String; 2]) -> Result<(), Error> {
+    for (name, connection, _) in ORGANISATIONS {
+        let mut title = name.to_owned();
+        title[..1].make_ascii_uppercase();
+        tenants::create(
+            conn,
+            ctx,
+            NewTenant {
+                id: name.into(),
+                user_pool_id: POOL.into(),
+                name: title,
+            },
+        )?;
+        tenants::give_connection(conn, ctx, connection, Some(name))?;
+        admins::create(
+            conn,
+            ctx,
+            NewAdministrator {
+                email: format!("admin@{name}.test"),
+                name: format!("Admin of {name}"),
+                password_hash: Some(hashes[1].clone()),
+                roles: vec![(Role::TenantAdmin, Scope::Tenant(name.into()))],
+            },
+        )?;
+    }
+    admins::create(
+        conn,
+        ctx,
+        NewAdministrator {
+            email: OPERATOR.into(),
+            name: "Operator".into(),
+            password_hash: Some(hashes[0].clone()),
+            roles: vec![(Role::Operator, Scope::Everything)],
+        },
+    )?;
     Ok(())
 }
 
@@ -339,6 +386,8 @@ pub async fn run(ports: Ports) -> Result<(), String> {
         .filter_map(|host| AllowedHost::parse(host).ok())
         .collect();
     seed(&mut conn, &ctx, &keys, &app_origin, &upstreams, &allowed).map_err(|cause| cause.to_string())?;
+    let hashes = [OPERATOR_PASSWORD, TENANT_PASSWORD].map(|text| password::hash(&entropy, text));
+    seed_console(&mut conn, &ctx, &hashes).map_err(|cause| cause.to_string())?;
     drop(conn);
 
     let options = Options {
@@ -371,6 +420,10 @@ pub async fn run(ports: Ports) -> Result<(), String> {
         "  People        ada@acme.test, grace@acme.test, linus@acme.test (not assigned), hank@globex.test; password: demo"
     );
     println!("  Issuer        {public_url}/{POOL}");
+    println!("  Console       {public_url}/console  operator@forebay.test, password {OPERATOR_PASSWORD}");
+    println!(
+        "                admin@acme.test, admin@globex.test (a tenant each), password {TENANT_PASSWORD}"
+    );
     println!(
         "  Okta          acme http://127.0.0.1:{}   globex http://127.0.0.1:{}",
         ports.acme, ports.globex

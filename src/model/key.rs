@@ -20,6 +20,8 @@ pub struct SigningKey {
     /// PKCS#1 DER, sealed for purpose `signing-key`, the kid being the name.
     pub private_sealed: Vec<u8>,
     pub created_at: UnixTime,
+    /// Since when it is in this state.
+    pub state_since: UnixTime,
 }
 
 text_enum! {

@@ -1,6 +1,8 @@
 //! The stored things: one file per concept with its struct and its queries. Rules name the structs; actions call the
 //! queries; nothing here decides.
 
+pub mod admin_session;
+pub mod administrator;
 pub mod audit;
 pub mod client;
 pub mod code;
@@ -9,8 +11,10 @@ pub mod key;
 pub mod mapping;
 pub mod pool;
 pub mod provider;
+pub mod reach;
 pub mod resource_server;
 pub mod session;
+pub mod tenant;
 pub mod token;
 pub mod trace;
 pub mod user;

@@ -4,7 +4,8 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::user_pools;
-use crate::db::{Conn, Json, columns};
+use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -111,6 +112,31 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Pool>> {
         .select(Pool::as_select())
         .first(conn)
         .optional()
+}
+
+fn within(reach: &Reach) -> user_pools::BoxedQuery<'static, MultiBackend> {
+    let query = user_pools::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    query.filter(user_pools::id.eq_any(reach.pools.clone()))
+}
+
+/// The pool, for an administrator whose reach has it as a whole.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Pool>> {
+    within(reach)
+        .filter(user_pools::id.eq(id.to_owned()))
+        .select(Pool::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The pools that are within reach as a whole.
+pub fn list_within(conn: &mut Conn, reach: &Reach) -> QueryResult<Vec<Pool>> {
+    within(reach)
+        .order((user_pools::name, user_pools::id))
+        .select(Pool::as_select())
+        .load(conn)
 }
 
 pub fn list(conn: &mut Conn) -> QueryResult<Vec<Pool>> {

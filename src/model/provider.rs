@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::{identities, identity_providers, provider_identifiers};
-use crate::db::{Conn, Json, columns};
+use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -28,6 +29,32 @@ pub struct Provider {
     pub private_key_sealed: Option<Vec<u8>>,
     pub created_at: UnixTime,
     pub updated_at: UnixTime,
+    /// The customer organisation it belongs to; an operator's own connection has none.
+    pub tenant_id: Option<String>,
+    /// When a test sign-in last passed on the configuration as it stands.
+    pub tested_at: Option<UnixTime>,
+    /// When it first went live.
+    pub live_since: Option<UnixTime>,
+    /// The client secret that takes over once the upstream refuses the present one; sealed for purpose `client-secret-next`.
+    pub next_secret_sealed: Option<Vec<u8>>,
+    pub secret_expires_at: Option<UnixTime>,
+    pub next_secret_expires_at: Option<UnixTime>,
+}
+
+text_enum! {
+    /// How far a connection has come.
+    pub enum State { Draft = "draft", Tested = "tested", Live = "live", Disabled = "disabled" }
+}
+
+impl Provider {
+    pub fn state(&self) -> State {
+        match (self.enabled, self.live_since, self.tested_at) {
+            (true, ..) => State::Live,
+            (false, Some(_), _) => State::Disabled,
+            (false, None, Some(_)) => State::Tested,
+            (false, None, None) => State::Draft,
+        }
+    }
 }
 
 text_enum! {
@@ -105,6 +132,41 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
         .select(Provider::as_select())
         .first(conn)
         .optional()
+}
+
+fn within(reach: &Reach) -> identity_providers::BoxedQuery<'static, MultiBackend> {
+    let query = identity_providers::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    query.filter(
+        identity_providers::user_pool_id
+            .eq_any(reach.pools.clone())
+            .or(identity_providers::tenant_id
+                .assume_not_null()
+                .eq_any(reach.tenants.clone())
+                .and(identity_providers::tenant_id.is_not_null())),
+    )
+}
+
+/// The connection, for an administrator with this reach.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Provider>> {
+    within(reach)
+        .filter(identity_providers::id.eq(id.to_owned()))
+        .select(Provider::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The connections within reach, of one pool or of all.
+pub fn list_within(conn: &mut Conn, reach: &Reach, user_pool_id: Option<&str>) -> QueryResult<Vec<Provider>> {
+    let mut query = within(reach)
+        .order((identity_providers::user_pool_id, identity_providers::name))
+        .select(Provider::as_select());
+    if let Some(id) = user_pool_id {
+        query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
+    }
+    query.load(conn)
 }
 
 pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<Option<Provider>> {

@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod oauth_error;
 pub mod okta_issuer;
 pub mod params;
+pub mod password;
 pub mod pkce;
 pub mod redact;
 pub mod redirect_uri;

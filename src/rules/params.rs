@@ -23,7 +23,12 @@ pub struct Malformed(pub &'static str);
 
 impl Params {
     pub fn parse(text: &[u8]) -> Result<Params, Malformed> {
-        if text.len() > LONGEST {
+        Params::parse_within(text, LONGEST, MOST)
+    }
+
+    /// The same with other limits, in bytes and in parameters.
+    pub fn parse_within(text: &[u8], longest: usize, most: usize) -> Result<Params, Malformed> {
+        if text.len() > longest {
             return Err(Malformed("too long"));
         }
         let mut params = Params::default();
@@ -32,7 +37,7 @@ impl Params {
             .filter(|pair| !pair.is_empty())
             .enumerate()
         {
-            if count >= MOST {
+            if count >= most {
                 return Err(Malformed("too many parameters"));
             }
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
@@ -63,6 +68,14 @@ impl Params {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
             .filter(|v| !v.is_empty())
+    }
+
+    /// Every value of the name, in the order they came, empty ones too.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs
+            .iter()
+            .filter(move |(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A parameter that came more than once (whatever the values), if any.

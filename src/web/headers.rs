@@ -13,6 +13,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::broker::Broker;
 use crate::rules::params;
+use crate::web::console;
 
 /// Longest path and query, in bytes: a longer one is answered 414.
 pub const LONGEST_URI: usize = 8_192;
@@ -109,7 +110,13 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
         return Some(StatusCode::BAD_REQUEST);
     }
     let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    // The console's forms hold whole mappings; nothing else is as long.
+    let largest = if uri.path().starts_with("/console/") {
+        console::door::LONGEST_FORM
+    } else {
+        LARGEST_BODY
+    };
     announced
-        .is_some_and(|length| length > LARGEST_BODY)
+        .is_some_and(|length| length > largest)
         .then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }

@@ -1,6 +1,7 @@
 //! The HTTP surfaces. This is the whole route table; production and tests build the service through [`routes`].
 
 pub mod assets;
+pub mod console;
 pub mod cookies;
 pub mod headers;
 mod health;
@@ -133,6 +134,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .document(oidc::well_known::jwks)
                 .options(oidc::cors::preflight),
         )
+        .configure(console::routes)
         .default_service(web::to(oidc::error::not_found));
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod command_line;
+mod console;
 mod database;
 mod leaks;
 mod oidc;

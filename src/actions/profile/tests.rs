@@ -108,6 +108,12 @@ fn world() -> World {
         private_key_sealed: None,
         created_at: NOW,
         updated_at: NOW,
+        tenant_id: None,
+        tested_at: None,
+        live_since: None,
+        next_secret_sealed: None,
+        secret_expires_at: None,
+        next_secret_expires_at: None,
     };
     let (acme, globex) = (provider("acme-okta"), provider("globex-okta"));
     assert!(provider::insert(&mut conn, &acme).unwrap());

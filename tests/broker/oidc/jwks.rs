@@ -116,6 +116,7 @@ async fn m103_m104_a_key_is_published_before_its_first_use_and_verifies_after_it
             public_jwk: forebay::db::Json(fresh.public_jwk.clone()),
             private_sealed: ctx.sealer.seal(label, &fresh.private_der),
             created_at: ctx.now,
+            state_since: ctx.now,
         };
         key::insert(conn, &row).unwrap();
     });

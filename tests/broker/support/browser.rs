@@ -248,15 +248,55 @@ impl<'a> Browser<'a> {
 impl Form {
     /// The first form of a page.
     pub fn of(html: &str) -> Option<Form> {
-        let start = html.find("<form")?;
-        let html = &html[start..];
+        Form::read(&html[html.find("<form")?..])
+    }
+
+    /// The first form of a page that goes to this path.
+    #[track_caller]
+    pub fn to(html: &str, path: &str) -> Form {
+        html.match_indices("<form")
+            .filter_map(|(at, _)| Form::read(&html[at..]))
+            .find(|form| form.action.split('?').next() == Some(path))
+            .unwrap_or_else(|| panic!("no form to {path} in {html}"))
+    }
+
+    /// What a browser would send of it untouched; of the buttons none.
+    fn read(html: &str) -> Option<Form> {
         let html = &html[..html.find("</form>").unwrap_or(html.len())];
         let head = &html[..html.find('>')?];
         let mut fields = Vec::new();
-        for tag in html.split("<input").skip(1) {
-            let tag = &tag[..tag.find('>').unwrap_or(tag.len())];
-            if let Some(name) = attribute(tag, "name") {
-                fields.push((name, attribute(tag, "value").unwrap_or_default()));
+        for (at, _) in html.match_indices('<') {
+            let tag = &html[at + 1..];
+            let end = tag.find('>').unwrap_or(tag.len());
+            let (tag, rest) = (&tag[..end], tag.get(end + 1..).unwrap_or_default());
+            let Some(name) = attribute(tag, "name") else {
+                continue;
+            };
+            if tag.starts_with("input") {
+                let kind = attribute(tag, "type").unwrap_or_default();
+                let is_box = matches!(kind.as_str(), "checkbox" | "radio");
+                if !is_box || tag.contains(" checked") {
+                    let default = if is_box { "on" } else { "" };
+                    fields.push((name, attribute(tag, "value").unwrap_or_else(|| default.into())));
+                }
+            } else if tag.starts_with("textarea") {
+                let text = rest.split("</textarea>").next().unwrap_or_default();
+                fields.push((name, unescape(text.strip_prefix('\n').unwrap_or(text))));
+            } else if tag.starts_with("select") {
+                let inside = rest.split("</select>").next().unwrap_or_default();
+                let options: Vec<&str> = inside.split("<option").skip(1).collect();
+                let chosen = options
+                    .iter()
+                    .find(|option| {
+                        option
+                            .split('>')
+                            .next()
+                            .is_some_and(|tag| tag.contains(" selected"))
+                    })
+                    .or(options.first());
+                if let Some(value) = chosen.and_then(|option| attribute(option, "value")) {
+                    fields.push((name, value));
+                }
             }
         }
         Some(Form {

@@ -9,16 +9,18 @@ use actix_web::http::header;
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::actions::Ctx;
+use forebay::actions::admins::{self, Place};
 use forebay::actions::pools::NewKeys;
 use forebay::broker::{Broker, Parts};
 use forebay::config::AllowedHost;
 use forebay::db::{Conn, Db};
 use forebay::demo::okta::{Okta, Setup};
 use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
-use forebay::model::{client, pool, provider};
-use forebay::rules::{jwks, pkce};
+use forebay::model::{administrator, client, pool, provider};
+use forebay::rules::{jwks, password, pkce};
 use forebay::seal::Sealer;
 use forebay::upstream::{Options, Upstream};
+use forebay::web::console::door::COOKIE;
 use forebay::world::{Clock, ClockHandle, Entropy, UnixTime};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
@@ -161,6 +163,31 @@ impl Stage {
 
     pub fn browser(&self) -> Browser<'_> {
         Browser::new(self)
+    }
+
+    /// The demo's tenants and administrators, and a browser in which this one is signed in to the console.
+    pub fn console(&self, email: &str) -> Browser<'_> {
+        static HASHES: OnceLock<[String; 2]> = OnceLock::new();
+        let hashes = HASHES.get_or_init(|| {
+            [demo::OPERATOR_PASSWORD, demo::TENANT_PASSWORD]
+                .map(|text| password::hash(&Entropy::seeded(3), text))
+        });
+        let ctx = self.ctx();
+        let token = self.act(|conn| {
+            if administrator::find_by_email(conn, demo::OPERATOR)
+                .unwrap()
+                .is_none()
+            {
+                demo::seed_console(conn, &ctx, hashes).unwrap();
+            }
+            let found = administrator::find_by_email(conn, email)
+                .unwrap()
+                .expect("an administrator");
+            admins::open_session(conn, &ctx, &found.id, "password", Place::default()).unwrap()
+        });
+        let mut browser = self.browser();
+        browser.set_cookie(COOKIE, &token);
+        browser
     }
 
     pub fn issuer(&self) -> String {

@@ -1,0 +1,127 @@
+//! Tenants: customer organisations inside a pool, and which connections are theirs.
+
+use serde_json::json;
+
+use super::{Ctx, pools, providers, record};
+use crate::db::{Conn, Json};
+use crate::error::Error;
+use crate::model::provider;
+use crate::model::reach::Reach;
+use crate::model::tenant::{self, Settings, Tenant};
+use crate::rules::registration::provider as rules;
+
+/// A tenant to make.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// DNS-safe; never changed.
+    pub id: String,
+    pub user_pool_id: String,
+    pub name: String,
+}
+
+pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewTenant) -> Result<Tenant, Error> {
+    let pool = pools::find(conn, &new.user_pool_id)?;
+    rules::slug(&new.id)?;
+    check_name(&new.name)?;
+    let row = Tenant {
+        id: new.id,
+        user_pool_id: pool.id,
+        name: new.name,
+        settings: Json(Settings::default()),
+        created_at: ctx.now,
+        updated_at: ctx.now,
+    };
+    if !tenant::insert(conn, &row)? {
+        return Err(Error::exists("tenant", row.id));
+    }
+    record(
+        conn,
+        ctx,
+        "tenant.create",
+        Some(&row.user_pool_id),
+        &row.id,
+        json!({ "name": row.name }),
+    )?;
+    Ok(row)
+}
+
+pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -> Result<Tenant, Error> {
+    check_name(name)?;
+    let old = find(conn, reach, id)?;
+    let mut row = old.clone();
+    row.name = name.to_owned();
+    row.updated_at = ctx.now;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
+    record(
+        conn,
+        ctx,
+        "tenant.update",
+        Some(&row.user_pool_id),
+        id,
+        json!({ "name": { "old": old.name, "new": row.name } }),
+    )?;
+    Ok(row)
+}
+
+/// Deletes the tenant; its connections stay and belong to the pool alone.
+pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(), Error> {
+    let row = find(conn, reach, id)?;
+    tenant::delete(conn, id)?;
+    record(
+        conn,
+        ctx,
+        "tenant.delete",
+        Some(&row.user_pool_id),
+        id,
+        json!({ "name": row.name }),
+    )?;
+    Ok(())
+}
+
+/// Makes the connection a tenant's own, or with `None` the pool's again.
+pub fn give_connection(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    provider_id: &str,
+    tenant_id: Option<&str>,
+) -> Result<(), Error> {
+    let mut row = providers::find(conn, provider_id)?;
+    if let Some(id) = tenant_id {
+        let tenant = find(conn, &Reach::everything(), id)?;
+        if tenant.user_pool_id != row.user_pool_id {
+            return Err(Error::invalid(
+                "tenant",
+                "belongs to another pool than the connection",
+            ));
+        }
+    }
+    let old = row.tenant_id.clone();
+    row.tenant_id = tenant_id.map(str::to_owned);
+    row.updated_at = ctx.now;
+    provider::update(conn, &row)?;
+    record(
+        conn,
+        ctx,
+        "provider.update",
+        Some(&row.user_pool_id),
+        provider_id,
+        json!({ "tenant": { "old": old, "new": row.tenant_id } }),
+    )?;
+    Ok(())
+}
+
+pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Tenant, Error> {
+    tenant::find(conn, reach, id)?.ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> Error {
+    Error::not_found("tenant", id)
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let length = name.chars().count();
+    if length == 0 || length > 128 || name.chars().any(char::is_control) {
+        return Err(Error::invalid("name", "1-128 characters, in one line"));
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Tenant: a customer organisation inside a pool, with connections of its own.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::db::schema::tenants;
+use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::model::reach::Reach;
+use crate::world::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = tenants)]
+pub struct Tenant {
+    /// DNS-safe, unique over all pools, never changed.
+    pub id: String,
+    pub user_pool_id: String,
+    pub name: String,
+    pub settings: Json<Settings>,
+    pub created_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {}
+
+fn within(reach: &Reach) -> tenants::BoxedQuery<'static, MultiBackend> {
+    let query = tenants::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    query.filter(
+        tenants::user_pool_id
+            .eq_any(reach.pools.clone())
+            .or(tenants::id.eq_any(reach.tenants.clone())),
+    )
+}
+
+pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Tenant>> {
+    within(reach)
+        .filter(tenants::id.eq(id.to_owned()))
+        .select(Tenant::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Those of one pool, or of all, by name.
+pub fn list(conn: &mut Conn, reach: &Reach, user_pool_id: Option<&str>) -> QueryResult<Vec<Tenant>> {
+    let mut query = within(reach)
+        .order((tenants::name, tenants::id))
+        .select(Tenant::as_select());
+    if let Some(id) = user_pool_id {
+        query = query.filter(tenants::user_pool_id.eq(id.to_owned()));
+    }
+    query.load(conn)
+}
+
+/// False when the id is taken.
+pub fn insert(conn: &mut Conn, tenant: &Tenant) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(tenants::table)
+        .values(tenant)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, tenant: &Tenant) -> QueryResult<Option<Tenant>> {
+    diesel::update(tenants::table.find(&tenant.id))
+        .set(tenant)
+        .returning(columns::<Tenant>())
+        .get_result(conn)
+        .optional()
+}
+
+/// Deletes the tenant; its connections stay and belong to the pool alone.
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(tenants::table.find(id)).execute(conn)? == 1)
+}

@@ -1,0 +1,262 @@
+//! Who comes in: the session cookie of the console, the administrator and rights behind it, and the CSRF token without
+//! which no form of ours is taken (MUST 138).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::{self, Data};
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::problem::Problem;
+use crate::actions::Ctx;
+use crate::broker::Broker;
+use crate::db::Conn;
+use crate::error::StoreError;
+use crate::model::admin_session::{self, AdminSession};
+use crate::model::administrator::{self, Administrator, Rights};
+use crate::model::reach::Reach;
+use crate::rules::params::Params;
+use crate::rules::secret;
+use crate::seal::Sealer;
+use crate::web::cookies::Cookies;
+use crate::web::headers::RequestId;
+use crate::world::UnixTime;
+
+/// The cookie of the console's session.
+pub const COOKIE: &str = "__Host-console";
+/// A session ends so long after the last request of it, and after `admins::SESSION_SECONDS` at the latest.
+pub const IDLE_SECONDS: i64 = 30 * 60;
+/// How long a proof of who one is lets secrets be set and things be deleted.
+pub const FRESH_SECONDS: i64 = 10 * 60;
+/// The hidden field of every form.
+pub const CSRF_FIELD: &str = "csrf";
+/// The longest form, in bytes: a mapping with its sample claims is the largest.
+pub const LONGEST_FORM: usize = 262_144;
+/// The most fields of a form.
+const MOST_FIELDS: usize = 4_000;
+
+/// The administrator who sends the request.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub administrator: Administrator,
+    pub rights: Rights,
+    pub session: AdminSession,
+    /// What forms must bring back.
+    pub csrf: String,
+    pub request_id: String,
+}
+
+impl Admin {
+    /// What may be looked at.
+    pub fn sees(&self) -> &Reach {
+        &self.rights.sees
+    }
+
+    /// What may be changed.
+    pub fn changes(&self) -> &Reach {
+        &self.rights.changes
+    }
+
+    /// The context of an action by this administrator.
+    pub fn ctx(&self, broker: &Broker) -> Ctx {
+        broker.ctx(
+            format!("admin:{}", self.administrator.email),
+            self.request_id.clone(),
+        )
+    }
+
+    /// Whether the administrator has proved who they are a moment ago.
+    pub fn is_fresh(&self, now: UnixTime) -> bool {
+        self.session.authenticated_at.plus(FRESH_SECONDS) > now
+    }
+
+    /// Before secrets and deletions: proved a moment ago, or asked to prove it and led back to `path`.
+    pub fn require_fresh(&self, now: UnixTime, path: &str) -> Result<(), Problem> {
+        if self.is_fresh(now) {
+            Ok(())
+        } else {
+            Err(Problem::ProveYourself {
+                next: path.to_owned(),
+            })
+        }
+    }
+
+    /// Before settings of the installation.
+    pub fn require_operator(&self) -> Result<(), Problem> {
+        if self.rights.operates {
+            Ok(())
+        } else {
+            Err(Problem::NotFound)
+        }
+    }
+}
+
+/// The session and the administrator behind a cookie's value, if both are alive.
+pub fn look_up(
+    conn: &mut Conn,
+    now: UnixTime,
+    token: &str,
+) -> Result<Option<(AdminSession, Administrator, Rights)>, StoreError> {
+    let Some(session) = admin_session::find(conn, &secret::hash(token), now, now.plus(-IDLE_SECONDS))? else {
+        return Ok(None);
+    };
+    let Some(administrator) =
+        administrator::find(conn, &session.administrator_id)?.filter(|found| found.enabled)
+    else {
+        return Ok(None);
+    };
+    let rights = Rights::of(&administrator::grants(conn, &administrator.id)?);
+    Ok(Some((session, administrator, rights)))
+}
+
+impl FromRequest for Admin {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let broker = request
+                .app_data::<Data<Broker>>()
+                .cloned()
+                .ok_or(Problem::NotFound)?;
+            let signed_out = || Problem::SignIn {
+                next: request
+                    .uri()
+                    .path_and_query()
+                    .map(|path| path.to_string())
+                    .filter(|_| request.method() == actix_web::http::Method::GET),
+            };
+            let token = Cookies::of(&request)
+                .ok()
+                .and_then(|cookies| cookies.get(COOKIE).map(str::to_owned))
+                .ok_or_else(signed_out)?;
+            let now = broker.clock.now();
+            let wanted = token.clone();
+            let found = broker
+                .db
+                .read(move |conn| look_up(conn, now, &wanted))
+                .await
+                .map_err(Problem::Store)?;
+            let (session, administrator, rights) = found.ok_or_else(signed_out)?;
+            if session.last_seen_at.plus(60) <= now {
+                let hash = session.hash.clone();
+                broker
+                    .db
+                    .write(move |conn| Ok::<_, StoreError>(admin_session::touch(conn, &hash, now)?))
+                    .await
+                    .map_err(Problem::Store)?;
+            }
+            Ok(Admin {
+                csrf: csrf(&broker.sealer, &token),
+                administrator,
+                rights,
+                session,
+                request_id: RequestId::of(&request),
+            })
+        })
+    }
+}
+
+/// The token that the forms of a session carry: only we can compute it, and only from the cookie.
+pub fn csrf(sealer: &Sealer, token: &str) -> String {
+    sealer
+        .derive("console-csrf", token.as_bytes())
+        .next()
+        .map(|mac| URL_SAFE_NO_PAD.encode(mac))
+        .unwrap_or_default()
+}
+
+/// The fields of a POST whose CSRF token is the session's own.
+#[derive(Clone, Debug)]
+pub struct Form(pub Params);
+
+impl Form {
+    /// The field's value without the blanks around it, '' when it is not there.
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_default().trim()
+    }
+
+    pub fn is_checked(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
+    /// The lines of a text area, blank ones left out.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        self.text(name)
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl std::ops::Deref for Form {
+    type Target = Params;
+
+    fn deref(&self) -> &Params {
+        &self.0
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let body = web::Payload::from_request(&request, payload);
+        Box::pin(async move {
+            let broker = request
+                .app_data::<Data<Broker>>()
+                .cloned()
+                .ok_or(Problem::NotFound)?;
+            let body = body
+                .await
+                .map_err(|_| Problem::Malformed("the form cannot be read"))?;
+            let body = match body.to_bytes_limited(LONGEST_FORM).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(_)) => return Err(Problem::Malformed("the form did not arrive whole")),
+                Err(_) => return Err(Problem::Malformed("the form is too long")),
+            };
+            let params = Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
+                .map_err(|malformed| Problem::Malformed(malformed.0))?;
+            if !same_origin(&request, &broker.public_url) {
+                return Err(Problem::Forged);
+            }
+            let expected = Cookies::of(&request)
+                .ok()
+                .and_then(|cookies| cookies.get(COOKIE).map(|token| csrf(&broker.sealer, token)));
+            let came = params.get(CSRF_FIELD).unwrap_or_default();
+            match expected {
+                Some(expected) if secret::equal(expected.as_bytes(), came.as_bytes()) => Ok(Form(params)),
+                Some(_) => Err(Problem::Forged),
+                None => Err(Problem::SignIn { next: None }),
+            }
+        })
+    }
+}
+
+/// Browsers say where a form came from; one that says nothing is judged by the token alone.
+fn same_origin(request: &HttpRequest, public_url: &str) -> bool {
+    match request.headers().get(header::ORIGIN) {
+        None => true,
+        Some(origin) => origin.as_bytes() == public_url.as_bytes(),
+    }
+}
+
+/// The session's cookie; it ends with the browser's own session or ours, whichever is sooner.
+pub fn cookie(token: &str) -> Cookie<'static> {
+    Cookie::build(COOKIE, token.to_owned())
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .finish()
+}

@@ -1,0 +1,104 @@
+//! What is alike on every page of the console: the frame around it, its headers, the way on after a form.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use askama::Template;
+
+use super::door::Admin;
+use crate::rules::params::{self, Params};
+
+/// What surrounds a page: who is signed in, where one is, what was just done.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The administrator's name or address.
+    pub who: String,
+    pub operates: bool,
+    /// Sees pools as a whole, not only tenants.
+    pub has_pools: bool,
+    /// May change something somewhere.
+    pub may_change: bool,
+    /// The room whose entry in the navigation is marked.
+    pub room: &'static str,
+    pub csrf: String,
+    /// What the last form did, from [`done`].
+    pub notice: Option<&'static str>,
+}
+
+impl Frame {
+    /// `query` is the request's own: it says what was done before.
+    pub fn new(admin: &Admin, room: &'static str, query: &str) -> Frame {
+        let said = Params::parse(query.as_bytes())
+            .ok()
+            .and_then(|params| params.get("done").map(str::to_owned));
+        Frame {
+            who: admin.administrator.email.clone(),
+            operates: admin.rights.operates,
+            has_pools: admin.sees().everything || !admin.sees().pools.is_empty(),
+            may_change: !admin.changes().is_nothing(),
+            room,
+            csrf: admin.csrf.clone(),
+            notice: said.and_then(|said| {
+                NOTICES
+                    .iter()
+                    .find(|(name, _)| *name == said)
+                    .map(|(_, text)| *text)
+            }),
+        }
+    }
+}
+
+/// What [`done`] can say on the next page. A sentence that is not here is not shown: nobody puts words on our pages by a
+/// link.
+const NOTICES: &[(&str, &str)] = &[
+    ("created", "Created."),
+    ("saved", "Saved."),
+    ("deleted", "Deleted."),
+    ("disabled", "Disabled."),
+    ("enabled", "Enabled."),
+    ("signed-out", "Signed out everywhere."),
+    ("rotated", "Rotated."),
+    ("sent", "Sent."),
+];
+
+/// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
+pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
+    finish(&mut answer, page)
+}
+
+/// The page as the answer to a GET.
+pub fn show(page: &impl Template) -> HttpResponse {
+    html(StatusCode::OK, page)
+}
+
+/// The page again, with what is wrong at its fields.
+pub fn refused(page: &impl Template) -> HttpResponse {
+    html(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+/// After a form: to `path`, where the frame says what was done. `said` is a name of [`NOTICES`].
+pub fn done(path: &str, said: &str) -> HttpResponse {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    HttpResponse::SeeOther()
+        .insert_header((
+            header::LOCATION,
+            format!("{path}{joint}{}", params::encode([("done", said)])),
+        ))
+        .finish()
+}
+
+fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpResponse {
+    let html = page.render().unwrap_or_else(|cause| {
+        tracing::error!(%cause, "a page could not be rendered");
+        answer.status(StatusCode::INTERNAL_SERVER_ERROR);
+        "This page could not be shown.".into()
+    });
+    answer
+        .content_type("text/html; charset=utf-8")
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ))
+        .body(html)
+}

@@ -1,0 +1,25 @@
+//! Times on pages: in UTC for everyone, in the reader's own zone where the page's script runs.
+
+use std::fmt;
+
+use chrono::DateTime;
+
+use crate::world::UnixTime;
+
+/// A moment as a `<time>` element: `{{ moment|safe }}`. The script shows it in the reader's zone, with the UTC on hover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub UnixTime);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(at) = DateTime::from_timestamp(self.0.0, 0) else {
+            return f.write_str("–");
+        };
+        let shown = at.format("%Y-%m-%d %H:%M UTC");
+        write!(
+            f,
+            "<time datetime=\"{}\" data-local title=\"{shown}\">{shown}</time>",
+            at.format("%Y-%m-%dT%H:%M:%SZ")
+        )
+    }
+}

@@ -1,0 +1,3 @@
+//! The console, by a browser that knows no JavaScript.
+
+mod door;
