@@ -48,18 +48,19 @@ export function nothingFound(findings) {
 }
 
 export async function screenshot(page, name) {
-  mkdirSync(screens, { recursive: true });
-  await page.screenshot({ path: join(screens, `${name}.png`), fullPage: true, animations: 'disabled' });
+  const path = join(screens, `${name}.png`);
+  mkdirSync(dirname(path), { recursive: true });
+  await page.screenshot({ path, fullPage: true, animations: 'disabled' });
 }
 
-/** axe-core over the page as it stands: any violation fails, told with the elements it is about. */
-export async function accessible(page) {
+/** axe-core over the page as it stands, with all its rules or these: any violation fails, told with the elements it is about. */
+export async function accessible(page, rules) {
   // Evaluated over the debugging protocol, so the page's own policy stays as it is.
   await page.evaluate(`${axe}; undefined`);
-  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-  }));
-  assert.ok(passes.length > 5, 'axe-core looked at nothing');
+  const { violations, passes } = await page.evaluate((only) => globalThis.axe.run(document, {
+    runOnly: only ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }), rules);
+  assert.ok(rules || passes.length > 5, 'axe-core looked at nothing');
   const told = violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html}\n  ${n.failureSummary}`).join('\n')}`);
   assert.deepEqual(told, []);
 }
