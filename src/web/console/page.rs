@@ -104,3 +104,6 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
         ))
         .body(html)
 }
+
+#[cfg(test)]
+mod tests;

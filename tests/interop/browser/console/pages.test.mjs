@@ -14,7 +14,7 @@ let demo, browser;
 before(async () => { demo = await startDemo({ faults: true }); browser = await launch(); });
 after(async () => { await browser?.close(); await demo?.stop(); });
 
-/** One page in all its forms; the page stays as it is, only the window changes. */
+/** One page in all its forms; the page stays as it is, only the window changes (and without motion, at once). */
 async function look(page, name) {
   for (const viewport of SIZES) {
     await page.setViewportSize(viewport);
@@ -35,7 +35,7 @@ async function look(page, name) {
 
 for (const [name, who] of Object.entries({ operator: OPERATOR, tenant: ACME_ADMIN })) {
   test(`every page of the ${name}`, async () => {
-    const { page, context, findings } = await newPage(browser);
+    const { page, context, findings } = await newPage(browser, { reducedMotion: 'reduce' });
     await enter(page, demo.origin, who);
     const problems = [];
     const visited = await crawl(page, demo.origin, async (_, kind) => {
@@ -53,7 +53,7 @@ for (const [name, who] of Object.entries({ operator: OPERATOR, tenant: ACME_ADMI
 }
 
 test('the pages before the sign-in', async () => {
-  const { page, context, findings } = await newPage(browser);
+  const { page, context, findings } = await newPage(browser, { reducedMotion: 'reduce' });
   for (const path of ['sign-in', 'set-up/an-old-link', 'sign-in?next=%2Fconsole%2Fusers']) {
     await page.goto(`${demo.origin}/console/${path}`);
     await look(page, fileName(`/${path}`));
