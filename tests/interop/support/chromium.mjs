@@ -21,7 +21,7 @@ export function launch() {
   });
 }
 
-/** A page in a context of its own. `findings` gathers CSP violations, script errors and failed resources. */
+/** A page in a context of its own. `findings` gathers CSP violations, script errors, dialogs and failed resources. */
 export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
   const page = await context.newPage();
@@ -33,6 +33,10 @@ export async function newPage(browser, options = {}) {
     }
   });
   page.on('pageerror', (error) => findings.push(`${page.url()}: ${error}`));
+  page.on('dialog', (dialog) => {
+    findings.push(`${page.url()}: a dialog says ${dialog.message()}`);
+    return dialog.dismiss();
+  });
   if (options.javaScriptEnabled !== false) {
     await context.exposeBinding('reportFinding', (_, text) => void findings.push(text));
     await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) => {
