@@ -158,7 +158,7 @@ for (const [batch, faults] of Object.entries(BATCHES)) {
 /** From the list of sign-ins to the one with this code, as it is read out on the telephone: without its hyphen. */
 async function search(page, demo, code) {
   await page.goto(`${demo.origin}/console/traces`);
-  await page.getByRole('search').getByRole('textbox').first().fill(code.replace('-', '').toLowerCase());
+  await page.getByRole('search').getByRole('searchbox').fill(code.replace('-', '').toLowerCase());
   await page.keyboard.press('Enter');
   await page.waitForLoadState();
   if (!new URL(page.url()).pathname.endsWith(code)) await page.getByRole('table').getByRole('link').first().click();
