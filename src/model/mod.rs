@@ -3,17 +3,20 @@
 
 pub mod admin_session;
 pub mod administrator;
+pub mod administrator_rule;
 pub mod audit;
 pub mod client;
 pub mod code;
 pub mod group;
 pub mod key;
 pub mod mapping;
+pub mod passkey;
 pub mod pool;
 pub mod provider;
 pub mod reach;
 pub mod resource_server;
 pub mod session;
+pub mod single_use;
 pub mod tenant;
 pub mod token;
 pub mod trace;

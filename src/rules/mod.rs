@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod authorize;
 pub mod claims;
+pub mod console_roles;
 pub mod discovery;
 pub mod email;
 pub mod grant;
