@@ -4,7 +4,7 @@ use crate::actions::login;
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{code, session, token, trace};
+use crate::model::{code, session, token, trace, webhook};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -15,6 +15,8 @@ const CODES: i64 = 86_400;
 const FAMILIES: i64 = 86_400;
 /// How long a refresh token is remembered after its exchange, so that showing it again ends its family.
 const ROTATED: i64 = 30 * 86_400;
+/// Deliveries to webhooks, with what was answered.
+const DELIVERIES: i64 = 14 * 86_400;
 /// Traces of attempts that never reached an upstream.
 const UNREACHED: i64 = 1_000;
 
@@ -22,13 +24,14 @@ const UNREACHED: i64 = 1_000;
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 6] = [
+    let steps: [Step; 7] = [
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
         |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
         |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
         |conn, now| trace::delete_expired(conn, now, BATCH),
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+        |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
     ];
     for step in steps {
         loop {

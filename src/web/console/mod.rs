@@ -10,6 +10,8 @@ mod home;
 pub mod page;
 mod problem;
 pub mod time;
+mod watch;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -19,4 +21,6 @@ pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview));
+    watch::routes(cfg);
+    webhooks::routes(cfg);
 }
