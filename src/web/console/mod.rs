@@ -13,6 +13,8 @@ mod problem;
 mod prove;
 mod sign_in;
 pub mod time;
+mod watch;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -23,5 +25,7 @@ pub use problem::Problem;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
-        .configure(prove::routes);
+        .configure(prove::routes)
+        .configure(watch::routes)
+        .configure(webhooks::routes);
 }
