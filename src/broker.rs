@@ -54,6 +54,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// For how long audit events are kept.
+    pub audit_days: u32,
 }
 
 pub struct Broker {
@@ -64,6 +66,7 @@ pub struct Broker {
     pub entropy: Entropy,
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
+    pub audit_days: u32,
     /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
     /// Callbacks that ended badly before the upstream's answer was verified.
@@ -153,6 +156,7 @@ impl Broker {
             entropy: parts.entropy,
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
+            audit_days: parts.audit_days,
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
             returned: Returned::default(),

@@ -1,10 +1,10 @@
-//! Deletes what has expired: codes, sessions, token families, traces; in small batches, so that no write waits long.
+//! Deletes what has expired: codes, sessions, token families, traces, audit events; in small batches, so that no write waits long.
 
 use crate::actions::login;
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{code, session, token, trace};
+use crate::model::{audit, code, session, token, trace};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -21,21 +21,23 @@ const UNREACHED: i64 = 1_000;
 /// One run over everything; gives the number of rows that went.
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
-    type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 6] = [
-        |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
-        |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
-        |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
-        |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
-        |conn, now| trace::delete_expired(conn, now, BATCH),
-        |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+    let audited = i64::from(broker.audit_days) * 86_400;
+    type Step = fn(&mut Conn, UnixTime, i64) -> diesel::QueryResult<usize>;
+    let steps: [Step; 7] = [
+        |conn, now, _| code::delete_expired(conn, now.plus(-CODES), BATCH),
+        |conn, now, _| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
+        |conn, now, _| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
+        |conn, now, _| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
+        |conn, now, _| trace::delete_expired(conn, now, BATCH),
+        |conn, _, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+        |conn, now, audited| audit::delete_before(conn, now.plus(-audited), BATCH),
     ];
     for step in steps {
         loop {
             let now = broker.clock.now();
             let rows = broker
                 .db
-                .write(move |conn| Ok::<_, StoreError>(step(conn, now)?))
+                .write(move |conn| Ok::<_, StoreError>(step(conn, now, audited)?))
                 .await?;
             gone += rows;
             if rows < usize::try_from(BATCH).unwrap_or(usize::MAX) {

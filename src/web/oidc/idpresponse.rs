@@ -109,16 +109,19 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         user_sub: None,
         started_at: leg.login.started_at,
         reached_provider: true,
+        person_hash: leg.login.person_hash(),
         story: Default::default(),
     };
-    leg.trace.step(
-        "authorize",
-        true,
-        format!(
-            "app {} asked, sent to {}",
-            leg.app.client.name, leg.login.provider_id
-        ),
+    let chosen = if leg.login.by_address {
+        "by the domain of an address"
+    } else {
+        "by its name: a button, or the app's own choice"
+    };
+    let seen = format!(
+        "app {} asked; to {}, {chosen}",
+        leg.app.client.name, leg.login.provider_id
     );
+    leg.trace.step("authorize", true, seen);
 
     if !broker
         .returned
@@ -247,6 +250,9 @@ impl Leg<'_> {
         match identity {
             Ok(identity) => self.complete(provider, identity).await,
             Err(failure) => {
+                if let Some(address) = &failure.claimed_email {
+                    self.trace.concerns(&self.broker.sealer, address);
+                }
                 if failure.cause == upstream_error::Cause::CodeRejected
                     && let Some(session) = self.session_made().await
                 {
