@@ -6,9 +6,12 @@
 //! with [`page::show`] or [`page::done`].
 
 pub mod door;
+mod guest;
 mod home;
 pub mod page;
 mod problem;
+mod prove;
+mod sign_in;
 pub mod time;
 
 use actix_web::web::ServiceConfig;
@@ -18,5 +21,7 @@ use super::resource;
 pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console").document(home::overview));
+    cfg.service(resource("/console").document(home::overview))
+        .configure(sign_in::routes)
+        .configure(prove::routes);
 }

@@ -95,6 +95,8 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
     });
     answer
         .content_type("text/html; charset=utf-8")
+        // With "no-referrer" a browser hides from us, too, where a form comes from: it sends "Origin: null".
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
