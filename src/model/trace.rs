@@ -1,7 +1,8 @@
 //! Trace: the story of one login attempt, redacted, found by the short code that the user was shown. Lists of them are
-//! in `search`, numbers about them in `count`.
+//! in `search`, numbers about them in `count`, what the app made of a sign-in in `delivery`.
 
 pub mod count;
+pub mod delivery;
 pub mod search;
 
 use diesel::prelude::*;

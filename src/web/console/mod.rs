@@ -5,6 +5,7 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod audit;
 pub mod door;
 mod guest;
 mod home;
@@ -13,6 +14,8 @@ mod problem;
 mod prove;
 mod sign_in;
 pub mod time;
+mod toolbar;
+mod traces;
 
 use actix_web::web::ServiceConfig;
 
@@ -23,5 +26,7 @@ pub use problem::Problem;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
-        .configure(prove::routes);
+        .configure(prove::routes)
+        .configure(traces::routes)
+        .configure(audit::routes);
 }

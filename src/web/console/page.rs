@@ -58,6 +58,11 @@ const NOTICES: &[(&str, &str)] = &[
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
     ("sent", "Sent."),
+    (
+        "values-open",
+        "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
+    ),
+    ("values-closed", "Claims are closed."),
 ];
 
 /// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
