@@ -6,6 +6,7 @@
 //! with [`page::show`] or [`page::done`].
 
 mod audit;
+mod chart;
 pub mod door;
 mod guest;
 mod home;
