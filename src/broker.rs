@@ -28,6 +28,7 @@ use crate::actions::Ctx;
 use crate::actions::tokens::Live;
 use crate::db::Db;
 use crate::error::StoreError;
+use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
@@ -71,6 +72,7 @@ pub struct Broker {
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
     pub audit_days: u32,
+    pub metrics: Metrics,
     /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
     /// Callbacks that ended badly before the upstream's answer was verified.
@@ -160,6 +162,7 @@ impl Broker {
     pub fn new(parts: Parts) -> Broker {
         jwt::install();
         Broker {
+            metrics: Metrics::new(parts.upstream.calls()),
             public_url: parts.public_url,
             db: parts.db,
             sealer: parts.sealer,
@@ -295,6 +298,15 @@ impl Broker {
         Ok(found.map(|connection| self.keep(&self.connections, generation, id, connection)))
     }
 
+    /// How often each cache had what was asked of it, and how often it had not.
+    pub fn cache_use(&self) -> [(&'static str, u64, u64); 3] {
+        [
+            self.pools.asked("pools"),
+            self.apps.asked("apps"),
+            self.connections.asked("connections"),
+        ]
+    }
+
     /// Keeps what was read, unless configuration was forgotten since.
     fn keep<V>(&self, cache: &Cache<String, V>, generation: u64, key: &str, value: V) -> Arc<V> {
         let value = Arc::new(value);
@@ -387,11 +399,19 @@ fn pool_facts(
 }
 
 /// Values that are read again when they are older than [`FRESH`].
-struct Cache<K, V>(RwLock<HashMap<K, (Instant, Arc<V>)>>);
+struct Cache<K, V> {
+    entries: RwLock<HashMap<K, (Instant, Arc<V>)>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Cache(RwLock::default())
+        Cache {
+            entries: RwLock::default(),
+            hits: AtomicU64::default(),
+            misses: AtomicU64::default(),
+        }
     }
 }
 
@@ -400,15 +420,23 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        entries
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries
             .get(key)
             .filter(|(read_at, _)| read_at.elapsed() < FRESH)
-            .map(|(_, value)| value.clone())
+            .map(|(_, value)| value.clone());
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn asked(&self, name: &'static str) -> (&'static str, u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (name, read(&self.hits), read(&self.misses))
     }
 
     fn put(&self, key: K, value: Arc<V>) {
-        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= KEPT {
             entries.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
         }
@@ -416,6 +444,6 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

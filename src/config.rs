@@ -46,6 +46,11 @@ pub struct Flags {
           value_delimiter = ',')]
     pub trusted_proxy: Vec<String>,
 
+    /// An address of its own for GET /metrics (Prometheus); it names connections and pools, so keep it from the public
+    /// [default: none, no metrics are served]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "FOREBAY_METRICS_LISTEN", help_heading = NETWORK, hide_env_values = true)]
+    pub metrics_listen: Option<String>,
+
     /// The database: sqlite://path or postgres://user:password@host/name?sslmode=verify-full
     /// [default: sqlite://forebay.db]
     #[arg(long, global = true, value_name = "URL", env = "FOREBAY_DATABASE", help_heading = STORAGE, hide_env_values = true)]
@@ -110,6 +115,8 @@ pub struct Settings {
     pub public_url: PublicUrl,
     pub listen: SocketAddr,
     pub trusted_proxies: Vec<IpNet>,
+    /// Where metrics are served, if at all.
+    pub metrics_listen: Option<SocketAddr>,
     pub database: Target,
     pub database_connections: u32,
     pub audit_days: u32,
@@ -307,6 +314,7 @@ impl Settings {
             public_url: check.public_url(&flags.public_url, listen.port()),
             listen,
             trusted_proxies: check.networks(&flags.trusted_proxy),
+            metrics_listen: check.metrics_listen(&flags.metrics_listen),
             database: check.database(database.as_ref().map(|text| text.as_str())),
             database_connections: check.connections(&flags.database_connections),
             audit_days: check.audit_days(&flags.audit_days),

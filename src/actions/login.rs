@@ -3,7 +3,7 @@
 
 use super::profile::{self, Arrival, Settled};
 use super::traces::{self, Draft};
-use super::{Ctx, tokens::Exchanged};
+use super::{Ctx, tokens::Exchanged, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -88,7 +88,9 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
         Ok(Completed::Refused { refusal, trace_code })
     };
-    // Before anything is changed: a refused sign-in leaves nothing but its trace.
+    // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
+    watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
+    // Before anything else is changed: a refused sign-in leaves nothing but its trace.
     if let Some(required) = &login.required_sub {
         let Arrival { issuer, subject, .. } = &work.arrival;
         let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;

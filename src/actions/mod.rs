@@ -14,6 +14,8 @@ pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;
+pub mod watch;
+pub mod webhooks;
 
 use diesel::QueryResult;
 use serde_json::{Map, Value, json};

@@ -87,6 +87,19 @@ impl Checker {
         })
     }
 
+    pub(super) fn metrics_listen(&mut self, text: &Option<String>) -> Option<SocketAddr> {
+        let text = given(text)?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.problem(
+                "metrics-listen",
+                format!("'{text}' is not an address and a port"),
+                "127.0.0.1:9464, or the address of a network that only Prometheus reaches",
+            );
+        }
+        address
+    }
+
     pub(super) fn public_url(&mut self, text: &Option<String>, port: u16) -> PublicUrl {
         let Some(text) = given(text) else {
             return PublicUrl::localhost(port);

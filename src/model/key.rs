@@ -60,3 +60,16 @@ pub fn insert(conn: &mut Conn, key: &SigningKey) -> QueryResult<()> {
         .execute(conn)
         .map(|_| ())
 }
+
+/// Every key without its material: pool, usage, state and when it was made.
+pub fn summary(conn: &mut Conn) -> QueryResult<Vec<(String, Usage, State, UnixTime)>> {
+    signing_keys::table
+        .order((signing_keys::user_pool_id, signing_keys::created_at))
+        .select((
+            signing_keys::user_pool_id,
+            signing_keys::usage,
+            signing_keys::state,
+            signing_keys::created_at,
+        ))
+        .load(conn)
+}

@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod metadata;
 mod okta;
+mod post;
 mod tls;
 mod verify;
 
@@ -31,6 +32,7 @@ use crate::rules::json;
 
 pub use examine::{Stage, Verdict};
 
+use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};
@@ -201,6 +203,11 @@ impl Upstream {
             entropy,
             posting: Mutex::default(),
         })))
+    }
+
+    /// How long calls take, by connection.
+    pub fn calls(&self) -> &Calls {
+        &self.0.http.calls
     }
 
     /// Refreshes metadata and keys that are past their cache time; for a background job.

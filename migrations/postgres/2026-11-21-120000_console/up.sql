@@ -173,6 +173,10 @@ CREATE TABLE webhooks (
   url TEXT NOT NULL,
   secret_sealed BYTEA NOT NULL,
   enabled BOOLEAN NOT NULL,
+  -- Since when every delivery has failed; none when the last one went well.
+  failing_since BIGINT,
+  -- Why we have switched it off ourselves; '' otherwise.
+  stopped TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL
 );
@@ -196,4 +200,19 @@ CREATE TABLE job_leases (
   name TEXT PRIMARY KEY NOT NULL,
   locked_until BIGINT NOT NULL,
   done_at BIGINT NOT NULL
+);
+
+-- Which claims came at a sign-in, by name and type; read into the connection's profile within minutes and then deleted.
+CREATE TABLE claim_sightings (
+  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  provider_id TEXT NOT NULL REFERENCES identity_providers (id) ON DELETE CASCADE,
+  shape TEXT NOT NULL,
+  at BIGINT NOT NULL
+);
+
+-- What usually comes at a connection's sign-ins: names, types and counts, no values.
+CREATE TABLE claim_profiles (
+  provider_id TEXT PRIMARY KEY NOT NULL REFERENCES identity_providers (id) ON DELETE CASCADE,
+  profile TEXT NOT NULL,
+  at BIGINT NOT NULL
 );

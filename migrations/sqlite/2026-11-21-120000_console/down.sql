@@ -1,3 +1,5 @@
+DROP TABLE claim_profiles;
+DROP TABLE claim_sightings;
 DROP TABLE job_leases;
 DROP TABLE webhook_deliveries;
 DROP TABLE webhooks;

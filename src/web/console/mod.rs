@@ -17,6 +17,8 @@ mod sign_in;
 pub mod time;
 mod toolbar;
 mod traces;
+mod watch;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -29,5 +31,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(sign_in::routes)
         .configure(prove::routes)
         .configure(traces::routes)
-        .configure(audit::routes);
+        .configure(audit::routes)
+        .configure(watch::routes)
+        .configure(webhooks::routes);
 }

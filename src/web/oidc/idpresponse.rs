@@ -342,6 +342,7 @@ impl Leg<'_> {
                 session_token,
                 outgoing,
             }) => {
+                self.count(Outcome::SignedIn, "signed_in");
                 let response = match authorize::success(self.broker, &self.app, &self.address, &outgoing) {
                     Ok(response) => response,
                     Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
@@ -353,7 +354,10 @@ impl Leg<'_> {
                 ];
                 respond::to_app(&response, &error::lang(self.request), cookies)
             }
-            Ok(Completed::Refused { refusal, trace_code }) => self.show(&refusal, Some(trace_code)),
+            Ok(Completed::Refused { refusal, trace_code }) => {
+                self.count(Outcome::Refused, &refusal.cause);
+                self.show(&refusal, Some(trace_code))
+            }
             Ok(Completed::Repeated) => match self.session_made().await {
                 Some(session) => self.repeated(&session).await,
                 None => self.show(&Refusal::unavailable(), None),
@@ -409,6 +413,7 @@ impl Leg<'_> {
         } else {
             Outcome::Refused
         };
+        self.count(outcome, &refusal.cause);
         let now = self.broker.clock.now();
         let allowance = &self.broker.failed_callbacks;
         if self
@@ -429,6 +434,10 @@ impl Leg<'_> {
             .inspect_err(|cause: &StoreError| tracing::error!(%cause, "a trace could not be kept"))
             .ok();
         self.show(&refusal, trace_code)
+    }
+
+    fn count(&self, outcome: Outcome, cause: &str) {
+        self.broker.metrics.sign_in(outcome.as_str(), cause);
     }
 
     /// Whose share of a limit this takes; unknown where the connection is none of the network's.
