@@ -444,6 +444,9 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     fn clear(&self) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

@@ -67,14 +67,34 @@ impl Metrics {
     pub fn new(calls: &Calls) -> Metrics {
         let mut registry = Registry::with_prefix("forebay");
         let requests = Family::default();
-        registry.register("http_requests", "Requests by route and status class", requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests by route and status class",
+            requests.clone(),
+        );
         let request_seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
-        registry.register("http_request_seconds", "Time from a request's head to its answer", request_seconds.clone());
+        registry.register(
+            "http_request_seconds",
+            "Time from a request's head to its answer",
+            request_seconds.clone(),
+        );
         let sign_ins = Family::default();
-        registry.register("sign_ins", "Sign-ins that came back from an upstream, by outcome and cause", sign_ins.clone());
+        registry.register(
+            "sign_ins",
+            "Sign-ins that came back from an upstream, by outcome and cause",
+            sign_ins.clone(),
+        );
         let deliveries = Family::default();
-        registry.register("webhook_deliveries", "Attempts to deliver to webhooks", deliveries.clone());
-        registry.register("upstream_seconds", "Time of calls to upstreams, by connection", calls.0.seconds.clone());
+        registry.register(
+            "webhook_deliveries",
+            "Attempts to deliver to webhooks",
+            deliveries.clone(),
+        );
+        registry.register(
+            "upstream_seconds",
+            "Time of calls to upstreams, by connection",
+            calls.0.seconds.clone(),
+        );
         Metrics {
             registry,
             requests,

@@ -75,7 +75,8 @@ pub fn read_claims(conn: &mut Conn, ctx: &Ctx, limit: i64) -> Result<usize, Stor
         let Some(provider) = provider::find(conn, &provider_id)? else {
             continue;
         };
-        let mut profile = claims_seen::profile(conn, &provider_id)?.map_or_else(Profile::default, |(known, _)| known);
+        let mut profile =
+            claims_seen::profile(conn, &provider_id)?.map_or_else(Profile::default, |(known, _)| known);
         for (shape, at) in &sightings {
             drift::add(&mut profile, shape, *at);
         }
@@ -105,7 +106,12 @@ pub fn accept_claim(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, claim: 
     Ok(())
 }
 
-fn settle_claims(conn: &mut Conn, ctx: &Ctx, provider: &Provider, profile: &Profile) -> Result<(), StoreError> {
+fn settle_claims(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    provider: &Provider,
+    profile: &Profile,
+) -> Result<(), StoreError> {
     claims_seen::put_profile(conn, &provider.id, profile, ctx.now)?;
     let wanted = watch::of_claims(&provider.id, profile, ctx.now);
     let change = notice::settle(conn, &provider.id, watch::CLAIMS, wanted)?;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, pools, record, tenants};
+use super::{Ctx, pools, record, record_for, tenants};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::reach::Reach;
@@ -76,12 +76,25 @@ pub fn create(
     let plain = draw_secret(ctx, &mut row);
     webhook::insert(conn, &row)?;
     let shape = json!({ "url": row.url, "tenant": row.tenant_id });
-    record(conn, ctx, "webhook.create", Some(&row.user_pool_id), &row.id, shape)?;
+    record(
+        conn,
+        ctx,
+        "webhook.create",
+        Some(&row.user_pool_id),
+        &row.id,
+        shape,
+    )?;
     Ok((row, plain))
 }
 
 /// Switches it on, with a clean slate, or off.
-pub fn set_enabled(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, enabled: bool) -> Result<Webhook, Error> {
+pub fn set_enabled(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    enabled: bool,
+) -> Result<Webhook, Error> {
     let old = find(conn, reach, id)?;
     let mut row = old.clone();
     row.enabled = enabled;
@@ -114,7 +127,16 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(),
     let row = find(conn, reach, id)?;
     webhook::delete(conn, id)?;
     let shape = json!({ "url": row.url });
-    record(conn, ctx, "webhook.delete", Some(&row.user_pool_id), id, shape)?;
+    let tenant_id = row.tenant_id.as_deref();
+    record_for(
+        conn,
+        ctx,
+        tenant_id,
+        "webhook.delete",
+        Some(&row.user_pool_id),
+        id,
+        shape,
+    )?;
     Ok(())
 }
 
@@ -122,7 +144,9 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(),
 pub fn test(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(), Error> {
     let row = find(conn, reach, id)?;
     if !row.enabled {
-        return Err(Error::Conflict("the webhook is switched off: switch it on first".into()));
+        return Err(Error::Conflict(
+            "the webhook is switched off: switch it on first".into(),
+        ));
     }
     let data = json!({ "webhook": row.id });
     queue(conn, ctx, &row, Event::Test, &data)?;
@@ -196,9 +220,9 @@ pub fn answered(
     webhook::set_failing(conn, &row.id, Some(ctx.now))?;
     let stopped = match (answer, row.failing_since) {
         (Answer::Status(410), _) => Some("the receiver answered 410: it is gone for good".to_owned()),
-        (_, Some(since)) if ctx.now.since(since) >= rules::GIVE_UP => {
-            Some(format!("every delivery has failed since {since}; the last one: {said}"))
-        }
+        (_, Some(since)) if ctx.now.since(since) >= rules::GIVE_UP => Some(format!(
+            "every delivery has failed since {since}; the last one: {said}"
+        )),
         _ => None,
     };
     if let Some(why) = stopped
@@ -209,9 +233,20 @@ pub fn answered(
         now.updated_at = ctx.now;
         webhook::update(conn, &now)?;
         let changes = json!({ "enabled": { "old": true, "new": false }, "why": now.stopped });
-        record(conn, ctx, "webhook.update", Some(&now.user_pool_id), &now.id, changes)?;
+        record(
+            conn,
+            ctx,
+            "webhook.update",
+            Some(&now.user_pool_id),
+            &now.id,
+            changes,
+        )?;
     }
-    Ok(if done.is_some() { Outcome::GivenUp } else { Outcome::Failed })
+    Ok(if done.is_some() {
+        Outcome::GivenUp
+    } else {
+        Outcome::Failed
+    })
 }
 
 /// The secret in the clear, for signing.

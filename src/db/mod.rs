@@ -117,7 +117,10 @@ impl Db {
         Load {
             connections: state.connections,
             idle: state.idle_connections,
-            waiting_writes: self.writer.as_ref().map(|queue| queue.max_capacity() - queue.capacity()),
+            waiting_writes: self
+                .writer
+                .as_ref()
+                .map(|queue| queue.max_capacity() - queue.capacity()),
         }
     }
 

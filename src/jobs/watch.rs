@@ -110,7 +110,11 @@ pub async fn look(broker: &Broker, id: &str) -> Result<bool, Error> {
     };
     let (stages, facts) = broker.upstream.probe(&connection, &back).await;
     let failed = stages.iter().find(|stage| stage.code != "");
-    info!(connection = id, failed = failed.map(|stage| stage.code), "looked at a connection");
+    info!(
+        connection = id,
+        failed = failed.map(|stage| stage.code),
+        "looked at a connection"
+    );
     let stages = stages
         .into_iter()
         .map(|stage| Stage {

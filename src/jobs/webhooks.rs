@@ -58,7 +58,10 @@ async fn deliver(broker: &Broker, delivery: Delivery, row: Webhook) -> Result<()
                 ),
             ];
             let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
-            broker.upstream.post(&url, &headers, delivery.payload.clone()).await
+            broker
+                .upstream
+                .post(&url, &headers, delivery.payload.clone())
+                .await
         }
         (Err(_), _) => Answer::Nothing("the address is no URL".into()),
         (_, Err(_)) => Answer::Nothing("its secret cannot be opened with this root key: replace it".into()),

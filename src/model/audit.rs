@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use serde_json::Value;
 
-use crate::db::schema::{administrator_roles, audit_events, identities, identity_providers};
+use crate::db::schema::{administrator_roles, audit_events, identities, identity_providers, webhooks};
 use crate::db::{Conn, Json, MultiBackend};
 use crate::model::reach::Reach;
 use crate::world::UnixTime;
@@ -93,6 +93,12 @@ pub fn tenant_of(conn: &mut Conn, action: &str, target: &str) -> QueryResult<Opt
             .first::<Option<String>>(conn)
             .optional()?
             .flatten(),
+        "webhook" => webhooks::table
+            .find(target)
+            .select(webhooks::tenant_id)
+            .first::<Option<String>>(conn)
+            .optional()?
+            .flatten(),
         "administrator" => only_tenant_of(conn, target)?,
         _ => None,
     };
@@ -130,7 +136,10 @@ pub fn list(conn: &mut Conn, reach: &Reach, search: &Search, limit: i64) -> Quer
     }
     if search.target.is_some() && parts.len() > 1 {
         // The events of one thing are few: the reach is a condition.
-        let within = parts.into_iter().flatten().reduce(|one, other| Box::new(one.or(other)));
+        let within = parts
+            .into_iter()
+            .flatten()
+            .reduce(|one, other| Box::new(one.or(other)));
         return page(conn, within, search, limit);
     }
     let mut events = Vec::new();
@@ -143,12 +152,7 @@ pub fn list(conn: &mut Conn, reach: &Reach, search: &Search, limit: i64) -> Quer
     Ok(events)
 }
 
-fn page(
-    conn: &mut Conn,
-    within: Option<Condition>,
-    search: &Search,
-    limit: i64,
-) -> QueryResult<Vec<Event>> {
+fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64) -> QueryResult<Vec<Event>> {
     let mut query = audit_events::table
         .select(Event::as_select())
         .order((audit_events::at.desc(), audit_events::id.desc()))
@@ -173,11 +177,19 @@ fn page(
         query = query.filter(audit_events::at.lt(until));
     }
     if let Some(actor) = &search.actor {
-        query = query.filter(lower(audit_events::actor).like(containing(&actor.to_lowercase())).escape('\\'));
+        query = query.filter(
+            lower(audit_events::actor)
+                .like(containing(&actor.to_lowercase()))
+                .escape('\\'),
+        );
     }
     match search.action.as_deref() {
         Some(prefix) if prefix.ends_with('.') => {
-            query = query.filter(audit_events::action.like(format!("{}%", escaped(prefix))).escape('\\'));
+            query = query.filter(
+                audit_events::action
+                    .like(format!("{}%", escaped(prefix)))
+                    .escape('\\'),
+            );
         }
         Some(action) => query = query.filter(audit_events::action.eq(action.to_owned())),
         None => {}

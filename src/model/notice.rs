@@ -111,7 +111,12 @@ pub struct Change {
 
 /// Of the connection's notices those of these kinds become `wanted`. One that stays keeps its beginning and takes the
 /// new words.
-pub fn settle(conn: &mut Conn, provider_id: &str, kinds: &[Kind], wanted: Vec<Notice>) -> QueryResult<Change> {
+pub fn settle(
+    conn: &mut Conn,
+    provider_id: &str,
+    kinds: &[Kind],
+    wanted: Vec<Notice>,
+) -> QueryResult<Change> {
     let known = of_provider(conn, provider_id)?;
     let same = |a: &Notice, b: &Notice| a.kind == b.kind && a.subject == b.subject;
     let mut change = Change::default();

@@ -31,8 +31,23 @@ const LONGEST_NAME: usize = 128;
 
 /// Claims that are about the sign-in rather than the person.
 const PROTOCOL: &[&str] = &[
-    "iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash", "sid", "auth_time", "acr",
-    "amr", "ver", "idp",
+    "iss",
+    "aud",
+    "azp",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "auth_time",
+    "acr",
+    "amr",
+    "ver",
+    "idp",
 ];
 
 /// Names and types of what came. `null` is as good as nothing.
@@ -202,12 +217,9 @@ impl Usage {
             });
         }
         match (self.odd, self.kind()) {
-            (Some((is, run, since)), Some(was)) if run >= SHORTEST_RUN => Some(Drift::Type {
-                since,
-                run,
-                was,
-                is,
-            }),
+            (Some((is, run, since)), Some(was)) if run >= SHORTEST_RUN => {
+                Some(Drift::Type { since, run, was, is })
+            }
             _ => None,
         }
     }
@@ -235,7 +247,10 @@ mod tests {
 
     fn sign_in(claims: &[(&str, Kind)]) -> Shape {
         Shape {
-            claims: claims.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
+            claims: claims
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), *kind))
+                .collect(),
             long: Default::default(),
         }
     }
@@ -251,7 +266,9 @@ mod tests {
 
     #[test]
     fn steady_sign_ins_raise_nothing_whatever_share_of_them_has_a_claim() {
-        let shares: Vec<u64> = vec![1, 2, 5, 10, 30, 50, 100, 200, 300, 500, 700, 800, 900, 950, 990, 999, 1_000];
+        let shares: Vec<u64> = vec![
+            1, 2, 5, 10, 30, 50, 100, 200, 300, 500, 700, 800, 900, 950, 990, 999, 1_000,
+        ];
         for seed in 0..5 {
             let entropy = Entropy::seeded(seed);
             let mut profile = Profile::default();
@@ -262,7 +279,11 @@ mod tests {
                         shape.claims.insert(format!("claim_{share}"), Kind::Text);
                     }
                     // A type that varies is no drift either.
-                    let kind = if happens(&entropy, *share) { Kind::List } else { Kind::Text };
+                    let kind = if happens(&entropy, *share) {
+                        Kind::List
+                    } else {
+                        Kind::Text
+                    };
                     shape.claims.insert(format!("mixed_{share}"), kind);
                 }
                 add(&mut profile, &shape, UnixTime(n * 60));
@@ -273,7 +294,14 @@ mod tests {
 
     #[test]
     fn a_claim_that_stops_is_missed_within_twenty_sign_ins() {
-        for (share, before) in [(1_000, 20), (1_000, 40), (1_000, 5_000), (950, 500), (900, 1_000), (750, 2_000)] {
+        for (share, before) in [
+            (1_000, 20),
+            (1_000, 40),
+            (1_000, 5_000),
+            (950, 500),
+            (900, 1_000),
+            (750, 2_000),
+        ] {
             for seed in 0..10 {
                 let entropy = Entropy::seeded(seed);
                 let mut profile = Profile::default();
@@ -286,10 +314,17 @@ mod tests {
                 }
                 let stopped = before + 1;
                 let found = (0..20).find(|n| {
-                    add(&mut profile, &sign_in(&[("email", Kind::Text)]), UnixTime(stopped + n));
+                    add(
+                        &mut profile,
+                        &sign_in(&[("email", Kind::Text)]),
+                        UnixTime(stopped + n),
+                    );
                     drifting(&profile) == ["department"]
                 });
-                assert!(found.is_some(), "share {share}, {before} sign-ins before, seed {seed}");
+                assert!(
+                    found.is_some(),
+                    "share {share}, {before} sign-ins before, seed {seed}"
+                );
                 // One that everybody had is dated to the sign-in.
                 if share == 1_000 {
                     let drift = profile.claims["department"].drift();
@@ -325,7 +360,10 @@ mod tests {
     #[test]
     fn a_type_that_changes_is_told_until_it_is_accepted_or_changes_back() {
         let mut profile = Profile::default();
-        let (text, list) = (sign_in(&[("groups", Kind::Text)]), sign_in(&[("groups", Kind::List)]));
+        let (text, list) = (
+            sign_in(&[("groups", Kind::Text)]),
+            sign_in(&[("groups", Kind::List)]),
+        );
         (0..30).for_each(|n| add(&mut profile, &list, UnixTime(n)));
         (30..34).for_each(|n| add(&mut profile, &text, UnixTime(n)));
         assert_eq!(profile.claims["groups"].drift(), None);

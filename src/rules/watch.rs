@@ -43,7 +43,10 @@ pub fn is_due(turn: &Turn, now: UnixTime) -> bool {
 /// The second of the day at which a connection is looked at.
 fn moment(provider_id: &str) -> i64 {
     let digest = Sha256::digest(provider_id.as_bytes());
-    let number = digest.iter().take(4).fold(0, |sum, byte| sum * 256 + i64::from(*byte));
+    let number = digest
+        .iter()
+        .take(4)
+        .fold(0, |sum, byte| sum * 256 + i64::from(*byte));
     number % DAY
 }
 
@@ -60,7 +63,13 @@ pub fn of_probe(probe: &Probe, before: Option<&Facts>) -> Vec<Notice> {
         .stages
         .iter()
         .filter(|stage| stage.failed())
-        .map(|stage| notice(Kind::Probe, &stage.name, format!("{}: {}", stage.code, stage.detail)))
+        .map(|stage| {
+            notice(
+                Kind::Probe,
+                &stage.name,
+                format!("{}: {}", stage.code, stage.detail),
+            )
+        })
         .collect();
     let Some(before) = before else { return notices };
     let now = &probe.facts;
@@ -74,7 +83,11 @@ pub fn of_probe(probe: &Probe, before: Option<&Facts>) -> Vec<Notice> {
         notices.push(notice(Kind::KeysReplaced, "", detail));
     }
     for (name, was) in &before.endpoints {
-        if let Some((_, is)) = now.endpoints.iter().find(|(known, is)| known == name && is != was) {
+        if let Some((_, is)) = now
+            .endpoints
+            .iter()
+            .find(|(known, is)| known == name && is != was)
+        {
             notices.push(notice(Kind::EndpointsMoved, name, format!("from {was} to {is}")));
         }
     }
@@ -92,16 +105,32 @@ pub fn remember(now: Facts, before: Option<Facts>) -> Facts {
     Facts {
         issuer: text(now.issuer, before.issuer),
         tls_issuer: text(now.tls_issuer, before.tls_issuer),
-        key_ids: if now.key_ids.is_empty() { before.key_ids } else { now.key_ids },
-        endpoints: if now.endpoints.is_empty() { before.endpoints } else { now.endpoints },
+        key_ids: if now.key_ids.is_empty() {
+            before.key_ids
+        } else {
+            now.key_ids
+        },
+        endpoints: if now.endpoints.is_empty() {
+            before.endpoints
+        } else {
+            now.endpoints
+        },
     }
 }
 
 /// Secrets that end soon, or have ended.
 pub fn of_secrets(provider: &Provider, now: UnixTime) -> Vec<Notice> {
     [
-        ("client secret", provider.secret_expires_at, provider.client_secret_sealed.is_some()),
-        ("next client secret", provider.next_secret_expires_at, provider.next_secret_sealed.is_some()),
+        (
+            "client secret",
+            provider.secret_expires_at,
+            provider.client_secret_sealed.is_some(),
+        ),
+        (
+            "next client secret",
+            provider.next_secret_expires_at,
+            provider.next_secret_sealed.is_some(),
+        ),
     ]
     .into_iter()
     .filter(|(.., is_there)| *is_there)
@@ -190,7 +219,10 @@ mod tests {
                 }
             }
             assert!((2..=3).contains(&looks.len()), "{id}: {looks:?}");
-            assert!(looks.windows(2).all(|pair| pair[1] - pair[0] == DAY), "{id}: {looks:?}");
+            assert!(
+                looks.windows(2).all(|pair| pair[1] - pair[0] == DAY),
+                "{id}: {looks:?}"
+            );
             hours[usize::try_from(looks[0] % DAY / 3_600).unwrap_or_default()] += 1;
         }
         assert!(hours.iter().all(|count| (50..=150).contains(count)), "{hours:?}");
@@ -243,8 +275,14 @@ mod tests {
             kinds(facts(&["k3"], "t", "DigiCert"), before.clone()),
             [Kind::KeysReplaced]
         );
-        assert_eq!(kinds(facts(&["k1"], "u", "DigiCert"), before.clone()), [Kind::EndpointsMoved]);
-        assert_eq!(kinds(facts(&["k1"], "t", "Proxy"), before.clone()), [Kind::TlsIssuerChanged]);
+        assert_eq!(
+            kinds(facts(&["k1"], "u", "DigiCert"), before.clone()),
+            [Kind::EndpointsMoved]
+        );
+        assert_eq!(
+            kinds(facts(&["k1"], "t", "Proxy"), before.clone()),
+            [Kind::TlsIssuerChanged]
+        );
         // An issuer that was not reached has moved nothing, and what is known of it stays for the next comparison.
         assert_eq!(kinds(Facts::default(), before.clone()), []);
         assert_eq!(remember(Facts::default(), Some(before.clone())), before);

@@ -30,7 +30,8 @@ pub enum Answer {
 
 /// Reads the address as typed. Whether it may be called is for the outbound fence to say.
 pub fn url(typed: &str) -> Result<Url, String> {
-    let url = Url::parse(typed).map_err(|_| "is not a URL such as https://hooks.example.com/forebay".to_owned())?;
+    let url =
+        Url::parse(typed).map_err(|_| "is not a URL such as https://hooks.example.com/forebay".to_owned())?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err("must begin with https://".into());
     }
@@ -57,8 +58,11 @@ pub fn signature(secret: &str, id: &str, at: UnixTime, body: &str) -> String {
         .decode(secret.trim_start_matches(SECRET_PREFIX))
         .unwrap_or_default();
     // HMAC takes keys of any length.
-    let mac = Hmac::<Sha256>::new_from_slice(&key)
-        .map(|mac| mac.chain_update(format!("{id}.{}.{body}", at.0)).finalize().into_bytes());
+    let mac = Hmac::<Sha256>::new_from_slice(&key).map(|mac| {
+        mac.chain_update(format!("{id}.{}.{body}", at.0))
+            .finalize()
+            .into_bytes()
+    });
     format!("v1,{}", mac.map(|mac| STANDARD.encode(mac)).unwrap_or_default())
 }
 

@@ -12,7 +12,11 @@ impl Upstream {
     /// Whether the outbound fence lets the address be called; the error completes a sentence. A name is resolved, and
     /// judged by its addresses, each time it is called.
     pub fn admits(&self, url: &Url) -> Result<(), String> {
-        self.0.http.admits(url).map(|_| ()).map_err(|trouble| trouble.detail)
+        self.0
+            .http
+            .admits(url)
+            .map(|_| ())
+            .map_err(|trouble| trouble.detail)
     }
 
     /// Sends a JSON body with these headers.

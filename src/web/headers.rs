@@ -64,7 +64,9 @@ pub async fn apply<B: MessageBody>(
             .map_into_left_body(),
     };
     let (route, status) = (response.request().match_pattern(), response.status().as_u16());
-    broker.metrics.request(method.as_str(), route, status, begun.elapsed());
+    broker
+        .metrics
+        .request(method.as_str(), route, status, begun.elapsed());
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {

@@ -95,14 +95,25 @@ fn own_state(broker: &Broker, registry: &mut Registry) {
     registry.register("cache_lookups", "Lookups in the configuration caches", caches);
     let load = broker.db.load();
     let connections = Family::<Use, Gauge>::default();
-    for (state, count) in [("idle", load.idle), ("busy", load.connections.saturating_sub(load.idle))] {
+    for (state, count) in [
+        ("idle", load.idle),
+        ("busy", load.connections.saturating_sub(load.idle)),
+    ] {
         connections.get_or_create(&Use { state }).set(i64::from(count));
     }
-    registry.register("database_connections", "Open connections to the database", connections);
+    registry.register(
+        "database_connections",
+        "Open connections to the database",
+        connections,
+    );
     if let Some(waiting) = load.waiting_writes {
         let gauge = Gauge::<i64>::default();
         gauge.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        registry.register("database_waiting_writes", "Writes that wait for SQLite's one writer", gauge);
+        registry.register(
+            "database_waiting_writes",
+            "Writes that wait for SQLite's one writer",
+            gauge,
+        );
     }
 }
 
@@ -112,7 +123,11 @@ async fn stored_state(broker: &Broker, registry: &mut Registry) -> Result<(), St
     let (keys, counts, waiting) = broker
         .db
         .read(|conn: &mut Conn| -> Result<_, StoreError> {
-            Ok((key::summary(conn)?, notice::counts(conn)?, webhook::waiting(conn)?))
+            Ok((
+                key::summary(conn)?,
+                notice::counts(conn)?,
+                webhook::waiting(conn)?,
+            ))
         })
         .await?;
     let ages = Family::<Key, Gauge>::default();
@@ -126,15 +141,27 @@ async fn stored_state(broker: &Broker, registry: &mut Registry) -> Result<(), St
         let age = ages.get_or_create_owned(&labels);
         age.set(age.get().max(now.since(created_at)));
     }
-    registry.register("signing_key_age_seconds", "Age of the oldest signing key by pool, usage and state", ages);
+    registry.register(
+        "signing_key_age_seconds",
+        "Age of the oldest signing key by pool, usage and state",
+        ages,
+    );
     let notices = Family::<Notices, Gauge>::default();
     for (connection, kind, count) in counts.into_iter().take(MOST) {
         let kind = kind.as_str();
         notices.get_or_create(&Notices { connection, kind }).set(count);
     }
-    registry.register("connection_notices", "What needs attention, by connection and kind", notices);
+    registry.register(
+        "connection_notices",
+        "What needs attention, by connection and kind",
+        notices,
+    );
     let gauge = Gauge::<i64>::default();
     gauge.set(waiting);
-    registry.register("webhook_deliveries_waiting", "Deliveries that wait to be sent", gauge);
+    registry.register(
+        "webhook_deliveries_waiting",
+        "Deliveries that wait to be sent",
+        gauge,
+    );
     Ok(())
 }

@@ -74,7 +74,8 @@ pub(super) enum Part {
     },
 }
 
-pub(super) type Condition = Box<dyn BoxableExpression<login_traces::table, MultiBackend, SqlType = Nullable<Bool>>>;
+pub(super) type Condition =
+    Box<dyn BoxableExpression<login_traces::table, MultiBackend, SqlType = Nullable<Bool>>>;
 
 /// The literal of the partial indexes: a bound value would not let the database use them.
 pub(super) const UNSUCCESSFUL: &str = "login_traces.outcome <> 'signed_in'";
@@ -187,7 +188,9 @@ fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64)
         query = query.filter(within);
     }
     match &search.person {
-        Some(Person::Hashes(hashes)) => query = query.filter(login_traces::person_hash.eq_any(hashes.clone())),
+        Some(Person::Hashes(hashes)) => {
+            query = query.filter(login_traces::person_hash.eq_any(hashes.clone()))
+        }
         Some(Person::User(sub)) => query = query.filter(login_traces::user_sub.eq(sub.clone())),
         None => {}
     }
@@ -197,7 +200,10 @@ fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64)
     if let Some(until) = search.until {
         query = query.filter(login_traces::started_at.lt(until));
     }
-    if search.ending.is_some_and(|ending| ending != Ending::Was(Outcome::SignedIn)) {
+    if search
+        .ending
+        .is_some_and(|ending| ending != Ending::Was(Outcome::SignedIn))
+    {
         query = query.filter(sql::<Bool>(UNSUCCESSFUL));
     }
     if let Some(Ending::Was(outcome)) = search.ending {

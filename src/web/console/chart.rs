@@ -108,7 +108,12 @@ pub struct Bar {
 }
 
 pub fn bars(numbers: &[(String, i64)]) -> Vec<Bar> {
-    let most = numbers.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
+    let most = numbers
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or_default()
+        .max(1);
     numbers
         .iter()
         .map(|(name, count)| Bar {
@@ -143,7 +148,10 @@ mod tests {
         assert_eq!(mostly.bad.1, 2, "one of a thousand is seen");
         assert!(mostly.good.0 >= TOP - 2 && mostly.good.0 + mostly.good.1 == FLOOR);
         assert_eq!(half.bad.0 + half.bad.1, half.good.0, "one stands on the other");
-        assert_eq!((empty.label.as_str(), empty.marked, mostly.marked), ("00:00", true, false));
+        assert_eq!(
+            (empty.label.as_str(), empty.marked, mostly.marked),
+            ("00:00", true, false)
+        );
         assert_eq!(Hours::new(&[]).percent(), None);
     }
 }

@@ -80,7 +80,8 @@ pub async fn overview(
         // Only an operator can make a pool.
         Read { has_pool: false, .. } if frame.operates => Some(FirstStep::Pool),
         Read {
-            has_connection: false, ..
+            has_connection: false,
+            ..
         } => Some(FirstStep::Connection),
         Read {
             has_sign_in: false, ..

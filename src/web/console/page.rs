@@ -64,9 +64,15 @@ const NOTICES: &[(&str, &str)] = &[
     ),
     ("values-closed", "Claims are closed."),
     ("probed", "Looked at it just now."),
-    ("probing", "It is being looked at; open this page again in a moment."),
+    (
+        "probing",
+        "It is being looked at; open this page again in a moment.",
+    ),
     ("accepted", "Accepted: this is expected from now on."),
-    ("queued", "On its way: open this page again in a moment to see what was answered."),
+    (
+        "queued",
+        "On its way: open this page again in a moment to see what was answered.",
+    ),
 ];
 
 /// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.

@@ -105,10 +105,7 @@ mod tests {
         let one_day = period("from=2026-11-21&to=2026-11-21");
         assert_eq!(
             (one_day.since, one_day.until),
-            (
-                Some(UnixTime(1_795_219_200)),
-                Some(UnixTime(1_795_219_200 + DAY))
-            )
+            (Some(UnixTime(1_795_219_200)), Some(UnixTime(1_795_219_200 + DAY)))
         );
         let open = period("from=&to=");
         assert_eq!((open.since, open.until, open.problem), (None, None, None));

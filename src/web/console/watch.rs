@@ -159,7 +159,12 @@ async fn probe_now(
     Ok(page::done(&path, said))
 }
 
-async fn accept(admin: Admin, broker: Data<Broker>, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+async fn accept(
+    admin: Admin,
+    broker: Data<Broker>,
+    id: Path<String>,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
     let (ctx, changes, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
     let path = format!("/console/connections/{id}/health");
     let claim = form.text("claim").to_owned();

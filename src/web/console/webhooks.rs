@@ -33,7 +33,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/console/webhooks/{id}/test").post(test))
         .service(resource("/console/webhooks/{id}/enabled").post(set_enabled))
         .service(resource("/console/webhooks/{id}/secret").post(replace_secret))
-        .service(resource("/console/webhooks/{id}/delete").document(ask_delete).post(delete));
+        .service(
+            resource("/console/webhooks/{id}/delete")
+                .document(ask_delete)
+                .post(delete),
+        );
 }
 
 #[derive(Template)]
@@ -236,10 +240,14 @@ async fn places(broker: &Broker, changes: &Reach) -> Result<Vec<Place>, Problem>
                 value: format!("pool:{}", pool.id),
             });
             let mut places: Vec<Place> = pools.collect();
-            places.extend(tenant::list(conn, &changes, None)?.into_iter().map(|tenant| Place {
-                label: format!("The connections of {}", tenant.name),
-                value: format!("tenant:{}", tenant.id),
-            }));
+            places.extend(
+                tenant::list(conn, &changes, None)?
+                    .into_iter()
+                    .map(|tenant| Place {
+                        label: format!("The connections of {}", tenant.name),
+                        value: format!("tenant:{}", tenant.id),
+                    }),
+            );
             Ok(places)
         })
         .await?;
@@ -271,7 +279,12 @@ async fn show(
     }))
 }
 
-async fn test(admin: Admin, broker: Data<Broker>, id: Path<String>, _form: Form) -> Result<HttpResponse, Problem> {
+async fn test(
+    admin: Admin,
+    broker: Data<Broker>,
+    id: Path<String>,
+    _form: Form,
+) -> Result<HttpResponse, Problem> {
     let (ctx, changes, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
     let path = page_of(&id);
     broker
@@ -336,7 +349,12 @@ async fn ask_delete(
     }))
 }
 
-async fn delete(admin: Admin, broker: Data<Broker>, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+async fn delete(
+    admin: Admin,
+    broker: Data<Broker>,
+    id: Path<String>,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
     let webhook = changeable(&broker, &admin, id.into_inner()).await?;
     admin.require_fresh(broker.clock.now(), &format!("{}/delete", page_of(&webhook.id)))?;
     if form.text("host") != host(&webhook) {

@@ -78,7 +78,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             )
             .await;
         }
-        Err(cause) => return unavailable(request, &cause),
+        Err(cause) => return unavailable(request, broker, &cause),
     };
     let Some(address) = login.return_address(&app.client) else {
         return error::untrusted(
@@ -449,11 +449,13 @@ impl Leg<'_> {
         let redirect_uri = &self.address.redirect_uri;
         error::refused(
             self.request,
+            self.broker,
             Shown {
                 refusal,
                 trace_code,
                 pool_name: &self.app.pool.pool.name,
                 client_name: Some(&self.app.client.name),
+                connection: Some(&self.login.provider_id),
                 issuer: &self.app.pool.issuer,
                 address: Some(&self.address),
                 again: Some(upstream_leg::again(

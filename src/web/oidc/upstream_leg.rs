@@ -171,11 +171,13 @@ async fn not_reached(
     let address = authorization.return_address();
     error::refused(
         request,
+        broker,
         Shown {
             refusal: &refusal,
             trace_code,
             pool_name: &app.pool.pool.name,
             client_name: Some(&app.client.name),
+            connection: Some(&provider.name),
             issuer: &app.pool.issuer,
             address: Some(&address),
             again: Some(again(login, app, &address.redirect_uri, Some(provider))),

@@ -1,3 +1,7 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod audit;
 mod door;
+mod faults;
+mod overview;
+mod traces;

@@ -22,11 +22,7 @@ pub async fn csv(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Re
     send(admin, request, broker, Format::Csv)
 }
 
-pub async fn json(
-    admin: Admin,
-    request: HttpRequest,
-    broker: Data<Broker>,
-) -> Result<HttpResponse, Problem> {
+pub async fn json(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
     send(admin, request, broker, Format::Json)
 }
 
@@ -228,7 +224,10 @@ mod tests {
         assert_eq!(whole(&[&[]]), json!([]));
         assert_eq!(whole(&[&[event(3, "a"), event(2, "b")], &[]])[1]["target"], "b");
         assert_eq!(
-            whole(&[&[event(3, "a")], &[event(2, "b")]]).as_array().unwrap().len(),
+            whole(&[&[event(3, "a")], &[event(2, "b")]])
+                .as_array()
+                .unwrap()
+                .len(),
             2
         );
     }

@@ -141,7 +141,9 @@ impl ShowPage {
 /// Who wanted to go where by which way, and how it ended.
 fn headline(trace: &Trace, user: Option<&User>, client: Option<&Client>) -> String {
     let who = user.map_or_else(|| "Somebody".to_owned(), User::label);
-    let app = client.map(|client| client.name.as_str()).or(trace.client_id.as_deref());
+    let app = client
+        .map(|client| client.name.as_str())
+        .or(trace.client_id.as_deref());
     let app = app.unwrap_or("an app that is not known");
     let way = match &trace.provider_id {
         Some(id) => format!(" through the connection {id}"),

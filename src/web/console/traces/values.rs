@@ -56,7 +56,10 @@ pub async fn of(broker: &Data<Broker>, admin: &Admin, trace: &Trace) -> Result<V
         Claims::NotKept => Values::NotKept { until },
         Claims::Kept(claims) => Values::Open {
             until,
-            claims: claims.into_iter().map(|(name, value)| (name, text(&value))).collect(),
+            claims: claims
+                .into_iter()
+                .map(|(name, value)| (name, text(&value)))
+                .collect(),
         },
     })
 }
