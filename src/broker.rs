@@ -59,6 +59,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// For how long audit events are kept.
+    pub audit_days: u32,
 }
 
 pub struct Broker {
@@ -69,6 +71,7 @@ pub struct Broker {
     pub entropy: Entropy,
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
+    pub audit_days: u32,
     pub metrics: Metrics,
     /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
@@ -167,6 +170,7 @@ impl Broker {
             entropy: parts.entropy,
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
+            audit_days: parts.audit_days,
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
             returned: Returned::default(),

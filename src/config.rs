@@ -19,6 +19,9 @@ use crate::world::Entropy;
 use check::Checker;
 pub use document::{markdown_table, unknown_variables};
 
+/// The audit log is kept so many days unless the settings say otherwise: a year, and time to look at it.
+pub const AUDIT_DAYS: u32 = 400;
+
 const NETWORK: &str = "Network";
 const STORAGE: &str = "Storage and keys";
 const UPSTREAM: &str = "Upstream (the way to Okta)";
@@ -74,6 +77,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE", env = "FOREBAY_ROOT_KEY_FILE", help_heading = STORAGE, hide_env_values = true)]
     pub root_key_file: Option<String>,
 
+    /// Days for which the audit log is kept, 1-3650 [default: 400]
+    #[arg(long, global = true, value_name = "DAYS", env = "FOREBAY_AUDIT_DAYS", help_heading = STORAGE, hide_env_values = true)]
+    pub audit_days: Option<String>,
+
     /// An upstream host that may be reached although its address is private or it speaks plain http (development);
     /// repeat it, or separate with commas
     #[arg(long, global = true, value_name = "HOST[:PORT]", env = "FOREBAY_ALLOW_UPSTREAM", help_heading = UPSTREAM,
@@ -112,6 +119,7 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     pub database: Target,
     pub database_connections: u32,
+    pub audit_days: u32,
     pub root_key: RootKeySource,
     pub allow_upstream: Vec<AllowedHost>,
     /// The PEM file's content.
@@ -309,6 +317,7 @@ impl Settings {
             metrics_listen: check.metrics_listen(&flags.metrics_listen),
             database: check.database(database.as_ref().map(|text| text.as_str())),
             database_connections: check.connections(&flags.database_connections),
+            audit_days: check.audit_days(&flags.audit_days),
             root_key: check.root_key(root_key, &flags.keys),
             allow_upstream: check.hosts(&flags.allow_upstream),
             upstream_ca: check.certificates(&flags.upstream_ca),

@@ -37,9 +37,34 @@ pub struct Ctx {
 }
 
 /// Writes the audit event of a change, in the change's own transaction. `difference` holds no secret.
+///
+/// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*` and
+/// `mapping.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address).
 pub fn record(
     conn: &mut Conn,
     ctx: &Ctx,
+    action: &str,
+    user_pool_id: Option<&str>,
+    target: &str,
+    difference: Value,
+) -> QueryResult<()> {
+    let tenant_id = audit::tenant_of(conn, action, target)?;
+    record_for(
+        conn,
+        ctx,
+        tenant_id.as_deref(),
+        action,
+        user_pool_id,
+        target,
+        difference,
+    )
+}
+
+/// The same, where it is known whose own the thing is.
+pub fn record_for(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    tenant_id: Option<&str>,
     action: &str,
     user_pool_id: Option<&str>,
     target: &str,
@@ -55,6 +80,7 @@ pub fn record(
             target: target.to_owned(),
             difference: Json(difference),
             request_id: ctx.request_id.clone(),
+            tenant_id: tenant_id.map(str::to_owned),
         },
     )
 }

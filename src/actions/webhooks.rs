@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, pools, record, tenants};
+use super::{Ctx, pools, record, record_for, tenants};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::reach::Reach;
@@ -127,7 +127,16 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(),
     let row = find(conn, reach, id)?;
     webhook::delete(conn, id)?;
     let shape = json!({ "url": row.url });
-    record(conn, ctx, "webhook.delete", Some(&row.user_pool_id), id, shape)?;
+    let tenant_id = row.tenant_id.as_deref();
+    record_for(
+        conn,
+        ctx,
+        tenant_id,
+        "webhook.delete",
+        Some(&row.user_pool_id),
+        id,
+        shape,
+    )?;
     Ok(())
 }
 

@@ -73,6 +73,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         sealer: open_sealer(settings, &entropy)?,
         upstream: upstream(settings, &clock, &entropy)?,
         trusted_proxies: settings.trusted_proxies.clone(),
+        audit_days: settings.audit_days,
         clock,
         entropy,
     }))

@@ -113,6 +113,7 @@ diesel::table! {
     audit_events (id) {
         id -> BigInt, at -> BigInt, actor -> Text, action -> Text, user_pool_id -> Nullable<Text>, target -> Text,
         difference -> Text, request_id -> Text,
+        tenant_id -> Nullable<Text>,
     }
 }
 

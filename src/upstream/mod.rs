@@ -139,6 +139,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// When trying again makes sense, where the provider said so.
     pub retry_at: Option<UnixTime>,
+    /// The address that an ID token names which was then refused: not to be believed, only to find the attempt by.
+    pub claimed_email: Option<String>,
 }
 
 impl Failure {
@@ -148,6 +150,7 @@ impl Failure {
             detail: detail.into(),
             status: None,
             retry_at: None,
+            claimed_email: None,
         }
     }
 
@@ -172,6 +175,7 @@ impl From<http::Trouble> for Failure {
             detail: trouble.detail,
             status: None,
             retry_at: trouble.retry_at,
+            claimed_email: None,
         }
     }
 }

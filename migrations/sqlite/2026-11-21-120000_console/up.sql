@@ -127,10 +127,27 @@ CREATE INDEX mapper_inputs_by_expiry ON mapper_inputs (expires_at);
 
 -- A keyed hash of the person's address, so that an administrator finds the sign-ins of somebody who never got in.
 ALTER TABLE login_traces ADD COLUMN person_hash BLOB;
-CREATE INDEX login_traces_by_person ON login_traces (person_hash);
+CREATE INDEX login_traces_by_person ON login_traces (person_hash, started_at);
 CREATE INDEX login_traces_by_provider ON login_traces (provider_id, started_at);
 CREATE INDEX login_traces_by_user ON login_traces (user_sub, started_at);
-CREATE INDEX audit_events_by_target ON audit_events (target, id);
+CREATE INDEX login_traces_by_start ON login_traces (started_at);
+-- What did not end in a sign-in is little, and what administrators look for: nothing else is in these.
+CREATE INDEX login_traces_unsuccessful ON login_traces (started_at, cause) WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at, cause)
+  WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at, cause)
+  WHERE outcome <> 'signed_in';
+
+-- Whose own thing the event is about, as it was then.
+ALTER TABLE audit_events ADD COLUMN tenant_id TEXT;
+CREATE INDEX audit_events_by_target ON audit_events (target, at);
+CREATE INDEX audit_events_by_tenant ON audit_events (tenant_id, at);
+CREATE INDEX audit_events_by_time ON audit_events (at);
+-- Sign-ins are most of the log; what else happened is found without walking through them.
+CREATE INDEX audit_changes_by_time ON audit_events (at) WHERE action <> 'user.sign_in';
+CREATE INDEX audit_changes_by_pool ON audit_events (user_pool_id, at) WHERE action <> 'user.sign_in';
+CREATE INDEX audit_changes_by_tenant ON audit_events (tenant_id, at) WHERE action <> 'user.sign_in';
+
 CREATE INDEX users_by_pool ON users (user_pool_id, created_at, sub);
 
 -- The latest look at a connection.

@@ -5,6 +5,8 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod audit;
+mod chart;
 pub mod door;
 mod guest;
 mod home;
@@ -13,6 +15,8 @@ mod problem;
 mod prove;
 mod sign_in;
 pub mod time;
+mod toolbar;
+mod traces;
 mod watch;
 mod webhooks;
 
@@ -26,6 +30,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
         .configure(prove::routes)
+        .configure(traces::routes)
+        .configure(audit::routes)
         .configure(watch::routes)
         .configure(webhooks::routes);
 }

@@ -58,6 +58,11 @@ const NOTICES: &[(&str, &str)] = &[
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
     ("sent", "Sent."),
+    (
+        "values-open",
+        "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
+    ),
+    ("values-closed", "Claims are closed."),
     ("probed", "Looked at it just now."),
     (
         "probing",

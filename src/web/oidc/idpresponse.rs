@@ -78,7 +78,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             )
             .await;
         }
-        Err(cause) => return unavailable(request, &cause),
+        Err(cause) => return unavailable(request, broker, &cause),
     };
     let Some(address) = login.return_address(&app.client) else {
         return error::untrusted(
@@ -109,16 +109,19 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         user_sub: None,
         started_at: leg.login.started_at,
         reached_provider: true,
+        person_hash: leg.login.person_hash(),
         story: Default::default(),
     };
-    leg.trace.step(
-        "authorize",
-        true,
-        format!(
-            "app {} asked, sent to {}",
-            leg.app.client.name, leg.login.provider_id
-        ),
+    let chosen = if leg.login.by_address {
+        "by the domain of an address"
+    } else {
+        "by its name: a button, or the app's own choice"
+    };
+    let seen = format!(
+        "app {} asked; to {}, {chosen}",
+        leg.app.client.name, leg.login.provider_id
     );
+    leg.trace.step("authorize", true, seen);
 
     if !broker
         .returned
@@ -247,6 +250,9 @@ impl Leg<'_> {
         match identity {
             Ok(identity) => self.complete(provider, identity).await,
             Err(failure) => {
+                if let Some(address) = &failure.claimed_email {
+                    self.trace.concerns(&self.broker.sealer, address);
+                }
                 if failure.cause == upstream_error::Cause::CodeRejected
                     && let Some(session) = self.session_made().await
                 {
@@ -443,11 +449,13 @@ impl Leg<'_> {
         let redirect_uri = &self.address.redirect_uri;
         error::refused(
             self.request,
+            self.broker,
             Shown {
                 refusal,
                 trace_code,
                 pool_name: &self.app.pool.pool.name,
                 client_name: Some(&self.app.client.name),
+                connection: Some(&self.login.provider_id),
                 issuer: &self.app.pool.issuer,
                 address: Some(&self.address),
                 again: Some(upstream_leg::again(

@@ -1,5 +1,9 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod audit;
 mod door;
 mod watch;
 mod webhooks;
+mod faults;
+mod overview;
+mod traces;
