@@ -1,7 +1,8 @@
-//! Work on a schedule: clearing away what has expired, and fetching upstream metadata before it goes stale. Every job may
-//! run on several nodes at once: each step is a bounded statement that does no harm twice.
+//! Work on a schedule: clearing away what has expired, fetching upstream metadata before it goes stale, turning signing
+//! keys over. Every job may run on several nodes at once: each step is a bounded statement that does no harm twice.
 
 mod cleanup;
+mod keys;
 
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::broker::Broker;
 const CLEANUP: Duration = Duration::from_secs(60);
 /// How often upstream metadata is looked over.
 const REFRESH: Duration = Duration::from_secs(30);
+/// How often signing keys are looked over.
+const KEYS: Duration = Duration::from_secs(60);
 
 /// Runs all jobs until the process ends. Must be called within a tokio runtime.
 pub fn start(broker: &Data<Broker>) {
@@ -33,6 +36,16 @@ pub fn start(broker: &Data<Broker>) {
             refreshing.upstream.refresh_due().await;
         }
     });
+    let turning = broker.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(KEYS).await;
+            if let Err(cause) = keys::run(&turning).await {
+                warn!(%cause, "the signing keys were not all looked over; it goes on in a minute");
+            }
+        }
+    });
 }
 
 pub use cleanup::run as clean_up;
+pub use keys::run as turn_keys_over;

@@ -5,9 +5,13 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod clients;
 pub mod door;
+mod filled;
 mod home;
+mod lists;
 pub mod page;
+mod pools;
 mod problem;
 pub mod time;
 
@@ -18,5 +22,7 @@ use super::resource;
 pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console").document(home::overview));
+    cfg.service(resource("/console").document(home::overview))
+        .configure(pools::routes)
+        .configure(clients::routes);
 }
