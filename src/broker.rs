@@ -24,10 +24,11 @@ pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
 pub use passwords::Passwords;
 
-use crate::actions::Ctx;
+use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
+use crate::actions::{Ctx, keys};
 use crate::db::Db;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
 use crate::model::key::{self, State, Usage};
@@ -316,10 +317,30 @@ impl Broker {
         value
     }
 
+    /// Makes a signing key, off the async threads: it takes a good part of a second.
+    pub async fn new_key(&self) -> Result<KeyPair, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || keys::make(&entropy)).await
+    }
+
+    /// Makes the two signing keys of a pool, off the async threads.
+    pub async fn new_keys(&self) -> Result<NewKeys, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || NewKeys::make(&entropy)).await
+    }
+
     /// Draws a fresh request id.
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|cause| Err(StoreError::Lost(cause.to_string()).into()))
 }
 
 /// Whether a name that came from outside can be one of ours at all: PostgreSQL's text holds no NUL, and asking it for one

@@ -5,6 +5,7 @@ pub mod admins;
 pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod pools;

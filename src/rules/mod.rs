@@ -11,6 +11,7 @@ pub mod grant;
 pub mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod key_rotation;
 pub mod login;
 pub mod mapping;
 pub mod oauth_error;

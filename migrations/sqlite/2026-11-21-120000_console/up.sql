@@ -24,6 +24,9 @@ CREATE INDEX identity_providers_by_tenant ON identity_providers (tenant_id);
 
 ALTER TABLE signing_keys ADD COLUMN state_since BIGINT NOT NULL DEFAULT 0;
 UPDATE signing_keys SET state_since = created_at;
+-- Whatever races with whatever: of each use, one key signs and one at most waits.
+CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (user_pool_id, usage) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_one_pending ON signing_keys (user_pool_id, usage) WHERE state = 'pending';
 
 CREATE TABLE administrators (
   id TEXT PRIMARY KEY NOT NULL,

@@ -9,8 +9,12 @@ mod audit;
 mod chart;
 pub mod door;
 mod guest;
+mod clients;
+mod filled;
 mod home;
+mod lists;
 pub mod page;
+mod pools;
 mod problem;
 mod prove;
 mod sign_in;
@@ -33,5 +37,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(traces::routes)
         .configure(audit::routes)
         .configure(watch::routes)
-        .configure(webhooks::routes);
+        .configure(webhooks::routes)
+        .configure(pools::routes)
+        .configure(clients::routes);
 }

@@ -57,6 +57,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
+    (
+        "rotating",
+        "The new keys are published. They sign as soon as every app can know them.",
+    ),
     ("sent", "Sent."),
     (
         "values-open",
