@@ -4,6 +4,7 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+mod connections;
 mod gates;
 mod limits;
 
@@ -34,7 +35,7 @@ use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{Connection, NextSecret, Upstream};
 use crate::world::{Clock, Entropy};
 
 /// How long configuration is used before it is read again.
@@ -315,6 +316,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         }
     };
     let client_secret = open("client-secret", &provider.client_secret_sealed)?;
+    let next_secret = open("client-secret-next", &provider.next_secret_sealed)?;
     let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
         .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
         .transpose()?;
@@ -322,6 +324,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         provider,
         client_secret,
         private_key: private_key.map(Arc::new),
+        next_secret: next_secret.map(NextSecret::new),
     })
 }
 

@@ -14,6 +14,7 @@ pub mod provider;
 pub mod reach;
 pub mod resource_server;
 pub mod session;
+pub mod single_use;
 pub mod tenant;
 pub mod token;
 pub mod trace;

@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod authorize;
 pub mod claims;
+pub mod connection;
 pub mod discovery;
 pub mod email;
 pub mod grant;
@@ -23,4 +24,5 @@ pub mod registration;
 pub mod response;
 pub mod scope;
 pub mod secret;
+pub mod test_login;
 pub mod upstream_error;

@@ -5,6 +5,7 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+pub mod connections;
 pub mod door;
 mod home;
 pub mod page;
@@ -19,4 +20,5 @@ pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview));
+    connections::routes(cfg);
 }

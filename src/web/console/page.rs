@@ -58,9 +58,22 @@ const NOTICES: &[(&str, &str)] = &[
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
     ("sent", "Sent."),
+    (
+        "draft",
+        "The connection is a draft now: nobody is offered it until it goes live.",
+    ),
+    ("live", "The connection is live."),
+    (
+        "issuer-secret",
+        "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",
+    ),
 ];
 
-/// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
+/// Nothing but our own files, forms to ourselves alone.
+pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// A page with the policy that goes with it.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
     finish(&mut answer, page)
@@ -95,10 +108,6 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
     });
     answer
         .content_type("text/html; charset=utf-8")
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        ))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .body(html)
 }
