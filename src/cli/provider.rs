@@ -283,6 +283,11 @@ fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
         }
     };
     let stages = store.wait(upstream.examine(&connection, &redirect_uri, each));
+    if connection.next_secret_took_over() {
+        let seen = connection.provider.clone();
+        store.act(move |conn, ctx| providers::promote_next_secret(conn, ctx, &seen))?;
+        eprintln!("forebay: the upstream takes the next client secret only; it is the present one now");
+    }
     let failed = stages
         .iter()
         .filter(|stage| stage.verdict == Verdict::Failed)

@@ -89,6 +89,7 @@ pub async fn begun(
         .find(|place| place.value == page.place)
         .cloned()
     else {
+        page.place = only(&page.places);
         page.place_error = Some("Choose whose connection it is.".into());
         return Ok(page::refused(&page));
     };
@@ -320,13 +321,18 @@ async fn places(admin: &Admin, broker: &Broker) -> Result<Vec<Place>, Problem> {
 
 fn new_page(admin: &Admin, request: &HttpRequest, places: Vec<Place>) -> IssuerPage {
     IssuerPage {
-        place: match places.as_slice() {
-            [only] => only.value.clone(),
-            _ => String::new(),
-        },
+        place: only(&places),
         places,
         action: "/console/connections/new".into(),
         ..empty_page(admin, request)
+    }
+}
+
+/// The place that needs no choice.
+fn only(places: &[Place]) -> String {
+    match places {
+        [only] => only.value.clone(),
+        _ => String::new(),
     }
 }
 

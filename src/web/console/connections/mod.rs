@@ -95,6 +95,10 @@ struct Opened {
 
 /// The connection, for somebody with this reach.
 async fn open(broker: &Broker, reach: &Reach, id: &str) -> Result<Opened, Problem> {
+    // PostgreSQL cannot even be asked for such a name.
+    if id.contains('\0') {
+        return Err(Problem::NotFound);
+    }
     let (reach, id) = (reach.clone(), id.to_owned());
     let found = broker
         .db
@@ -121,7 +125,11 @@ async fn open(broker: &Broker, reach: &Reach, id: &str) -> Result<Opened, Proble
 
 /// The connection in the transaction of a change.
 fn within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Provider, Error> {
-    provider::find_within(conn, reach, id)?.ok_or_else(|| Error::not_found("connection", id))
+    let found = match id.contains('\0') {
+        true => None,
+        false => provider::find_within(conn, reach, id)?,
+    };
+    found.ok_or_else(|| Error::not_found("connection", id))
 }
 
 /// Whether it is as a tenant's administrator that this one changes things in the pool.

@@ -71,7 +71,7 @@ async fn each_fault_is_named_with_what_to_do() {
                 .acme
                 .set_faults(|faults| faults.keys = vec![KeysFault::Empty]);
         }),
-        ("DISCOVERY_FAILED", "", |stage| {
+        ("provider_unavailable", "", |stage| {
             stage.acme.set_faults(|faults| {
                 let broken = Transport::trouble(Trouble::ServerError);
                 faults.transport.insert(Endpoint::Discovery, broken);

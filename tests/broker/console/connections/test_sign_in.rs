@@ -240,7 +240,7 @@ async fn a_test_is_no_sign_in_and_a_sign_in_no_test() {
     other.set_cookie(&format!("__Host-login-{state}"), &value);
     let callback = format!("/oauth2/idpresponse/acme-okta?code=c&state={state}");
     let page = other.open(&callback).await;
-    page.is_page(400, "login_unknown");
+    page.is_page(403, "login_unknown");
     // A login's under the name of a test is no test.
     let mut person = stage.browser();
     person
@@ -251,7 +251,7 @@ async fn a_test_is_no_sign_in_and_a_sign_in_no_test() {
     let mut other = stage.browser();
     other.set_cookie(&format!("__Host-test-login-{state}"), &value);
     let callback = format!("/oauth2/idpresponse/acme-okta?code=c&state={state}");
-    other.open(&callback).await.is_page(400, "login_unknown");
+    other.open(&callback).await.is_page(403, "login_unknown");
 }
 
 #[actix_web::test]

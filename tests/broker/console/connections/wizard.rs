@@ -65,7 +65,12 @@ async fn a_tenants_administrator_gets_from_the_domain_to_a_sign_in_alone() {
 
     offer_only(&stage, "acme-new");
     let mut person = stage.browser();
-    let back = person.sign_in("ada@acme.test", &stage.authorize(&[])).await;
+    let back = person
+        .sign_in(
+            "ada@acme.test",
+            &stage.authorize(&[("identity_provider", "acme-new")]),
+        )
+        .await;
     assert!(query_of(back.location(), "code").is_some(), "{back:?}");
     let used = stage.acme.requests();
     assert!(
