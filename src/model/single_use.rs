@@ -1,19 +1,20 @@
-//! What lives for minutes: challenges, links, results of tests. The name is hashed, the content sealed by whoever puts it
-//! there.
+//! What lives for minutes or days and is used once: challenges of passkeys, set-up and password links. Known by the hash
+//! of the token that its user brings.
 
 use diesel::prelude::*;
 
-use crate::db::Conn;
 use crate::db::schema::single_uses;
+use crate::db::{Conn, columns};
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = single_uses)]
 pub struct SingleUse {
+    /// SHA-256 of the token.
     pub hash: Vec<u8>,
-    /// What it is for; one kind never serves as another.
+    /// What it is good for; a token of one purpose is nothing to another.
     pub purpose: String,
-    /// Whom or what it belongs to.
+    /// Whom or what it is about.
     pub subject: String,
     pub sealed: Option<Vec<u8>>,
     pub created_at: UnixTime,
@@ -21,37 +22,51 @@ pub struct SingleUse {
     pub used_at: Option<UnixTime>,
 }
 
-/// False when the name is taken.
-pub fn insert(conn: &mut Conn, row: &SingleUse) -> QueryResult<bool> {
-    let rows = crate::on_backend!(conn, |c| diesel::insert_into(single_uses::table)
+pub fn insert(conn: &mut Conn, row: &SingleUse) -> QueryResult<()> {
+    diesel::insert_into(single_uses::table)
         .values(row)
-        .on_conflict_do_nothing()
-        .execute(c))?;
-    Ok(rows == 1)
+        .execute(conn)
+        .map(|_| ())
 }
 
-/// The one of that name, purpose and subject, while it lives; looking does not use it up.
-pub fn find(
-    conn: &mut Conn,
-    hash: &[u8],
-    purpose: &str,
-    subject: &str,
-    now: UnixTime,
-) -> QueryResult<Option<SingleUse>> {
+/// What the token is good for now, left unused: for the page that shows its form.
+pub fn find(conn: &mut Conn, hash: &[u8], purpose: &str, now: UnixTime) -> QueryResult<Option<SingleUse>> {
     single_uses::table
         .find(hash)
         .filter(single_uses::purpose.eq(purpose))
-        .filter(single_uses::subject.eq(subject))
+        .filter(single_uses::used_at.is_null())
         .filter(single_uses::expires_at.gt(now))
         .select(SingleUse::as_select())
         .first(conn)
         .optional()
 }
 
-/// Deletes at most `limit` whose time is over.
+/// Uses it. One statement with its condition: of two callers only one ever gets the row.
+pub fn consume(conn: &mut Conn, hash: &[u8], purpose: &str, now: UnixTime) -> QueryResult<Option<SingleUse>> {
+    diesel::update(single_uses::table.find(hash))
+        .filter(single_uses::purpose.eq(purpose))
+        .filter(single_uses::used_at.is_null())
+        .filter(single_uses::expires_at.gt(now))
+        .set(single_uses::used_at.eq(now))
+        .returning(columns::<SingleUse>())
+        .get_result(conn)
+        .optional()
+}
+
+/// Voids whatever there is of this purpose about this subject.
+pub fn void(conn: &mut Conn, purpose: &str, subject: &str) -> QueryResult<usize> {
+    diesel::delete(
+        single_uses::table
+            .filter(single_uses::purpose.eq(purpose))
+            .filter(single_uses::subject.eq(subject)),
+    )
+    .execute(conn)
+}
+
+/// Deletes at most `limit` that have expired.
 pub fn delete_expired(conn: &mut Conn, now: UnixTime, limit: i64) -> QueryResult<usize> {
     let old: Vec<Vec<u8>> = single_uses::table
-        .filter(single_uses::expires_at.lt(now))
+        .filter(single_uses::expires_at.le(now))
         .limit(limit)
         .select(single_uses::hash)
         .load(conn)?;

@@ -54,10 +54,13 @@ pub async fn page(
     let row = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
-            Ok(single_use::find(conn, &hash, TEST_PURPOSE, &session, now)?)
+            Ok(single_use::find(conn, &hash, TEST_PURPOSE, now)?)
         })
         .await?;
-    let sealed = row.and_then(|row| row.sealed).ok_or(Problem::NotFound)?;
+    let sealed = row
+        .filter(|row| row.subject == admin.session.id)
+        .and_then(|row| row.sealed)
+        .ok_or(Problem::NotFound)?;
     let label = Label {
         purpose: TEST_PURPOSE,
         scope: &opened.provider.user_pool_id,
