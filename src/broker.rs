@@ -4,9 +4,11 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+mod attempts;
 mod connections;
 mod gates;
 mod limits;
+mod passwords;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -18,8 +20,10 @@ use actix_web::web::Bytes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS};
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
+pub use passwords::Passwords;
 
 use crate::actions::Ctx;
 use crate::actions::tokens::Live;
@@ -73,6 +77,13 @@ pub struct Broker {
     pub returned: Returned,
     /// Callbacks under way, by their `state`.
     pub arriving: Gates,
+    /// Tries to sign in to the console with a password.
+    pub attempts: Attempts,
+    pub passwords: Passwords,
+    /// Audit events of sign-ins to the console that failed.
+    pub failed_sign_ins: Allowance,
+    /// Challenges of passkeys, which strangers make us store.
+    pub challenges: Allowance,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
@@ -158,6 +169,10 @@ impl Broker {
             failed_callbacks: Allowance::new(3_000, 60),
             returned: Returned::default(),
             arriving: Gates::default(),
+            attempts: Attempts::default(),
+            passwords: Passwords::default(),
+            failed_sign_ins: Allowance::new(30, 5),
+            challenges: Allowance::new(300, 30),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),

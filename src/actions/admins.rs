@@ -116,3 +116,87 @@ pub fn open_session(
     admin_session::insert(conn, &session)?;
     Ok(token)
 }
+
+/// Signs in an administrator who has just proved who they are by `method`: a new session, never the one that the browser
+/// had before. `None`: the account was disabled or deleted meanwhile.
+pub fn sign_in(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    administrator_id: &str,
+    method: &str,
+    place: Place,
+    replaced: Option<&[u8]>,
+) -> Result<Option<String>, StoreError> {
+    let Some(mut administrator) = administrator::find(conn, administrator_id)?.filter(|found| found.enabled)
+    else {
+        return Ok(None);
+    };
+    administrator.last_seen_at = Some(ctx.now);
+    administrator::update(conn, &administrator)?;
+    if let Some(hash) = replaced {
+        admin_session::delete(conn, hash)?;
+    }
+    let difference = json!({ "method": method, "address": place.address });
+    let token = open_session(conn, ctx, administrator_id, method, place)?;
+    record(
+        conn,
+        &ctx.by(&administrator),
+        "administrator.sign_in",
+        None,
+        &administrator.email,
+        difference,
+    )?;
+    Ok(Some(token))
+}
+
+/// Somebody tried to sign in as this administrator, or as nobody we know, and could not.
+pub fn sign_in_failed(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    administrator: Option<&Administrator>,
+    method: &str,
+    place: &Place,
+) -> Result<(), StoreError> {
+    // What was typed for an unknown address may be anything, a password too: it is not kept.
+    let target = administrator.map_or("unknown", |found| found.email.as_str());
+    record(
+        conn,
+        ctx,
+        "administrator.sign_in_failed",
+        None,
+        target,
+        json!({ "method": method, "address": place.address }),
+    )?;
+    Ok(())
+}
+
+/// The administrator has proved once more who they are: their session goes on under a new cookie, whose value this gives.
+/// `None`: the session has ended meanwhile.
+pub fn prove(conn: &mut Conn, ctx: &Ctx, session: &AdminSession) -> Result<Option<String>, StoreError> {
+    let token = secret::token(&ctx.entropy);
+    let lives = admin_session::rotate(conn, &session.hash, &secret::hash(&token), ctx.now)?;
+    Ok(lives.then_some(token))
+}
+
+/// Ends this session.
+pub fn sign_out(conn: &mut Conn, ctx: &Ctx, session: &AdminSession, email: &str) -> Result<(), StoreError> {
+    if admin_session::delete(conn, &session.hash)? {
+        record(conn, ctx, "administrator.sign_out", None, email, json!({}))?;
+    }
+    Ok(())
+}
+
+impl Ctx {
+    /// The same with this administrator as the one who acts.
+    pub fn by(&self, administrator: &Administrator) -> Ctx {
+        Ctx {
+            actor: actor(administrator),
+            ..self.clone()
+        }
+    }
+}
+
+/// How an administrator stands in the audit log.
+pub fn actor(administrator: &Administrator) -> String {
+    format!("admin:{}", administrator.email)
+}

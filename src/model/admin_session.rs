@@ -57,3 +57,20 @@ pub fn touch(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<()> {
         .execute(conn)
         .map(|_| ())
 }
+
+/// The session goes on under another cookie, and its holder has just proved who they are. One conditional statement: of
+/// two at the same moment one finds nothing. False when the session is not there any more.
+pub fn rotate(conn: &mut Conn, hash: &[u8], successor: &[u8], now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(admin_sessions::table.find(hash))
+        .set((
+            admin_sessions::hash.eq(successor),
+            admin_sessions::authenticated_at.eq(now),
+            admin_sessions::last_seen_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+pub fn delete(conn: &mut Conn, hash: &[u8]) -> QueryResult<bool> {
+    Ok(diesel::delete(admin_sessions::table.find(hash)).execute(conn)? == 1)
+}

@@ -7,9 +7,12 @@
 
 pub mod connections;
 pub mod door;
+mod guest;
 mod home;
 pub mod page;
 mod problem;
+mod prove;
+mod sign_in;
 pub mod time;
 
 use actix_web::web::ServiceConfig;
@@ -19,6 +22,8 @@ use super::resource;
 pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console").document(home::overview));
-    connections::routes(cfg);
+    cfg.service(resource("/console").document(home::overview))
+        .configure(sign_in::routes)
+        .configure(prove::routes)
+        .configure(connections::routes);
 }

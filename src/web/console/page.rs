@@ -69,10 +69,6 @@ const NOTICES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Nothing but our own files, forms to ourselves alone.
-pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
 /// A page with the policy that goes with it.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
@@ -106,8 +102,21 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
         answer.status(StatusCode::INTERNAL_SERVER_ERROR);
         "This page could not be shown.".into()
     });
+    headers(answer).body(html)
+}
+
+/// What goes with every page: nothing but our own files, forms to ourselves alone.
+pub fn headers(answer: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
     answer
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .body(html)
+        // With "no-referrer" a browser hides from us, too, where a form comes from: it sends "Origin: null".
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ))
 }
+
+#[cfg(test)]
+mod tests;

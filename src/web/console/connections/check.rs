@@ -1,7 +1,6 @@
 //! The staged check, shown stage by stage as it runs. It is plain HTML that arrives bit by bit, so that nothing but a
 //! browser is needed to watch it.
 
-use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -128,9 +127,7 @@ pub async fn run(
         let part = receiver.recv().await?;
         Some((Ok::<_, std::convert::Infallible>(part), receiver))
     });
-    Ok(HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, page::POLICY))
+    Ok(page::headers(&mut HttpResponse::Ok())
         // Proxies that collect an answer before they hand it on would take the waiting out of the page.
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(Box::pin(body)))
