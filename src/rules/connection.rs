@@ -190,6 +190,34 @@ mod tests {
     }
 
     #[test]
+    fn where_the_org_server_is_meant_the_other_one_is_offered_beside_it() {
+        let issuers = |typed: &str| -> Vec<String> {
+            let found = candidates(typed, &[]).unwrap();
+            found.into_iter().map(|candidate| candidate.issuer).collect()
+        };
+        let both = ["https://acme.okta.com", "https://acme.okta.com/oauth2/default"];
+        assert_eq!(issuers("acme.okta.com"), both);
+        assert_eq!(issuers("https://acme.okta.com/oauth2/v1/token"), both);
+        assert_eq!(issuers(both[1]), [both[1], both[0]]);
+        assert_eq!(
+            issuers("https://id.example.com/realms/a"),
+            ["https://id.example.com/realms/a"]
+        );
+    }
+
+    #[test]
+    fn a_connection_without_a_name_is_named_after_its_organisation() {
+        for (issuer, name) in [
+            ("https://acme.okta.com/oauth2/default", "acme-okta"),
+            ("https://login.acme.com", "login-sso"),
+            ("http://127.0.0.1:8091", "stand-in-sso"),
+        ] {
+            assert_eq!(name_for(issuer), name);
+            assert!(crate::rules::registration::provider::name(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_tenant_may_name_oktas_own_hosts_and_an_admitted_stand_in() {
         let allowed = ["127.0.0.1:8091", "idp.internal"].map(|text| AllowedHost::parse(text).unwrap());
         for (issuer, admitted) in [

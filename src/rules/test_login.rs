@@ -56,3 +56,33 @@ fn label<'a>(host: &'a str, name: &'a str) -> Label<'a> {
         name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::world::Entropy;
+
+    #[test]
+    fn it_opens_under_its_own_state_and_host_for_five_minutes() {
+        let sealer = Sealer::new(vec![[7; 32]], Entropy::seeded(1));
+        let test = TestLogin {
+            provider_id: "acme-okta".into(),
+            fingerprint: "f".repeat(43),
+            administrator_id: "a".repeat(36),
+            session_id: "s".repeat(36),
+            shared_callback: false,
+            nonce: "n".repeat(22),
+            verifier: "v".repeat(43),
+            started_at: UnixTime(1_000),
+        };
+        let value = test.seal(&sealer, "https://login.example", "state").unwrap();
+        assert!(value.len() < 1_024, "{}", value.len());
+        let open = |host, state| TestLogin::open(&sealer, host, state, &value);
+        assert_eq!(open("https://login.example", "state"), Some(test.clone()));
+        assert_eq!(open("https://login.example", "other"), None);
+        assert_eq!(open("https://other.example", "state"), None);
+        assert!(!test.expired(UnixTime(1_300)));
+        assert!(test.expired(UnixTime(1_301)) && test.expired(UnixTime(999)));
+    }
+}

@@ -54,6 +54,14 @@ impl StagePart<'_> {
         }
     }
 
+    fn mark(&self) -> &'static str {
+        match self.stage.verdict {
+            Verdict::Passed => "step--good",
+            Verdict::Failed => "step--bad",
+            Verdict::Skipped => "",
+        }
+    }
+
     fn pill(&self) -> &'static str {
         match self.stage.verdict {
             Verdict::Passed => "pill--good",

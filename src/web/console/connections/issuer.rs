@@ -109,9 +109,17 @@ pub async fn begun(
         issuer: chosen.clone(),
         by_tenant,
     };
+    let reach = admin.changes().clone();
     let made = broker
         .db
-        .write(move |conn| providers::draft(conn, &ctx, &allowed, new))
+        .write(move |conn| {
+            match &new.tenant_id {
+                Some(id) => tenant::find(conn, &reach, id)?.map(|tenant| tenant.id),
+                None => pool::find_within(conn, &reach, &new.user_pool_id)?.map(|pool| pool.id),
+            }
+            .ok_or_else(|| Error::not_found("place", &new.name))?;
+            providers::draft(conn, &ctx, &allowed, new)
+        })
         .await;
     match made {
         Ok(provider) => {
@@ -140,7 +148,7 @@ pub async fn change(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let opened = open(&broker, admin.changes(), &id).await?;
-    let at = At::new(&admin, &opened, "");
+    let at = At::new(&admin, &opened, "/issuer");
     Ok(page::show(&change_page(&admin, &request, at)))
 }
 
@@ -153,7 +161,7 @@ pub async fn changed(
 ) -> Result<HttpResponse, Problem> {
     let opened = open(&broker, admin.changes(), &id).await?;
     let by_tenant = by_tenant(&admin, &opened.provider.user_pool_id);
-    let mut page = change_page(&admin, &request, At::new(&admin, &opened, ""));
+    let mut page = change_page(&admin, &request, At::new(&admin, &opened, "/issuer"));
     page.typed = bounded(form.text("domain"));
     let chosen = form.text("issuer").to_owned();
     if chosen.is_empty() {

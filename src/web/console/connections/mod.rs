@@ -23,7 +23,7 @@ use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::pool::{self, Pool};
-use crate::model::provider::{self, Provider, State};
+use crate::model::provider::{self, ClientAuth, Provider, State};
 use crate::model::reach::Reach;
 use crate::model::tenant::{self, Tenant};
 use crate::rules::connection::Kind;
@@ -150,6 +150,73 @@ struct At {
     may_change: bool,
     /// The page that is shown, by the last segment of its path.
     here: &'static str,
+    steps: Vec<Step>,
+}
+
+/// One step of the wizard, each a page of the draft.
+#[derive(Clone, Debug)]
+struct Step {
+    segment: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    done: bool,
+}
+
+/// The wizard's steps with what is done of them.
+fn steps(provider: &Provider) -> Vec<Step> {
+    let settings = &provider.settings;
+    let proved = match settings.client_auth {
+        ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
+        ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
+    };
+    let configured = proved && !settings.client_id.is_empty();
+    let tested = provider.tested_at.is_some();
+    [
+        (
+            "/issuer",
+            "Where it leads",
+            "Your Okta's authorization server.",
+            true,
+        ),
+        (
+            "/okta",
+            "The app in Okta",
+            "Make an app there with the strings of this page.",
+            configured,
+        ),
+        (
+            "/credentials",
+            "Credentials",
+            "Bring client ID and secret from there.",
+            configured,
+        ),
+        (
+            "/check",
+            "Check the connection",
+            "From the name in the DNS to the redirect URI, with a remedy for what fails.",
+            tested,
+        ),
+        (
+            "/test-sign-in",
+            "Test sign-in",
+            "Sign in through Okta yourself. Nothing is stored; you see what came.",
+            tested,
+        ),
+        (
+            "/live",
+            "Go live",
+            "Choose the apps that offer it.",
+            provider.live_since.is_some(),
+        ),
+    ]
+    .into_iter()
+    .map(|(segment, label, hint, done)| Step {
+        segment,
+        label,
+        hint,
+        done,
+    })
+    .collect()
 }
 
 /// A page of the connection, as the navigation lists it.
@@ -174,7 +241,17 @@ impl At {
             may_change: changes.has_pool(&provider.user_pool_id)
                 || provider.tenant_id.as_ref().is_some_and(own),
             here,
+            steps: steps(provider),
         }
+    }
+
+    fn is_draft(&self) -> bool {
+        matches!(self.state, State::Draft | State::Tested)
+    }
+
+    /// The first step that is not done.
+    fn next_step(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| !step.done)
     }
 
     fn path(&self) -> String {
@@ -190,23 +267,23 @@ impl At {
         self.kind == Kind::Custom
     }
 
+    /// The pages beside the wizard's steps; once it is live those are among them.
     fn tabs(&self) -> Vec<Tab> {
         let tab = |segment, label| Tab { segment, label };
-        let mut tabs = vec![tab("", "Overview"), tab("/okta", "In Okta")];
-        if self.may_change {
-            tabs.extend([
-                tab("/credentials", "Credentials"),
-                tab("/check", "Check"),
-                tab("/test-sign-in", "Test sign-in"),
-            ]);
+        let mut tabs = vec![tab("", "Overview"), tab("/mapping", "Mapping")];
+        if !self.is_draft() {
+            tabs.push(tab("/okta", "In Okta"));
         }
-        tabs.push(tab("/mapping", "Mapping"));
         if self.may_change {
-            tabs.push(tab("/settings", "Settings"));
-            match self.state {
-                State::Draft | State::Tested => tabs.push(tab("/live", "Go live")),
-                State::Live | State::Disabled => tabs.push(tab("/secrets", "Secrets")),
+            if !self.is_draft() {
+                tabs.extend([
+                    tab("/credentials", "Credentials"),
+                    tab("/secrets", "Next secret"),
+                    tab("/check", "Check"),
+                    tab("/test-sign-in", "Test sign-in"),
+                ]);
             }
+            tabs.push(tab("/settings", "Settings"));
         }
         tabs
     }

@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::error::{Error, StoreError};
 use crate::model::client;
 use crate::model::mapping;
-use crate::model::provider::{self, ClientAuth, State};
+use crate::model::provider::{self, ClientAuth};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -21,7 +21,6 @@ use crate::web::console::time::Moment;
 struct ShowPage {
     frame: Frame,
     at: At,
-    steps: Vec<Step>,
     client_id: String,
     method: ClientAuth,
     scopes: String,
@@ -39,25 +38,6 @@ struct ShowPage {
     people: i64,
     apps: Vec<String>,
     notices: Vec<String>,
-}
-
-/// One step of the wizard.
-struct Step {
-    label: &'static str,
-    segment: &'static str,
-    done: bool,
-    hint: String,
-}
-
-impl ShowPage {
-    fn is_draft(&self) -> bool {
-        matches!(self.at.state, State::Draft | State::Tested)
-    }
-
-    /// The first step that is not done.
-    fn next_step(&self) -> Option<&Step> {
-        self.steps.iter().find(|step| !step.done)
-    }
 }
 
 pub async fn page(
@@ -90,54 +70,9 @@ pub async fn page(
         .await?;
     let provider = &opened.provider;
     let settings = &provider.settings;
-    let proved = match settings.client_auth {
-        ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
-        ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
-    };
-    let configured = proved && !settings.client_id.is_empty();
-    let step = |label, segment, done, hint: &str| Step {
-        label,
-        segment,
-        done,
-        hint: hint.to_owned(),
-    };
-    let steps = vec![
-        step("Where it leads", "/issuer", true, &provider.issuer),
-        step(
-            "The app in Okta",
-            "/okta",
-            configured,
-            "Make an app there with the strings of this page.",
-        ),
-        step(
-            "Credentials",
-            "/credentials",
-            configured,
-            "Bring client ID and secret from there.",
-        ),
-        step(
-            "Check the connection",
-            "/check",
-            provider.tested_at.is_some(),
-            "From the name in the DNS to the redirect URI, with a remedy for what fails.",
-        ),
-        step(
-            "Test sign-in",
-            "/test-sign-in",
-            provider.tested_at.is_some(),
-            "Sign in through Okta yourself. Nothing is stored; you see what came.",
-        ),
-        step(
-            "Go live",
-            "/live",
-            provider.live_since.is_some(),
-            "Choose the apps that offer it.",
-        ),
-    ];
     Ok(page::show(&ShowPage {
         frame: Frame::new(&admin, "connections", request.query_string()),
         at: At::new(&admin, &opened, ""),
-        steps,
         client_id: settings.client_id.clone(),
         method: settings.client_auth,
         scopes: settings.scopes.join(" "),

@@ -53,9 +53,7 @@ pub async fn page(
     let (hash, session, now) = (secret::hash(&state), admin.session.id.clone(), broker.clock.now());
     let row = broker
         .db
-        .read(move |conn| -> Result<_, StoreError> {
-            Ok(single_use::find(conn, &hash, TEST_PURPOSE, now)?)
-        })
+        .read(move |conn| -> Result<_, StoreError> { Ok(single_use::find(conn, &hash, TEST_PURPOSE, now)?) })
         .await?;
     let sealed = row
         .filter(|row| row.subject == admin.session.id)

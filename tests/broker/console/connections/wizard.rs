@@ -86,13 +86,13 @@ async fn a_draft_waits_and_says_what_is_next() {
     let mut browser = stage.console(ACME_ADMIN);
     super::draft(&stage, &mut browser, "acme-new").await;
     let overview = browser.open("/console/connections/acme-new").await.expect(200);
-    assert!(overview.shows("Go on: The app in Okta"), "{overview:?}");
+    assert!(overview.shows("Next: The app in Okta"), "{overview:?}");
     let list = browser.open("/console/connections").await.expect(200);
     assert!(list.shows("acme-new") && list.shows("draft"), "{list:?}");
     register(&stage, "acme-new");
     enter_credentials(&mut browser, "acme-new", NEW_SECRET).await;
     let overview = browser.open("/console/connections/acme-new").await.expect(200);
-    assert!(overview.shows("Go on: Check the connection"), "{overview:?}");
+    assert!(overview.shows("Next: Check the connection"), "{overview:?}");
 }
 
 #[actix_web::test]
