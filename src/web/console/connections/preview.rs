@@ -54,23 +54,33 @@ pub struct AppTokens {
     pub userinfo: String,
 }
 
-/// `issuer` is that of the pool's tokens; `by_tenant` leaves out what a tenant's administrator has no business with.
-pub fn of(
-    conn: &mut Conn,
-    issuer: &str,
-    pool: &Pool,
-    provider: &Provider,
-    came: &Came,
-    by_tenant: bool,
-    now: UnixTime,
-) -> Result<Preview, StoreError> {
+/// Whose sign-in is worked out, and through what.
+pub struct Visit<'a> {
+    /// Of the pool's tokens.
+    pub issuer: &'a str,
+    pub pool: &'a Pool,
+    pub provider: &'a Provider,
+    pub came: &'a Came,
+    /// Leaves out what a tenant's administrator has no business with.
+    pub by_tenant: bool,
+    pub now: UnixTime,
+}
+
+pub fn of(conn: &mut Conn, visit: &Visit<'_>) -> Result<Preview, StoreError> {
+    let Visit {
+        pool,
+        provider,
+        came,
+        now,
+        ..
+    } = *visit;
     let mapping = mapping::current(conn, &provider.id)?;
     let mapping_version = mapping.as_ref().map_or(0, |mapping| mapping.version);
     let rules = mapping.map(|mapping| mapping.rules.0).unwrap_or_default();
     let known = user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let before = known.as_ref().map(|user| user.attributes.0.clone());
     let whole = apply(&rules, &came.claims, before.as_ref(), pool, None);
-    let groups = groups(conn, pool, provider, &rules, known.as_ref(), whole.groups, now)?;
+    let groups = groups(conn, visit, &rules, known.as_ref(), whole.groups)?;
     let user = known.clone().unwrap_or_else(|| User {
         sub: DRAWN.into(),
         user_pool_id: pool.id.clone(),
@@ -94,33 +104,24 @@ pub fn of(
         }],
     };
     let mut apps = Vec::new();
-    for receiver in providers::receivers(conn, provider, by_tenant)? {
-        let lists = receiver.client.settings.providers.contains(&provider.name);
+    for receiver in providers::receivers(conn, provider, visit.by_tenant)? {
+        let client = receiver.client;
+        let lists = client.settings.providers.contains(&provider.name);
         if !lists && (provider.live_since.is_some() || !receiver.federates) {
             continue;
         }
-        let client = receiver.client;
         let writable = client.settings.write_attributes.as_deref();
         let outcome = apply(&rules, &came.claims, before.as_ref(), pool, writable);
-        let person = User {
+        let user = User {
             attributes: Json(outcome.attributes),
             ..user.clone()
         };
         let person = Person {
-            user: &person,
+            user: &user,
             groups: &groups,
             identities: &identities,
         };
-        apps.push(tokens(
-            issuer,
-            pool,
-            provider,
-            &client,
-            &person,
-            came,
-            mapping_version,
-            now,
-        ));
+        apps.push(visit.tokens(&client, &person, mapping_version));
     }
     Ok(Preview {
         is_new: known.is_none(),
@@ -136,13 +137,14 @@ pub fn of(
 /// The groups afterwards: what this provider gives, and what others gave before.
 fn groups(
     conn: &mut Conn,
-    pool: &Pool,
-    provider: &Provider,
+    visit: &Visit<'_>,
     rules: &Rules,
     known: Option<&User>,
     wanted: Option<Vec<String>>,
-    now: UnixTime,
 ) -> Result<Vec<Group>, StoreError> {
+    let Visit {
+        pool, provider, now, ..
+    } = *visit;
     let mut names: BTreeSet<String> = wanted.unwrap_or_default().into_iter().collect();
     if rules
         .groups
@@ -152,8 +154,7 @@ fn groups(
         let asked: Vec<String> = names.into_iter().collect();
         names = group::existing(conn, &pool.id, &asked)?.into_iter().collect();
     }
-    let automatic = profile::automatic_group(pool, provider);
-    names.insert(automatic.clone());
+    names.insert(profile::automatic_group(pool, provider));
     if let Some(user) = known {
         let source = group::by_provider(&provider.id);
         let from_here: BTreeSet<String> = group::of_user_from(conn, &user.sub, &source)?
@@ -182,48 +183,42 @@ fn groups(
     Ok(groups)
 }
 
-#[allow(clippy::too_many_arguments, reason = "they are the parts of a token")]
-fn tokens(
-    issuer: &str,
-    pool: &Pool,
-    provider: &Provider,
-    client: &Client,
-    person: &Person<'_>,
-    came: &Came,
-    mapping_version: i64,
-    now: UnixTime,
-) -> AppTokens {
-    let scopes = client.settings.scopes.clone();
-    let issue = Issue {
-        issuer,
-        pool,
-        client,
-        now,
-        jti: DRAWN,
-    };
-    let granted = Granted {
-        scopes: scopes.clone(),
-        nonce: None,
-        resource: None,
-        provider_id: provider.id.clone(),
-        mapping_version,
-        auth_time: came.auth_time.map_or(now, UnixTime),
-        amr: came.amr.clone(),
-        acr: came.acr.clone(),
-        event_id: DRAWN.into(),
-    };
-    let shown = |claims: Result<Map<String, Value>, claims::TooLarge>| match claims {
-        Ok(claims) => pretty(&claims),
-        Err(why) => why.to_string(),
-    };
-    AppTokens {
-        name: client.name.clone(),
-        id_token: match scopes.iter().any(|scope| scope == "openid") {
-            true => shown(claims::id_token(&issue, person, &granted, DRAWN, None)),
-            false => "None: the app may not ask for openid.".into(),
-        },
-        access_token: shown(claims::access_token(&issue, person, &granted, DRAWN)),
-        userinfo: pretty(&claims::userinfo(pool, client, person.user, &scopes)),
+impl Visit<'_> {
+    /// The claims of an app's tokens, and its userInfo.
+    fn tokens(&self, client: &Client, person: &Person<'_>, mapping_version: i64) -> AppTokens {
+        let (came, now) = (self.came, self.now);
+        let scopes = client.settings.scopes.clone();
+        let issue = Issue {
+            issuer: self.issuer,
+            pool: self.pool,
+            client,
+            now,
+            jti: DRAWN,
+        };
+        let granted = Granted {
+            scopes: scopes.clone(),
+            nonce: None,
+            resource: None,
+            provider_id: self.provider.id.clone(),
+            mapping_version,
+            auth_time: came.auth_time.map_or(now, UnixTime),
+            amr: came.amr.clone(),
+            acr: came.acr.clone(),
+            event_id: DRAWN.into(),
+        };
+        let shown = |claims: Result<Map<String, Value>, claims::TooLarge>| match claims {
+            Ok(claims) => pretty(&claims),
+            Err(why) => why.to_string(),
+        };
+        AppTokens {
+            name: client.name.clone(),
+            id_token: match scopes.iter().any(|scope| scope == "openid") {
+                true => shown(claims::id_token(&issue, person, &granted, DRAWN, None)),
+                false => "None: the app may not ask for openid.".into(),
+            },
+            access_token: shown(claims::access_token(&issue, person, &granted, DRAWN)),
+            userinfo: pretty(&claims::userinfo(self.pool, client, person.user, &scopes)),
+        }
     }
 }
 

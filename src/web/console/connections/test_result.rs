@@ -80,15 +80,15 @@ pub async fn page(
             let preview = broker
                 .db
                 .read(move |conn| {
-                    preview::of(
-                        conn,
-                        &issuer,
-                        &opened.pool,
-                        &opened.provider,
-                        &came,
+                    let visit = preview::Visit {
+                        issuer: &issuer,
+                        pool: &opened.pool,
+                        provider: &opened.provider,
+                        came: &came,
                         by_tenant,
                         now,
-                    )
+                    };
+                    preview::of(conn, &visit)
                 })
                 .await?;
             Some(preview)
