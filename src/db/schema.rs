@@ -140,7 +140,7 @@ diesel::table! {
 
 diesel::table! {
     administrator_rules (id) {
-        id -> Text, user_pool_id -> Text, group_name -> Text, role -> Text, scope_pool_id -> Nullable<Text>,
+        id -> Text, user_pool_id -> Text, group_name -> Text, provider_id -> Nullable<Text>, role -> Text, scope_pool_id -> Nullable<Text>,
         scope_tenant_id -> Nullable<Text>, created_at -> BigInt,
     }
 }
@@ -154,7 +154,7 @@ diesel::table! {
 
 diesel::table! {
     admin_sessions (hash) {
-        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, address -> Text,
+        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, provider_id -> Nullable<Text>, address -> Text,
         user_agent -> Text, created_at -> BigInt, last_seen_at -> BigInt, expires_at -> BigInt,
         authenticated_at -> BigInt, values_open_until -> Nullable<BigInt>,
     }

@@ -3,12 +3,14 @@
 
 pub mod admin_session;
 pub mod administrator;
+pub mod administrator_rule;
 pub mod audit;
 pub mod client;
 pub mod code;
 pub mod group;
 pub mod key;
 pub mod mapping;
+pub mod passkey;
 pub mod pool;
 pub mod provider;
 pub mod reach;

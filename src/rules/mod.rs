@@ -4,6 +4,7 @@ pub mod attribute;
 pub mod authorize;
 pub mod claims;
 pub mod connection;
+pub mod console_roles;
 pub mod discovery;
 pub mod email;
 pub mod grant;

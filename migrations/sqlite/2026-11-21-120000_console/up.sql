@@ -51,11 +51,13 @@ CREATE TABLE administrator_roles (
 CREATE INDEX administrator_roles_by_pool ON administrator_roles (user_pool_id);
 CREATE INDEX administrator_roles_by_tenant ON administrator_roles (tenant_id);
 
--- Members of a pool's group are administrators with this role.
+-- Members of a pool's group are administrators with this role, if an administrator here put them into the group or, where
+-- one is named, this connection did.
 CREATE TABLE administrator_rules (
   id TEXT PRIMARY KEY NOT NULL,
   user_pool_id TEXT NOT NULL REFERENCES user_pools (id) ON DELETE CASCADE,
   group_name TEXT NOT NULL,
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   role TEXT NOT NULL,
   scope_pool_id TEXT REFERENCES user_pools (id) ON DELETE CASCADE,
   scope_tenant_id TEXT REFERENCES tenants (id) ON DELETE CASCADE,
@@ -79,6 +81,8 @@ CREATE TABLE admin_sessions (
   -- Names the session in lists; says nothing about the cookie.
   id TEXT NOT NULL UNIQUE,
   method TEXT NOT NULL,
+  -- The connection by which an administrator came who signs in through a pool.
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   address TEXT NOT NULL,
   user_agent TEXT NOT NULL,
   created_at BIGINT NOT NULL,
