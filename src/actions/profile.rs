@@ -240,14 +240,10 @@ impl Visit<'_> {
 
     /// `<ProviderName>_<subject>`; a number from the second on, for a name whose earlier owner is somebody else.
     fn username(&self, number: u32) -> String {
-        let mut name = format!("{}_{}", self.provider.name, self.arrival.subject);
-        if number > 1 {
-            name.push_str(&format!("_{number}"));
-        }
-        if self.pool.settings.case_sensitive {
-            name
-        } else {
-            name.to_lowercase()
+        let name = username(self.pool, self.provider, &self.arrival.subject);
+        match number {
+            1 => name,
+            number => format!("{name}_{number}"),
         }
     }
 
@@ -308,6 +304,21 @@ impl Visit<'_> {
             mapping_version: self.mapping_version,
         }
     }
+}
+
+/// `<ProviderName>_<subject>`, in the case that the pool's usernames are compared in.
+pub fn username(pool: &Pool, provider: &Provider, subject: &str) -> String {
+    let name = format!("{}_{subject}", provider.name);
+    if pool.settings.case_sensitive {
+        name
+    } else {
+        name.to_lowercase()
+    }
+}
+
+/// The group of all who sign in through this provider, as Cognito names it.
+pub fn automatic_group(pool: &Pool, provider: &Provider) -> String {
+    format!("{}_{}", pool.id, provider.name)
 }
 
 /// The attributes that differ, each with its old and new value, redacted.

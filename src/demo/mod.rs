@@ -295,6 +295,7 @@ fn provider(upstream: &Registration) -> NewProvider {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new(upstream.client_secret.clone())),
             private_key: None,
+            ..Credentials::default()
         },
         identifiers: vec![upstream.identifier.into()],
         rules: Rules {

@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod authorize;
 pub mod claims;
+pub mod connection;
 pub mod console_roles;
 pub mod discovery;
 pub mod drift;
@@ -26,6 +27,7 @@ pub mod registration;
 pub mod response;
 pub mod scope;
 pub mod secret;
+pub mod test_login;
 pub mod upstream_error;
 pub mod watch;
 pub mod webhook;

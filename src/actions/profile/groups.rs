@@ -152,7 +152,7 @@ impl Visit<'_> {
     }
 
     fn automatic_group(&self) -> String {
-        format!("{}_{}", self.pool.id, self.provider.name)
+        super::automatic_group(self.pool, self.provider)
     }
 }
 

@@ -25,11 +25,13 @@ mod apply;
 mod check;
 mod groups;
 pub mod parse;
+mod usual;
 
 pub use super::attribute::Mistake;
 pub use apply::{Outcome, apply};
 pub use check::check;
 pub use groups::{MAX_GROUPS, is_group_name};
+pub use usual::usual;
 
 use serde_json::{Map, Value};
 

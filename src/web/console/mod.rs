@@ -7,6 +7,7 @@
 
 mod audit;
 mod chart;
+pub mod connections;
 pub mod door;
 mod guest;
 mod clients;
@@ -39,5 +40,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(watch::routes)
         .configure(webhooks::routes)
         .configure(pools::routes)
-        .configure(clients::routes);
+        .configure(clients::routes)
+        .configure(connections::routes);
 }

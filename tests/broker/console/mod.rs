@@ -1,6 +1,7 @@
 //! The console, by a browser that knows no JavaScript.
 
 mod audit;
+mod connections;
 mod door;
 mod watch;
 mod webhooks;
