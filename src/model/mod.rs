@@ -8,6 +8,7 @@ pub mod client;
 pub mod code;
 pub mod group;
 pub mod key;
+pub mod mapper_input;
 pub mod mapping;
 pub mod pool;
 pub mod provider;

@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod authorize;
 pub mod claims;
+pub mod contract;
 pub mod discovery;
 pub mod email;
 pub mod grant;

@@ -3,7 +3,7 @@
 use forebay::demo::POOL;
 use forebay::demo::okta::GroupsFault;
 use forebay::model::group::{self, BY_ADMIN, Group, Membership};
-use forebay::model::mapping::{GroupsRule, MissingGroup, Rules};
+use forebay::model::mapping::{GroupsRule, MissingGroup, Rules, Source};
 use serde_json::{Value, json};
 
 use super::mapping::save;
@@ -51,8 +51,8 @@ fn rule(missing: MissingGroup) -> Rules {
     Rules {
         attributes: Vec::new(),
         groups: Some(GroupsRule {
-            claim: "groups".into(),
             missing,
+            ..GroupsRule::new(Source::claim("groups"))
         }),
     }
 }

@@ -1,9 +1,9 @@
 //! What a sign-in makes of a profile, by the connection's mapping: write policies, absent claims, immutable and required
 //! attributes, types (the rules themselves have their tables in `rules::mapping`).
 
-use forebay::actions::providers;
+use forebay::actions::mappings::{self, Save};
 use forebay::demo::okta::UserinfoFault;
-use forebay::model::mapping::{self, Rules};
+use forebay::model::mapping::{self, Rule, Rules, Source};
 use forebay::model::pool::{Attribute, AttributeType};
 use forebay::model::user;
 use forebay::rules::mapping::parse;
@@ -29,7 +29,12 @@ pub fn save(stage: &Stage, rules: Rules) {
         let seen = mapping::current(conn, "acme-okta")
             .unwrap()
             .map_or(0, |current| current.version);
-        providers::save_mapping(conn, &ctx, "acme-okta", seen, rules, "").unwrap();
+        let save = Save {
+            seen,
+            rules,
+            ..Save::default()
+        };
+        mappings::save(conn, &ctx, "acme-okta", save).unwrap();
     });
 }
 
@@ -271,19 +276,19 @@ async fn a53_reserved_claims_cannot_be_mapped() {
         "custom:cognito:groups",
         "dev:custom:x",
     ] {
-        let rule = mapping::Rule {
-            attribute: target.into(),
-            claim: "x".into(),
-            write: Default::default(),
-            absent: Default::default(),
-        };
+        let rule = Rule::new(target, Source::claim("x"));
         let rules = Rules {
             attributes: vec![rule],
             groups: None,
         };
         let saved = stage.act(|conn| {
             let seen = mapping::current(conn, "acme-okta").unwrap().unwrap().version;
-            providers::save_mapping(conn, &ctx, "acme-okta", seen, rules, "")
+            let save = Save {
+                seen,
+                rules,
+                ..Save::default()
+            };
+            mappings::save(conn, &ctx, "acme-okta", save)
         });
         assert!(saved.is_err(), "{target} was saved");
     }
@@ -292,12 +297,8 @@ async fn a53_reserved_claims_cannot_be_mapped() {
         let mut forced = mapping::current(conn, "acme-okta").unwrap().unwrap();
         forced.version += 1;
         for target in ["sub", "cognito:groups", "token_use"] {
-            forced.rules.attributes.push(mapping::Rule {
-                attribute: target.into(),
-                claim: "nickname".into(),
-                write: Default::default(),
-                absent: Default::default(),
-            });
+            let rule = Rule::new(target, Source::claim("nickname"));
+            forced.rules.attributes.push(rule);
         }
         assert!(mapping::insert(conn, &forced).unwrap());
     });
