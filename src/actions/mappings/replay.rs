@@ -115,3 +115,6 @@ fn entry(past: Past, difference: Difference, open: bool) -> Entry {
         user_sub: past.user_sub,
     }
 }
+
+#[cfg(test)]
+mod tests;

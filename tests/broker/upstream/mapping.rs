@@ -307,3 +307,39 @@ async fn a53_reserved_claims_cannot_be_mapped() {
     assert_eq!(id["token_use"], "id");
     assert!(!id["cognito:groups"].to_string().contains("Ada"));
 }
+
+#[actix_web::test]
+async fn an_expression_computes_what_no_claim_holds() {
+    let stage = Stage::new().await;
+    map(
+        &stage,
+        &[
+            "email:=claims.email.lowerAscii()",
+            "name,absent=clear:=claims.first + ' ' + claims.last",
+            "nickname:=has(claims.first) ? claims.first.substring(0, 1) : 'none'",
+            "locale:=claims.no.such.thing",
+        ],
+    );
+    says(&stage, json!({"first": "Ada", "last": "Lovelace"}));
+    let first = after(&stage).await;
+    assert_eq!(
+        (&first["email"], &first["name"], &first["nickname"]),
+        (&json!("ada@acme.test"), &json!("Ada Lovelace"), &json!("A"))
+    );
+    assert_eq!(first.get("locale"), None);
+    says(&stage, json!({"first": null, "last": "Lovelace"}));
+    let second = after(&stage).await;
+    assert_eq!((second.get("name"), &second["nickname"]), (None, &json!("none")));
+
+    // One that cannot be computed refuses like a claim that does not fit; the page and the trace show no value.
+    map(&stage, &["email=email", "name:=claims.last + 1"]);
+    let page = attempt(&stage, "ada@acme.test").await;
+    let trace = refused(&stage, &page, "attribute_invalid", "invalid_request");
+    let step = trace.story.steps.iter().find(|step| !step.passed).unwrap();
+    assert!(step.detail.contains("a text and a number"), "{step:?}");
+    assert!(
+        !serde_json::to_string(&trace.story.0)
+            .unwrap()
+            .contains("Lovelace")
+    );
+}
