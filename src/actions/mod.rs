@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;
