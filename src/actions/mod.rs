@@ -5,6 +5,7 @@ pub mod admins;
 pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod groups;
 pub mod login;
 pub mod logout;
 pub mod pools;
@@ -14,6 +15,7 @@ pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;
+pub mod users;
 
 use diesel::QueryResult;
 use serde_json::{Map, Value, json};

@@ -53,3 +53,13 @@ pub fn recent(conn: &mut Conn, user_pool_id: Option<&str>, limit: i64) -> QueryR
     }
     query.load(conn)
 }
+
+/// The newest events about one thing.
+pub fn of_target(conn: &mut Conn, target: &str, limit: i64) -> QueryResult<Vec<Event>> {
+    audit_events::table
+        .filter(audit_events::target.eq(target))
+        .order(audit_events::id.desc())
+        .limit(limit)
+        .select(Event::as_select())
+        .load(conn)
+}

@@ -1,3 +1,5 @@
+DROP INDEX memberships_in_order;
+DROP TABLE user_terms;
 DROP TABLE job_leases;
 DROP TABLE webhook_deliveries;
 DROP TABLE webhooks;
