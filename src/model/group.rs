@@ -1,6 +1,6 @@
 //! Group and membership. A membership says who gave it, so that a mapping takes away only what it gave.
 
-use diesel::dsl::count_distinct;
+use diesel::dsl;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
@@ -130,7 +130,7 @@ pub fn sizes(conn: &mut Conn, user_pool_id: &str, names: Vec<String>) -> QueryRe
         .filter(memberships::user_pool_id.eq(user_pool_id))
         .filter(memberships::group_name.eq_any(names))
         .group_by(memberships::group_name)
-        .select((memberships::group_name, count_distinct(memberships::user_sub)))
+        .select((memberships::group_name, dsl::count(memberships::user_sub).aggregate_distinct()))
         .load(conn)
 }
 

@@ -6,10 +6,12 @@
 //! with [`page::show`] or [`page::done`].
 
 pub mod door;
+mod groups;
 mod home;
 pub mod page;
 mod problem;
 pub mod time;
+mod users;
 
 use actix_web::web::ServiceConfig;
 
@@ -19,4 +21,6 @@ pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview));
+    users::routes(cfg);
+    groups::routes(cfg);
 }
