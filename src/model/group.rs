@@ -130,7 +130,10 @@ pub fn sizes(conn: &mut Conn, user_pool_id: &str, names: Vec<String>) -> QueryRe
         .filter(memberships::user_pool_id.eq(user_pool_id))
         .filter(memberships::group_name.eq_any(names))
         .group_by(memberships::group_name)
-        .select((memberships::group_name, dsl::count(memberships::user_sub).aggregate_distinct()))
+        .select((
+            memberships::group_name,
+            dsl::count(memberships::user_sub).aggregate_distinct(),
+        ))
         .load(conn)
 }
 

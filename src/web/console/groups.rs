@@ -156,10 +156,7 @@ fn list_page(
     Ok(List {
         frame,
         first: after.map(|_| page(None)),
-        next: found
-            .last()
-            .filter(|_| more)
-            .map(|last| page(Some(&last.name))),
+        next: found.last().filter(|_| more).map(|last| page(Some(&last.name))),
         rows: found
             .iter()
             .map(|group| Row {
@@ -207,10 +204,7 @@ async fn show(
                 size: size(conn, &pool, &group.name)?,
                 created: Moment(group.created_at),
                 first: after.map(|_| page(None)),
-                next: members
-                    .last()
-                    .filter(|_| more)
-                    .map(|last| page(Some(&last.sub))),
+                next: members.last().filter(|_| more).map(|last| page(Some(&last.sub))),
                 members: members
                     .iter()
                     .map(|user| Member {
@@ -267,7 +261,16 @@ async fn create(
         }
     };
     let path = href(&pool, "", &name);
-    answer(&admin, &request, pool, &form, name, true, outcome, ("created", path))
+    answer(
+        &admin,
+        &request,
+        pool,
+        &form,
+        name,
+        true,
+        outcome,
+        ("created", path),
+    )
 }
 
 async fn edit(
@@ -316,7 +319,16 @@ async fn update(
         }
     };
     let path = href(&pool, "", &name);
-    answer(&admin, &request, pool, &form, name, false, outcome, ("saved", path))
+    answer(
+        &admin,
+        &request,
+        pool,
+        &form,
+        name,
+        false,
+        outcome,
+        ("saved", path),
+    )
 }
 
 /// On to the group, or the form again with what is wrong at its field.

@@ -122,12 +122,7 @@ fn list_page(conn: &mut Conn, frame: Frame, reach: &Reach, asked: &Params) -> Re
     );
     let pools = pools_of(conn, reach)?;
     let chosen = match asked.get("pool") {
-        Some(id) => Some(
-            pools
-                .iter()
-                .find(|pool| pool.id == id)
-                .ok_or(Problem::NotFound)?,
-        ),
+        Some(id) => Some(pools.iter().find(|pool| pool.id == id).ok_or(Problem::NotFound)?),
         None => pools.first(),
     };
     let user_pool_id = chosen.map(|pool| pool.id.clone()).unwrap_or_default();

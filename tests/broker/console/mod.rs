@@ -1,3 +1,5 @@
 //! The console, by a browser that knows no JavaScript.
 
 mod door;
+mod groups;
+mod users;

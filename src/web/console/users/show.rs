@@ -167,7 +167,11 @@ fn load(
     };
     Ok(Some(UserPage {
         frame,
-        label: if whole { user.label() } else { user.username.clone() },
+        label: if whole {
+            user.label()
+        } else {
+            user.username.clone()
+        },
         created: Moment(user.created_at),
         updated: Moment(user.updated_at),
         sees_pool,
