@@ -87,12 +87,7 @@ pub fn retire_active(
 }
 
 /// Makes a pending key that was published by then the one that signs. False when it is not pending, or not so long.
-pub fn activate(
-    conn: &mut Conn,
-    kid: &str,
-    published_by: UnixTime,
-    now: UnixTime,
-) -> QueryResult<bool> {
+pub fn activate(conn: &mut Conn, kid: &str, published_by: UnixTime, now: UnixTime) -> QueryResult<bool> {
     let rows = diesel::update(signing_keys::table.find(kid))
         .filter(signing_keys::state.eq(State::Pending))
         .filter(signing_keys::state_since.le(published_by))
@@ -168,7 +163,11 @@ pub fn without_successor(conn: &mut Conn, since: UnixTime) -> QueryResult<Vec<Si
         .filter(signing_keys::state_since.le(since))
         .filter(diesel::dsl::not(diesel::dsl::exists(
             waiting
-                .filter(waiting.field(signing_keys::user_pool_id).eq(signing_keys::user_pool_id))
+                .filter(
+                    waiting
+                        .field(signing_keys::user_pool_id)
+                        .eq(signing_keys::user_pool_id),
+                )
                 .filter(waiting.field(signing_keys::usage).eq(signing_keys::usage))
                 .filter(waiting.field(signing_keys::state).eq(State::Pending)),
         )))

@@ -33,8 +33,8 @@ use crate::rules::json;
 
 pub use examine::{Answers, Stage, Verdict};
 
-use crate::metrics::Calls;
 use crate::config::AllowedHost;
+use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};

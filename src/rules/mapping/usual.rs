@@ -7,7 +7,10 @@ const USUAL: [&str; 5] = ["email", "email_verified", "name", "given_name", "fami
 
 pub fn usual() -> Rules {
     Rules {
-        attributes: USUAL.iter().map(|name| Rule::new(*name, Source::claim(*name))).collect(),
+        attributes: USUAL
+            .iter()
+            .map(|name| Rule::new(*name, Source::claim(*name)))
+            .collect(),
         groups: None,
     }
 }

@@ -7,11 +7,12 @@
 
 mod audit;
 mod chart;
+mod clients;
 pub mod connections;
 pub mod door;
-mod guest;
-mod clients;
 mod filled;
+mod groups;
+mod guest;
 mod home;
 mod lists;
 pub mod page;
@@ -22,6 +23,7 @@ mod sign_in;
 pub mod time;
 mod toolbar;
 mod traces;
+mod users;
 mod watch;
 mod webhooks;
 
@@ -41,5 +43,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(webhooks::routes)
         .configure(pools::routes)
         .configure(clients::routes)
-        .configure(connections::routes);
+        .configure(connections::routes)
+        .configure(users::routes)
+        .configure(groups::routes);
 }

@@ -3,8 +3,10 @@
 mod audit;
 mod connections;
 mod door;
-mod watch;
-mod webhooks;
 mod faults;
+mod groups;
 mod overview;
 mod traces;
+mod users;
+mod watch;
+mod webhooks;
