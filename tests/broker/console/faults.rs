@@ -5,9 +5,6 @@ use forebay::demo::okta::{
     AuthorizeFault, Endpoint, Faults, GroupsFault, IdTokenFault, KeysFault, MetadataFault, OddKey,
     TokenFault, Transport, Trouble, UserinfoFault,
 };
-use forebay::rules::params;
-use forebay::world::UnixTime;
-use serde_json::{Value, json};
 
 use crate::support::{Answer, Browser, Form, Stage, links, unescape};
 use crate::upstream::{attempt, failing};
