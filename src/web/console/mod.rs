@@ -24,7 +24,6 @@ pub mod time;
 mod toolbar;
 mod traces;
 mod users;
-mod watch;
 mod webhooks;
 
 use actix_web::web::ServiceConfig;
@@ -39,7 +38,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(prove::routes)
         .configure(traces::routes)
         .configure(audit::routes)
-        .configure(watch::routes)
         .configure(webhooks::routes)
         .configure(pools::routes)
         .configure(clients::routes)
