@@ -25,3 +25,4 @@ pub mod response;
 pub mod scope;
 pub mod secret;
 pub mod upstream_error;
+pub mod user_agent;

@@ -27,6 +27,22 @@ pub static FORM_POST: Asset = Asset::new(
     include_bytes!("../../templates/assets/form_post.js"),
 );
 
+/// Registers passkeys and signs in with them.
+pub static PASSKEY: Asset = Asset::new(
+    "passkey",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/passkey.js"),
+);
+
+/// Follows a page's one link without a click.
+pub static ONWARD: Asset = Asset::new(
+    "onward",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/onward.js"),
+);
+
 /// Forebay's mark, also the icon of the window.
 pub static MARK: Asset = Asset::new(
     "mark",
@@ -35,7 +51,7 @@ pub static MARK: Asset = Asset::new(
     include_bytes!("../../templates/assets/mark.svg"),
 );
 
-static ALL: [&Asset; 3] = [&STYLE_SHEET, &FORM_POST, &MARK];
+static ALL: [&Asset; 5] = [&STYLE_SHEET, &FORM_POST, &PASSKEY, &ONWARD, &MARK];
 
 /// One embedded file.
 #[derive(Debug)]

@@ -5,13 +5,20 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod account;
+mod administrators;
 pub mod door;
+mod fields;
 mod guest;
 mod home;
+mod links;
 pub mod page;
+mod passkeys;
 mod problem;
 mod prove;
+mod roles;
 mod sign_in;
+mod sso;
 pub mod time;
 
 use actix_web::web::ServiceConfig;
@@ -23,5 +30,10 @@ pub use problem::Problem;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
-        .configure(prove::routes);
+        .configure(prove::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes);
 }

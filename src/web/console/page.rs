@@ -58,6 +58,15 @@ const NOTICES: &[(&str, &str)] = &[
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
     ("sent", "Sent."),
+    (
+        "welcome",
+        "Welcome. Add a passkey here, and you need no password to sign in.",
+    ),
+    ("password", "Password changed. All other sessions have ended."),
+    ("passkey", "Passkey added."),
+    ("passkey-removed", "Passkey removed."),
+    ("session-ended", "Session ended."),
+    ("sessions-ended", "All sessions ended."),
 ];
 
 /// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
