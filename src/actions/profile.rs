@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ctx, record};
+use super::{Ctx, record_for};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -276,9 +276,10 @@ impl Visit<'_> {
         // Without a groups rule this provider gives none, and takes back what an earlier mapping gave.
         let wanted = wanted.unwrap_or_default();
         let groups = self.settle_groups(conn, &user, wanted, &mut effects)?;
-        record(
+        record_for(
             conn,
             self.ctx,
+            self.provider.tenant_id.as_deref(),
             if created { "user.create" } else { "user.sign_in" },
             Some(&self.pool.id),
             &user.sub,

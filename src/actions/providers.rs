@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, difference, pools, record};
+use super::{Ctx, difference, pools, record, record_for};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::Error;
@@ -225,9 +225,10 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
         }
     }
     provider::delete(conn, id)?;
-    record(
+    record_for(
         conn,
         ctx,
+        provider.tenant_id.as_deref(),
         "provider.delete",
         Some(&provider.user_pool_id),
         id,

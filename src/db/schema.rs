@@ -113,6 +113,7 @@ diesel::table! {
     audit_events (id) {
         id -> BigInt, at -> BigInt, actor -> Text, action -> Text, user_pool_id -> Nullable<Text>, target -> Text,
         difference -> Text, request_id -> Text,
+        tenant_id -> Nullable<Text>,
     }
 }
 
@@ -189,7 +190,7 @@ diesel::table! {
 diesel::table! {
     webhooks (id) {
         id -> Text, user_pool_id -> Text, tenant_id -> Nullable<Text>, url -> Text, secret_sealed -> Binary,
-        enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
+        enabled -> Bool, failing_since -> Nullable<BigInt>, stopped -> Text, created_at -> BigInt, updated_at -> BigInt,
     }
 }
 
@@ -198,6 +199,14 @@ diesel::table! {
         id -> Text, webhook_id -> Text, payload -> Text, attempts -> BigInt, last_answer -> Text,
         created_at -> BigInt, next_at -> BigInt, done_at -> Nullable<BigInt>,
     }
+}
+
+diesel::table! {
+    claim_sightings (id) { id -> BigInt, provider_id -> Text, shape -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    claim_profiles (provider_id) { provider_id -> Text, profile -> Text, at -> BigInt, }
 }
 
 diesel::table! {
@@ -241,5 +250,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     provider_notices,
     webhooks,
     webhook_deliveries,
+    claim_sightings,
+    claim_profiles,
     job_leases,
 );

@@ -169,6 +169,15 @@ pub fn list_within(conn: &mut Conn, reach: &Reach, user_pool_id: Option<&str>) -
     query.load(conn)
 }
 
+/// Whether there is any connection within reach.
+pub fn any_within(conn: &mut Conn, reach: &Reach) -> QueryResult<bool> {
+    let found: Option<String> = within(reach)
+        .select(identity_providers::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
 pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<Option<Provider>> {
     identity_providers::table
         .filter(

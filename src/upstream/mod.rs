@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod metadata;
 mod okta;
+mod post;
 mod tls;
 mod verify;
 
@@ -31,6 +32,7 @@ use crate::rules::json;
 
 pub use examine::{Stage, Verdict};
 
+use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};
@@ -137,6 +139,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// When trying again makes sense, where the provider said so.
     pub retry_at: Option<UnixTime>,
+    /// The address that an ID token names which was then refused: not to be believed, only to find the attempt by.
+    pub claimed_email: Option<String>,
 }
 
 impl Failure {
@@ -146,6 +150,7 @@ impl Failure {
             detail: detail.into(),
             status: None,
             retry_at: None,
+            claimed_email: None,
         }
     }
 
@@ -170,6 +175,7 @@ impl From<http::Trouble> for Failure {
             detail: trouble.detail,
             status: None,
             retry_at: trouble.retry_at,
+            claimed_email: None,
         }
     }
 }
@@ -197,6 +203,11 @@ impl Upstream {
             entropy,
             posting: Mutex::default(),
         })))
+    }
+
+    /// How long calls take, by connection.
+    pub fn calls(&self) -> &Calls {
+        &self.0.http.calls
     }
 
     /// Refreshes metadata and keys that are past their cache time; for a background job.

@@ -7,19 +7,28 @@
 
 mod account;
 mod administrators;
+mod audit;
+mod chart;
+mod clients;
 pub mod door;
-mod fields;
+mod filled;
 mod guest;
 mod home;
 mod links;
+mod lists;
 pub mod page;
 mod passkeys;
+mod pools;
 mod problem;
 mod prove;
 mod roles;
 mod sign_in;
 mod sso;
 pub mod time;
+mod toolbar;
+mod traces;
+mod watch;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -35,5 +44,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(links::routes)
         .configure(sso::routes)
         .configure(account::routes)
-        .configure(administrators::routes);
+        .configure(administrators::routes)
+        .configure(traces::routes)
+        .configure(audit::routes)
+        .configure(watch::routes)
+        .configure(webhooks::routes)
+        .configure(pools::routes)
+        .configure(clients::routes);
 }

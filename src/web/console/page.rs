@@ -57,6 +57,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
+    (
+        "rotating",
+        "The new keys are published. They sign as soon as every app can know them.",
+    ),
     ("sent", "Sent."),
     (
         "welcome",
@@ -67,6 +71,21 @@ const NOTICES: &[(&str, &str)] = &[
     ("passkey-removed", "Passkey removed."),
     ("session-ended", "Session ended."),
     ("sessions-ended", "All sessions ended."),
+    (
+        "values-open",
+        "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
+    ),
+    ("values-closed", "Claims are closed."),
+    ("probed", "Looked at it just now."),
+    (
+        "probing",
+        "It is being looked at; open this page again in a moment.",
+    ),
+    ("accepted", "Accepted: this is expected from now on."),
+    (
+        "queued",
+        "On its way: open this page again in a moment to see what was answered.",
+    ),
 ];
 
 /// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
@@ -113,3 +132,6 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
         ))
         .body(html)
 }
+
+#[cfg(test)]
+mod tests;

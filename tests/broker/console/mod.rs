@@ -1,3 +1,15 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod account;
+mod administrators;
+mod audit;
 mod door;
+mod faults;
+mod overview;
+mod passkeys;
+mod set_up;
+mod sign_in;
+mod sso;
+mod traces;
+mod watch;
+mod webhooks;
