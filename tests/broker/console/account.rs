@@ -18,14 +18,24 @@ async fn a_new_password_wants_the_present_one_and_ends_all_other_sessions() {
     for (present, password, why) in [
         ("wrong", new, "not your present password"),
         (OPERATOR_PASSWORD, "short", "at least 12"),
-        (OPERATOR_PASSWORD, "operator@forebay.test", "the email address over again"),
+        (
+            OPERATOR_PASSWORD,
+            "operator@forebay.test",
+            "the email address over again",
+        ),
     ] {
-        let answer = browser.submit(&form, &[("present", present), ("password", password)]).await.expect(422);
+        let answer = browser
+            .submit(&form, &[("present", present), ("password", password)])
+            .await
+            .expect(422);
         assert!(answer.shows(why), "{why}: {answer:?}");
         assert!(!answer.body.contains(new));
     }
     let before = browser.cookies();
-    let page = browser.submit(&form, &[("present", OPERATOR_PASSWORD), ("password", new)]).await.expect(200);
+    let page = browser
+        .submit(&form, &[("present", OPERATOR_PASSWORD), ("password", new)])
+        .await
+        .expect(200);
     assert!(page.shows("All other sessions have ended."), "{page:?}");
     assert_ne!(browser.cookies(), before);
     other.open("/console").await.expect(303);
@@ -33,8 +43,14 @@ async fn a_new_password_wants_the_present_one_and_ends_all_other_sessions() {
     let mut again = stage.browser();
     let page = again.open("/console/sign-in").await;
     let form = Form::to(&page.body, "/console/sign-in");
-    again.submit(&form, &[("email", OPERATOR), ("password", OPERATOR_PASSWORD)]).await.expect(422);
-    again.submit(&form, &[("email", OPERATOR), ("password", new)]).await.expect(200);
+    again
+        .submit(&form, &[("email", OPERATOR), ("password", OPERATOR_PASSWORD)])
+        .await
+        .expect(422);
+    again
+        .submit(&form, &[("email", OPERATOR), ("password", new)])
+        .await
+        .expect(200);
     for event in stage.act(|conn| audit::recent(conn, None, 100).unwrap()) {
         assert!(!format!("{event:?}").contains(new), "{event:?}");
     }

@@ -29,6 +29,8 @@ async fn a_session_cookie_that_comes_twice_is_none() {
     let browser = stage.console("operator@forebay.test");
     let (name, token) = browser.cookie(COOKIE).unwrap();
     let twice = format!("{name}={token}; {name}={token}");
-    let request = TestRequest::get().uri("/console").insert_header(("cookie", twice));
+    let request = TestRequest::get()
+        .uri("/console")
+        .insert_header(("cookie", twice));
     stage.send(request).await.expect(303);
 }

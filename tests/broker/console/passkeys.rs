@@ -15,7 +15,12 @@ const PROVE: &str = "/console/prove/passkey";
 async fn challenge(browser: &mut Browser<'_>, page: &str, action: &str) -> (Form, Value) {
     let shown = browser.open(page).await.expect(200);
     let form = Form::to(&shown.body, action);
-    let csrf = form.fields.iter().find(|(name, _)| name == "csrf").unwrap().clone();
+    let csrf = form
+        .fields
+        .iter()
+        .find(|(name, _)| name == "csrf")
+        .unwrap()
+        .clone();
     let answer = browser
         .request("POST", &format!("{action}/challenge"), &[csrf])
         .await
@@ -26,7 +31,14 @@ async fn challenge(browser: &mut Browser<'_>, page: &str, action: &str) -> (Form
 async fn send(browser: &mut Browser<'_>, form: &Form, challenge: &Value, credential: &str) -> Answer {
     let token = challenge["challenge"].as_str().unwrap();
     browser
-        .submit(form, &[("challenge", token), ("credential", credential), ("passkey_name", "My key")])
+        .submit(
+            form,
+            &[
+                ("challenge", token),
+                ("credential", credential),
+                ("passkey_name", "My key"),
+            ],
+        )
         .await
 }
 
@@ -150,7 +162,10 @@ async fn an_unverified_registration_is_refused_and_a_removed_passkey_opens_nothi
     form.action = remove.clone();
     acme.submit(&form, &[]).await.expect(404);
     let page = browser.open("/console/account").await.expect(200);
-    browser.submit(&Form::to(&page.body, &remove), &[]).await.expect(200);
+    browser
+        .submit(&Form::to(&page.body, &remove), &[])
+        .await
+        .expect(200);
     sign_in(&mut stage.browser(), &mut key).await.expect(422);
 }
 
@@ -171,7 +186,9 @@ async fn a_disabled_administrators_passkey_opens_nothing_and_strangers_challenge
     let csrf = Form::to(&page.body, SIGN_IN).fields[0].clone();
     let mut statuses = Vec::new();
     for _ in 0..40 {
-        let answer = other.request("POST", &format!("{SIGN_IN}/challenge"), &[csrf.clone()]).await;
+        let answer = other
+            .request("POST", &format!("{SIGN_IN}/challenge"), &[csrf.clone()])
+            .await;
         statuses.push(answer.status);
     }
     assert_eq!((statuses[0], statuses[39]), (200, 429));

@@ -11,7 +11,11 @@ const PASSWORD: &str = "many words of the first operator";
 
 fn link(stage: &Stage) -> String {
     let ctx = stage.ctx();
-    let token = stage.act(|conn| links::set_up_link(conn, &ctx).unwrap().expect("nobody is there yet"));
+    let token = stage.act(|conn| {
+        links::set_up_link(conn, &ctx)
+            .unwrap()
+            .expect("nobody is there yet")
+    });
     format!("/console/setup/{token}")
 }
 
@@ -21,22 +25,49 @@ async fn the_first_start_to_the_first_operator() {
     let void = link(&stage);
     let link = link(&stage);
     let mut browser = stage.browser();
-    browser.open(&void).await.is_page(404, "This link is not good any more");
+    browser
+        .open(&void)
+        .await
+        .is_page(404, "This link is not good any more");
     let page = browser.open(&link).await.expect(200);
     let form = Form::to(&page.body, &link);
     for (fill, why) in [
-        ([("email", "first"), ("name", "First"), ("password", PASSWORD)], "has no @"),
-        ([("email", "first@forebay.test"), ("name", "First"), ("password", "short")], "at least 12"),
-        ([("email", "first@forebay.test"), ("name", ""), ("password", PASSWORD)], "Give a name"),
+        (
+            [("email", "first"), ("name", "First"), ("password", PASSWORD)],
+            "has no @",
+        ),
+        (
+            [
+                ("email", "first@forebay.test"),
+                ("name", "First"),
+                ("password", "short"),
+            ],
+            "at least 12",
+        ),
+        (
+            [
+                ("email", "first@forebay.test"),
+                ("name", ""),
+                ("password", PASSWORD),
+            ],
+            "Give a name",
+        ),
     ] {
         let answer = browser.submit(&form, &fill).await.expect(422);
         assert!(answer.shows(why), "{why}: {answer:?}");
         assert!(!answer.body.contains(PASSWORD));
     }
-    let first = [("email", "First@forebay.test"), ("name", "First"), ("password", PASSWORD)];
+    let first = [
+        ("email", "First@forebay.test"),
+        ("name", "First"),
+        ("password", PASSWORD),
+    ];
     let page = browser.submit(&form, &first).await.expect(200);
     assert_eq!(browser.url.path(), "/console/account");
-    assert!(page.shows("first@forebay.test") && page.shows("Operator"), "{page:?}");
+    assert!(
+        page.shows("first@forebay.test") && page.shows("Operator"),
+        "{page:?}"
+    );
 
     // Once and never again, for whomever.
     let mut late = stage.browser();
@@ -59,7 +90,11 @@ async fn a_set_up_link_is_good_for_a_day_and_a_form_of_its_own_browser() {
     let mut browser = stage.browser();
     let page = browser.open(&link).await.expect(200);
     let form = Form::to(&page.body, &link);
-    let first = [("email", "first@forebay.test"), ("name", "First"), ("password", PASSWORD)];
+    let first = [
+        ("email", "first@forebay.test"),
+        ("name", "First"),
+        ("password", PASSWORD),
+    ];
     let mut other = stage.browser();
     other.submit(&form, &first).await.expect(403);
     stage.clock.advance(links::LINK_SECONDS);
@@ -75,13 +110,18 @@ async fn a_password_link_ends_every_session_and_is_good_once() {
     let ctx = stage.ctx();
     let token = stage.act(|conn| {
         let who = administrator::find_by_email(conn, OPERATOR).unwrap().unwrap();
-        links::password_link(conn, &ctx, &Rights::everything(), &who.id).unwrap().1
+        links::password_link(conn, &ctx, &Rights::everything(), &who.id)
+            .unwrap()
+            .1
     });
     let link = format!("/console/password/{token}");
     let mut browser = stage.browser();
     let page = browser.open(&link).await.expect(200);
     let form = Form::to(&page.body, &link);
-    browser.submit(&form, &[("password", "operator@forebay.test")]).await.expect(422);
+    browser
+        .submit(&form, &[("password", "operator@forebay.test")])
+        .await
+        .expect(422);
     browser.submit(&form, &[("password", PASSWORD)]).await.expect(200);
     assert_eq!(browser.url.path(), "/console/account");
     operator.open("/console").await.expect(303);

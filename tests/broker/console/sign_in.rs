@@ -19,7 +19,9 @@ async fn stage() -> Stage {
 async fn try_password(browser: &mut Browser<'_>, email: &str, password: &str) -> Answer {
     let page = browser.open(SIGN_IN).await.expect(200);
     let form = Form::to(&page.body, SIGN_IN);
-    browser.submit(&form, &[("email", email), ("password", password)]).await
+    browser
+        .submit(&form, &[("email", email), ("password", password)])
+        .await
 }
 
 /// The events of this action, newest first.
@@ -37,7 +39,15 @@ async fn a_password_opens_the_console_and_leads_to_where_one_wanted_to_go() {
     assert_eq!(browser.url.path(), SIGN_IN);
     let form = Form::to(&page.body, SIGN_IN);
     let fields: Vec<(String, String)> = [
-        ("csrf", form.fields.iter().find(|(name, _)| name == "csrf").unwrap().1.as_str()),
+        (
+            "csrf",
+            form.fields
+                .iter()
+                .find(|(name, _)| name == "csrf")
+                .unwrap()
+                .1
+                .as_str(),
+        ),
         ("next", "/console/account"),
         ("email", "Operator@forebay.TEST"),
         ("password", OPERATOR_PASSWORD),
@@ -54,7 +64,10 @@ async fn a_password_opens_the_console_and_leads_to_where_one_wanted_to_go() {
     for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
-    assert!(!cookie.contains("Domain") && !cookie.contains("Max-Age"), "{cookie}");
+    assert!(
+        !cookie.contains("Domain") && !cookie.contains("Max-Age"),
+        "{cookie}"
+    );
     let account = browser.open("/console/account").await.expect(200);
     assert!(account.body.contains(OPERATOR));
 
@@ -69,7 +82,9 @@ async fn a_password_opens_the_console_and_leads_to_where_one_wanted_to_go() {
 async fn unknown_address_wrong_password_and_disabled_account_get_the_same_answer() {
     let stage = stage().await;
     stage.act(|conn| {
-        let mut row = administrator::find_by_email(conn, "admin@globex.test").unwrap().unwrap();
+        let mut row = administrator::find_by_email(conn, "admin@globex.test")
+            .unwrap()
+            .unwrap();
         row.enabled = false;
         administrator::update(conn, &row).unwrap();
     });
@@ -101,14 +116,21 @@ async fn an_account_that_was_tried_too_often_waits_whether_it_exists_or_not() {
         for _ in 0..BY_ACCOUNT {
             try_password(&mut browser, email, "wrong").await.expect(422);
         }
-        let answer = try_password(&mut browser, email, OPERATOR_PASSWORD).await.expect(429);
-        assert_eq!(answer.header("retry-after"), Some(WINDOW_SECONDS.to_string().as_str()));
+        let answer = try_password(&mut browser, email, OPERATOR_PASSWORD)
+            .await
+            .expect(429);
+        assert_eq!(
+            answer.header("retry-after"),
+            Some(WINDOW_SECONDS.to_string().as_str())
+        );
         assert!(answer.shows("Try again in 15 minutes"), "{answer:?}");
     }
     let kept = events(&stage, "administrator.sign_in_failed").len();
     assert!(kept < 10, "a flood of failures fills the audit log: {kept}");
     stage.clock.advance(WINDOW_SECONDS);
-    try_password(&mut browser, OPERATOR, OPERATOR_PASSWORD).await.expect(200);
+    try_password(&mut browser, OPERATOR, OPERATOR_PASSWORD)
+        .await
+        .expect(200);
     assert_eq!(browser.url.path(), "/console");
 }
 
@@ -120,21 +142,35 @@ async fn an_address_that_tries_many_accounts_waits_too() {
         let email = format!("nobody{number}@forebay.test");
         try_password(&mut browser, &email, "wrong").await.expect(422);
     }
-    try_password(&mut browser, OPERATOR, OPERATOR_PASSWORD).await.expect(429);
+    try_password(&mut browser, OPERATOR, OPERATOR_PASSWORD)
+        .await
+        .expect(429);
 }
 
 #[actix_web::test]
 async fn the_way_on_never_leaves_the_console() {
     let stage = stage().await;
-    for next in ["//evil.test", "https://evil.test/console", "/logout", "/console/../logout"] {
+    for next in [
+        "//evil.test",
+        "https://evil.test/console",
+        "/logout",
+        "/console/../logout",
+    ] {
         let mut browser = stage.browser();
         let asked = forebay::rules::params::encode([("next", next)]);
         let page = browser.open(&format!("{SIGN_IN}?{asked}")).await.expect(200);
         let form = Form::to(&page.body, SIGN_IN);
-        assert!(form.fields.contains(&("next".into(), "/console".into())), "{next}");
+        assert!(
+            form.fields.contains(&("next".into(), "/console".into())),
+            "{next}"
+        );
         let mut fields = form.fields.clone();
         fields.retain(|(name, _)| name == "csrf");
-        for (name, value) in [("next", next), ("email", OPERATOR), ("password", OPERATOR_PASSWORD)] {
+        for (name, value) in [
+            ("next", next),
+            ("email", OPERATOR),
+            ("password", OPERATOR_PASSWORD),
+        ] {
             fields.push((name.into(), value.into()));
         }
         let answer = browser.request("POST", SIGN_IN, &fields).await.expect(303);
@@ -181,8 +217,16 @@ async fn signing_in_makes_a_new_session_and_ends_the_one_before() {
     let page = browser.open(SIGN_IN).await.expect(200);
     let form = Form::to(&page.body, SIGN_IN);
     browser.set_cookie(COOKIE, &before);
-    browser.submit(&form, &[("email", OPERATOR), ("password", OPERATOR_PASSWORD)]).await.expect(200);
-    let after = browser.cookies().into_iter().find(|(name, _)| name == COOKIE).unwrap().1;
+    browser
+        .submit(&form, &[("email", OPERATOR), ("password", OPERATOR_PASSWORD)])
+        .await
+        .expect(200);
+    let after = browser
+        .cookies()
+        .into_iter()
+        .find(|(name, _)| name == COOKIE)
+        .unwrap()
+        .1;
     assert_ne!(before, after);
     let mut old = stage.browser();
     old.set_cookie(COOKIE, &before);
@@ -218,7 +262,9 @@ async fn a_disabled_administrator_is_out_at_once() {
     let mut browser = stage.console("admin@acme.test");
     browser.open("/console").await.expect(200);
     stage.act(|conn| {
-        let mut row = administrator::find_by_email(conn, "admin@acme.test").unwrap().unwrap();
+        let mut row = administrator::find_by_email(conn, "admin@acme.test")
+            .unwrap()
+            .unwrap();
         row.enabled = false;
         administrator::update(conn, &row).unwrap();
     });
@@ -237,14 +283,24 @@ async fn secrets_and_deletions_want_a_proof_from_just_now() {
     let form = Form::to(&page.body, "/console/prove");
     let before = browser.cookie(COOKIE).unwrap().1;
     browser.submit(&form, &[("password", "wrong")]).await.expect(422);
-    browser.submit(&form, &[("password", OPERATOR_PASSWORD)]).await.expect(200);
+    browser
+        .submit(&form, &[("password", OPERATOR_PASSWORD)])
+        .await
+        .expect(200);
     assert_eq!(browser.url.path(), invite);
-    assert_ne!(browser.cookie(COOKIE).unwrap().1, before, "the session has a new cookie");
+    assert_ne!(
+        browser.cookie(COOKIE).unwrap().1,
+        before,
+        "the session has a new cookie"
+    );
     let mut old = stage.browser();
     old.set_cookie(COOKIE, &before);
     old.open("/console").await.expect(303);
     // The old page's form is another session's now.
-    browser.submit(&form, &[("password", OPERATOR_PASSWORD)]).await.expect(403);
+    browser
+        .submit(&form, &[("password", OPERATOR_PASSWORD)])
+        .await
+        .expect(403);
 }
 
 #[actix_web::test]
@@ -256,7 +312,10 @@ async fn proving_is_no_way_around_the_limit() {
     for _ in 0..BY_ACCOUNT {
         browser.submit(&form, &[("password", "wrong")]).await.expect(422);
     }
-    browser.submit(&form, &[("password", OPERATOR_PASSWORD)]).await.expect(429);
+    browser
+        .submit(&form, &[("password", OPERATOR_PASSWORD)])
+        .await
+        .expect(429);
 }
 
 #[actix_web::test]
