@@ -5,6 +5,8 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod account;
+mod administrators;
 mod audit;
 mod chart;
 mod clients;
@@ -14,12 +16,16 @@ mod filled;
 mod groups;
 mod guest;
 mod home;
+mod links;
 mod lists;
 pub mod page;
+mod passkeys;
 mod pools;
 mod problem;
 mod prove;
+mod roles;
 mod sign_in;
+mod sso;
 pub mod time;
 mod toolbar;
 mod traces;
@@ -36,6 +42,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
         .configure(prove::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes)
         .configure(traces::routes)
         .configure(audit::routes)
         .configure(webhooks::routes)
