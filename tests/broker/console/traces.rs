@@ -236,14 +236,7 @@ async fn the_list_narrows_by_ending_cause_connection_app_and_days() {
         wrong.shows("Write a date as 2026-11-21.") && codes(&wrong).is_empty(),
         "{wrong:?}"
     );
-    for nonsense in [
-        "q=hello",
-        "q=%00",
-        "outcome=%00&connection=%00",
-        "after=x",
-        "after=1.0",
-        "outcome=x",
-    ] {
+    for nonsense in ["q=hello", "after=x", "after=1.0", "outcome=x"] {
         operator
             .open(&format!("/console/traces?{nonsense}"))
             .await
@@ -256,6 +249,7 @@ async fn the_list_narrows_by_ending_cause_connection_app_and_days() {
 #[actix_web::test]
 async fn many_sign_ins_are_paged_without_loss_or_repetition() {
     let stage = Stage::new().await;
+    stage.clock.advance(86_400);
     attempt(&stage, "ada@acme.test").await.expect(302);
     attempt(&stage, "hank@globex.test").await.expect(302);
     let both = stage.traces();
@@ -603,12 +597,17 @@ async fn markup_in_names_claims_and_causes_is_text() {
     let stage = Stage::new().await;
     stage.change_client(WEB_CLIENT, |row| row.name = MARKUP.into());
     stage.acme.change_person("ada@acme.test", |person| {
-        person.email = "not an address".into();
         person.given_name = MARKUP.into();
         person.groups.push(MARKUP.into());
     });
     attempt(&stage, "ada@acme.test").await.expect(302);
     let trace = stage.traces()[0].clone();
+    stage.act(|conn| {
+        let sub = trace.user_sub.as_deref().unwrap();
+        let mut user = forebay::model::user::find(conn, sub).unwrap().unwrap();
+        user.attributes.0.insert("email".into(), MARKUP.into());
+        forebay::model::user::update(conn, &user).unwrap();
+    });
     copy(
         &stage,
         &Trace {
