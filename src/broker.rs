@@ -5,6 +5,7 @@
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
 mod attempts;
+mod connections;
 mod gates;
 mod limits;
 mod passwords;
@@ -24,10 +25,11 @@ pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
 pub use passwords::Passwords;
 
-use crate::actions::Ctx;
+use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
+use crate::actions::{Ctx, keys};
 use crate::db::Db;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
 use crate::model::key::{self, State, Usage};
@@ -39,7 +41,7 @@ use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{Connection, NextSecret, Upstream};
 use crate::world::{Clock, Entropy};
 
 /// How long configuration is used before it is read again.
@@ -316,10 +318,30 @@ impl Broker {
         value
     }
 
+    /// Makes a signing key, off the async threads: it takes a good part of a second.
+    pub async fn new_key(&self) -> Result<KeyPair, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || keys::make(&entropy)).await
+    }
+
+    /// Makes the two signing keys of a pool, off the async threads.
+    pub async fn new_keys(&self) -> Result<NewKeys, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || NewKeys::make(&entropy)).await
+    }
+
     /// Draws a fresh request id.
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|cause| Err(StoreError::Lost(cause.to_string()).into()))
 }
 
 /// Whether a name that came from outside can be one of ours at all: PostgreSQL's text holds no NUL, and asking it for one
@@ -346,6 +368,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         }
     };
     let client_secret = open("client-secret", &provider.client_secret_sealed)?;
+    let next_secret = open("client-secret-next", &provider.next_secret_sealed)?;
     let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
         .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
         .transpose()?;
@@ -353,6 +376,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         provider,
         client_secret,
         private_key: private_key.map(Arc::new),
+        next_secret: next_secret.map(NextSecret::new),
     })
 }
 

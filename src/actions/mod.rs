@@ -5,8 +5,11 @@ pub mod admins;
 pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod groups;
+pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;
@@ -14,6 +17,7 @@ pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;
+pub mod users;
 pub mod watch;
 pub mod webhooks;
 

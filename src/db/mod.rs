@@ -8,6 +8,7 @@
 pub mod column;
 mod conn;
 pub mod schema;
+pub mod search;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

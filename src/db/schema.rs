@@ -141,7 +141,7 @@ diesel::table! {
 
 diesel::table! {
     administrator_rules (id) {
-        id -> Text, user_pool_id -> Text, group_name -> Text, role -> Text, scope_pool_id -> Nullable<Text>,
+        id -> Text, user_pool_id -> Text, group_name -> Text, provider_id -> Nullable<Text>, role -> Text, scope_pool_id -> Nullable<Text>,
         scope_tenant_id -> Nullable<Text>, created_at -> BigInt,
     }
 }
@@ -155,7 +155,7 @@ diesel::table! {
 
 diesel::table! {
     admin_sessions (hash) {
-        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, address -> Text,
+        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, provider_id -> Nullable<Text>, address -> Text,
         user_agent -> Text, created_at -> BigInt, last_seen_at -> BigInt, expires_at -> BigInt,
         authenticated_at -> BigInt, values_open_until -> Nullable<BigInt>,
     }
@@ -215,8 +215,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
+diesel::joinable!(user_terms -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -253,4 +258,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     claim_sightings,
     claim_profiles,
     job_leases,
+    user_terms,
 );

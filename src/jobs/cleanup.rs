@@ -1,10 +1,11 @@
-//! Deletes what has expired: codes, sessions, token families, traces, audit events; in small batches, so that no write waits long.
+//! Deletes what has expired: codes, sessions of users and administrators, token families, traces, audit events, links,
+//! webhook deliveries, sign-ins kept for replays; in small batches, so that no write waits long.
 
-use crate::actions::login;
+use crate::actions::{admins, login};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{audit, code, session, token, trace, webhook};
+use crate::model::{admin_session, audit, code, mapper_input, session, single_use, token, trace, webhook};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -24,14 +25,18 @@ const UNREACHED: i64 = 1_000;
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 7] = [
+    let steps: &[Step] = &[
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
         |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
         |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
         |conn, now| trace::delete_expired(conn, now, BATCH),
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+        |conn, now| admin_session::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
+        |conn, now| single_use::delete_expired(conn, now, BATCH),
         |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
+        |conn, now| mapper_input::delete_expired(conn, now, BATCH),
+        |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),
     ];
     for step in steps {
         gone += in_batches(broker, step).await?;

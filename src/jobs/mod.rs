@@ -1,7 +1,9 @@
-//! Work on a schedule. Clearing away and fetching metadata may run on several nodes at once: each step is a bounded
-//! statement that does no harm twice. What may not is done under a lease (`model::job`), or claimed row by row.
+//! Work on a schedule. Clearing away, fetching metadata and turning signing keys over may run on several nodes at once: each
+//! step is a bounded statement that does no harm twice. What may not is done under a lease (`model::job`), or claimed row by
+//! row.
 
 mod cleanup;
+mod keys;
 pub mod watch;
 pub mod webhooks;
 
@@ -22,6 +24,8 @@ const REFRESH: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_secs(60);
 /// How often deliveries to webhooks are looked for.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often signing keys are looked over.
+const KEYS: Duration = Duration::from_secs(60);
 
 /// Runs all jobs until the process ends. Must be called within a tokio runtime.
 pub fn start(broker: &Data<Broker>) {
@@ -40,6 +44,9 @@ pub fn start(broker: &Data<Broker>) {
     });
     every(DELIVER, "the delivery to webhooks", broker, |broker| async move {
         webhooks::run(&broker).await.map(|_| ())
+    });
+    every(KEYS, "the look over signing keys", broker, |broker| async move {
+        keys::run(&broker).await.map(|_| ())
     });
 }
 
@@ -61,3 +68,4 @@ where
 }
 
 pub use cleanup::run as clean_up;
+pub use keys::run as turn_keys_over;

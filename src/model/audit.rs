@@ -236,3 +236,13 @@ fn containing(text: &str) -> String {
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
+
+/// The newest events about one thing.
+pub fn of_target(conn: &mut Conn, target: &str, limit: i64) -> QueryResult<Vec<Event>> {
+    audit_events::table
+        .filter(audit_events::target.eq(target))
+        .order(audit_events::id.desc())
+        .limit(limit)
+        .select(Event::as_select())
+        .load(conn)
+}

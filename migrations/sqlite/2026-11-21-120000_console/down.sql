@@ -1,5 +1,7 @@
 DROP TABLE claim_profiles;
 DROP TABLE claim_sightings;
+DROP INDEX memberships_in_order;
+DROP TABLE user_terms;
 DROP TABLE job_leases;
 DROP TABLE webhook_deliveries;
 DROP TABLE webhooks;
@@ -28,6 +30,8 @@ DROP TABLE passkeys;
 DROP TABLE administrator_rules;
 DROP TABLE administrator_roles;
 DROP TABLE administrators;
+DROP INDEX signing_keys_one_pending;
+DROP INDEX signing_keys_one_active;
 ALTER TABLE signing_keys DROP COLUMN state_since;
 DROP INDEX identity_providers_by_tenant;
 ALTER TABLE identity_providers DROP COLUMN next_secret_expires_at;

@@ -24,6 +24,9 @@ CREATE INDEX identity_providers_by_tenant ON identity_providers (tenant_id);
 
 ALTER TABLE signing_keys ADD COLUMN state_since BIGINT NOT NULL DEFAULT 0;
 UPDATE signing_keys SET state_since = created_at;
+-- Whatever races with whatever: of each use, one key signs and one at most waits.
+CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (user_pool_id, usage) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_one_pending ON signing_keys (user_pool_id, usage) WHERE state = 'pending';
 
 CREATE TABLE administrators (
   id TEXT PRIMARY KEY NOT NULL,
@@ -51,11 +54,13 @@ CREATE TABLE administrator_roles (
 CREATE INDEX administrator_roles_by_pool ON administrator_roles (user_pool_id);
 CREATE INDEX administrator_roles_by_tenant ON administrator_roles (tenant_id);
 
--- Members of a pool's group are administrators with this role.
+-- Members of a pool's group are administrators with this role, if an administrator here put them into the group or, where
+-- one is named, this connection did.
 CREATE TABLE administrator_rules (
   id TEXT PRIMARY KEY NOT NULL,
   user_pool_id TEXT NOT NULL REFERENCES user_pools (id) ON DELETE CASCADE,
   group_name TEXT NOT NULL,
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   role TEXT NOT NULL,
   scope_pool_id TEXT REFERENCES user_pools (id) ON DELETE CASCADE,
   scope_tenant_id TEXT REFERENCES tenants (id) ON DELETE CASCADE,
@@ -79,6 +84,8 @@ CREATE TABLE admin_sessions (
   -- Names the session in lists; says nothing about the cookie.
   id TEXT NOT NULL UNIQUE,
   method TEXT NOT NULL,
+  -- The connection by which an administrator came who signs in through a pool.
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   address TEXT NOT NULL,
   user_agent TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -216,3 +223,23 @@ CREATE TABLE claim_profiles (
   profile TEXT NOT NULL,
   at BIGINT NOT NULL
 );
+
+-- What an administrator's search finds a user by, in lower case: address, name, last name, username, upstream subject, sub.
+CREATE TABLE user_terms (
+  user_pool_id TEXT NOT NULL,
+  term TEXT NOT NULL,
+  user_sub TEXT NOT NULL REFERENCES users (sub) ON DELETE CASCADE,
+  PRIMARY KEY (user_pool_id, term, user_sub)
+) WITHOUT ROWID;
+CREATE INDEX user_terms_by_user ON user_terms (user_sub);
+INSERT INTO user_terms SELECT DISTINCT user_pool_id, substr(lower(term), 1, 100), sub FROM (
+  SELECT user_pool_id, sub, json_extract(attributes, '$.email') AS term FROM users
+  UNION ALL SELECT user_pool_id, sub, json_extract(attributes, '$.name') FROM users
+  UNION ALL SELECT user_pool_id, sub, json_extract(attributes, '$.family_name') FROM users
+  UNION ALL SELECT user_pool_id, sub, username FROM users
+  UNION ALL SELECT user_pool_id, sub, sub FROM users
+) WHERE term IS NOT NULL AND term <> '';
+INSERT INTO user_terms SELECT DISTINCT u.user_pool_id, substr(lower(i.subject), 1, 100), u.sub
+  FROM identities i JOIN users u ON u.sub = i.user_sub WHERE true ON CONFLICT DO NOTHING;
+
+CREATE INDEX memberships_in_order ON memberships (user_pool_id, group_name, user_sub);

@@ -29,8 +29,6 @@ use crate::world::UnixTime;
 
 /// The cookie of the console's session.
 pub const COOKIE: &str = "__Host-console";
-/// A session ends so long after the last request of it, and after `admins::SESSION_SECONDS` at the latest.
-pub const IDLE_SECONDS: i64 = 30 * 60;
 /// How long a proof of who one is lets secrets be set and things be deleted.
 pub const FRESH_SECONDS: i64 = 10 * 60;
 /// The hidden field of every form.
@@ -99,16 +97,15 @@ pub fn look_up(
     now: UnixTime,
     token: &str,
 ) -> Result<Option<(AdminSession, Administrator, Rights)>, StoreError> {
-    let Some(session) = admin_session::find(conn, &secret::hash(token), now, now.plus(-IDLE_SECONDS))? else {
+    let idle = now.plus(-admins::IDLE_SECONDS);
+    let Some(session) = admin_session::find(conn, &secret::hash(token), now, idle)? else {
         return Ok(None);
     };
-    let Some(administrator) =
-        administrator::find(conn, &session.administrator_id)?.filter(|found| found.enabled)
-    else {
+    let Some(administrator) = administrator::find(conn, &session.administrator_id)? else {
         return Ok(None);
     };
-    let rights = Rights::of(&administrator::grants(conn, &administrator.id)?);
-    Ok(Some((session, administrator, rights)))
+    let rights = admins::rights(conn, &administrator, &session)?;
+    Ok(rights.map(|rights| (session, administrator, rights)))
 }
 
 impl FromRequest for Admin {
@@ -142,10 +139,13 @@ impl FromRequest for Admin {
                 .map_err(Problem::Store)?;
             let (session, administrator, rights) = found.ok_or_else(signed_out)?;
             if session.last_seen_at.plus(60) <= now {
-                let hash = session.hash.clone();
+                let (hash, id) = (session.hash.clone(), administrator.id.clone());
                 broker
                     .db
-                    .write(move |conn| Ok::<_, StoreError>(admin_session::touch(conn, &hash, now)?))
+                    .write(move |conn| {
+                        admin_session::touch(conn, &hash, now)?;
+                        Ok::<_, StoreError>(administrator::touch(conn, &id, now)?)
+                    })
                     .await
                     .map_err(Problem::Store)?;
             }

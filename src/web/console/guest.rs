@@ -126,6 +126,7 @@ pub fn place(request: &HttpRequest, broker: &Broker) -> Place {
             .filter(|c| !c.is_control())
             .take(LONGEST_USER_AGENT)
             .collect(),
+        provider_id: None,
     }
 }
 

@@ -7,16 +7,23 @@
 
 mod audit;
 mod chart;
+mod clients;
+pub mod connections;
 pub mod door;
+mod filled;
+mod groups;
 mod guest;
 mod home;
+mod lists;
 pub mod page;
+mod pools;
 mod problem;
 mod prove;
 mod sign_in;
 pub mod time;
 mod toolbar;
 mod traces;
+mod users;
 mod watch;
 mod webhooks;
 
@@ -33,5 +40,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(traces::routes)
         .configure(audit::routes)
         .configure(watch::routes)
-        .configure(webhooks::routes);
+        .configure(webhooks::routes)
+        .configure(pools::routes)
+        .configure(clients::routes)
+        .configure(connections::routes)
+        .configure(users::routes)
+        .configure(groups::routes);
 }
