@@ -169,11 +169,12 @@ impl Line {
 fn page_of(event: &Event) -> Option<String> {
     let target = &event.target;
     let room = match event.action.split('.').next()? {
-        "provider" | "mapping" => "connections",
+        "provider" => "connections",
         "user" => "users",
         "client" => "clients",
         "pool" => "pools",
         "trace" => "traces",
+        "webhook" => "webhooks",
         _ => return None,
     };
     let plain = target
