@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use serde_json::Value;
 
-use crate::db::search::{anywhere, beginning, lower};
 use crate::db::schema::{administrator_roles, audit_events, identities, identity_providers, webhooks};
+use crate::db::search::{anywhere, beginning, lower};
 use crate::db::{Conn, Json, MultiBackend};
 use crate::model::reach::Reach;
 use crate::world::UnixTime;
@@ -178,15 +178,11 @@ fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64)
         query = query.filter(audit_events::at.lt(until));
     }
     if let Some(actor) = &search.actor {
-        query = query.filter(
-            lower(audit_events::actor).like(anywhere(actor)).escape('!'),
-        );
+        query = query.filter(lower(audit_events::actor).like(anywhere(actor)).escape('!'));
     }
     match search.action.as_deref() {
         Some(prefix) if prefix.ends_with('.') => {
-            query = query.filter(
-                lower(audit_events::action).like(beginning(prefix)).escape('!'),
-            );
+            query = query.filter(lower(audit_events::action).like(beginning(prefix)).escape('!'));
         }
         Some(action) => query = query.filter(audit_events::action.eq(action.to_owned())),
         None => {}

@@ -155,6 +155,11 @@ fn asked(request: &HttpRequest, broker: &Broker) -> Result<(Params, Fields), Pro
 }
 
 impl Line {
+    /// Folded away until somebody wants to read it.
+    fn is_long(&self) -> bool {
+        self.changes.len() > 4
+    }
+
     fn of(event: Event) -> Line {
         Line {
             when: Moment(event.at),
