@@ -15,9 +15,8 @@ use crate::world::Entropy;
 
 /// Makes a key. Takes long: to be done off the async threads and before the transaction.
 pub fn make(entropy: &Entropy) -> Result<KeyPair, Error> {
-    jwks::generate(entropy).map_err(|cause| {
-        Error::Internal(StoreError::Lost(format!("no signing key could be made: {cause}")))
-    })
+    jwks::generate(entropy)
+        .map_err(|cause| Error::Internal(StoreError::Lost(format!("no signing key could be made: {cause}"))))
 }
 
 /// Seals and stores a key. False when the pool has one in that state already.
@@ -81,13 +80,7 @@ pub fn rotate(
 /// Lets a pending key sign, once it has been published long enough, and retires the one before it. False when there was
 /// nothing to do (any more).
 pub fn promote(conn: &mut Conn, ctx: &Ctx, pending: &SigningKey) -> Result<bool, Error> {
-    let retired = key::retire_active(
-        conn,
-        &pending.user_pool_id,
-        pending.usage,
-        &pending.kid,
-        ctx.now,
-    )?;
+    let retired = key::retire_active(conn, &pending.user_pool_id, pending.usage, &pending.kid, ctx.now)?;
     let published_by = ctx.now.plus(-LEAD_SECONDS);
     match (
         key::activate(conn, &pending.kid, published_by, ctx.now)?,
@@ -137,13 +130,11 @@ pub fn revoke(
     let gone = key::delete(conn, pool_id, kid)?.ok_or_else(|| Error::not_found("signing key", kid))?;
     let successor = match gone.state {
         State::Pending | State::Retiring => None,
-        State::Active => Some(
-            match key::activate_pending(conn, pool_id, gone.usage, ctx.now)? {
-                Some(waiting) => waiting,
-                None if insert(conn, ctx, pool_id, gone.usage, State::Active, spare)? => spare.kid.clone(),
-                None => return Err(Error::Conflict("another change of the keys came first".into())),
-            },
-        ),
+        State::Active => Some(match key::activate_pending(conn, pool_id, gone.usage, ctx.now)? {
+            Some(waiting) => waiting,
+            None if insert(conn, ctx, pool_id, gone.usage, State::Active, spare)? => spare.kid.clone(),
+            None => return Err(Error::Conflict("another change of the keys came first".into())),
+        }),
     };
     record(
         conn,

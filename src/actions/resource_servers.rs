@@ -163,7 +163,11 @@ mod tests {
         });
         fixture.act(|conn| update(conn, &ctx, changed.clone())).unwrap();
         assert_eq!(
-            fixture.act(|conn| clients::find(conn, "machine")).unwrap().settings.scopes,
+            fixture
+                .act(|conn| clients::find(conn, "machine"))
+                .unwrap()
+                .settings
+                .scopes,
             ["demo-api/read"]
         );
         assert_eq!(

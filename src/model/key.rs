@@ -87,12 +87,7 @@ pub fn retire_active(
 }
 
 /// Makes a pending key that was published by then the one that signs. False when it is not pending, or not so long.
-pub fn activate(
-    conn: &mut Conn,
-    kid: &str,
-    published_by: UnixTime,
-    now: UnixTime,
-) -> QueryResult<bool> {
+pub fn activate(conn: &mut Conn, kid: &str, published_by: UnixTime, now: UnixTime) -> QueryResult<bool> {
     let rows = diesel::update(signing_keys::table.find(kid))
         .filter(signing_keys::state.eq(State::Pending))
         .filter(signing_keys::state_since.le(published_by))
@@ -168,7 +163,11 @@ pub fn without_successor(conn: &mut Conn, since: UnixTime) -> QueryResult<Vec<Si
         .filter(signing_keys::state_since.le(since))
         .filter(diesel::dsl::not(diesel::dsl::exists(
             waiting
-                .filter(waiting.field(signing_keys::user_pool_id).eq(signing_keys::user_pool_id))
+                .filter(
+                    waiting
+                        .field(signing_keys::user_pool_id)
+                        .eq(signing_keys::user_pool_id),
+                )
                 .filter(waiting.field(signing_keys::usage).eq(signing_keys::usage))
                 .filter(waiting.field(signing_keys::state).eq(State::Pending)),
         )))
@@ -177,6 +176,19 @@ pub fn without_successor(conn: &mut Conn, since: UnixTime) -> QueryResult<Vec<Si
             signing_keys::usage,
             signing_keys::state_since,
             user_pools::settings,
+        ))
+        .load(conn)
+}
+
+/// Every key without its material: pool, usage, state and when it was made.
+pub fn summary(conn: &mut Conn) -> QueryResult<Vec<(String, Usage, State, UnixTime)>> {
+    signing_keys::table
+        .order((signing_keys::user_pool_id, signing_keys::created_at))
+        .select((
+            signing_keys::user_pool_id,
+            signing_keys::usage,
+            signing_keys::state,
+            signing_keys::created_at,
         ))
         .load(conn)
 }

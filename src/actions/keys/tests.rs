@@ -85,9 +85,7 @@ fn a_node_with_an_old_list_does_not_depose_a_later_key() {
     let (mut fixture, ctx, first) = rotating();
     let id = fixture.pool_id();
     let mut now = ctx.now.plus(LEAD_SECONDS);
-    fixture
-        .act(|conn| promote(conn, &at(&ctx, now), &first))
-        .unwrap();
+    fixture.act(|conn| promote(conn, &at(&ctx, now), &first)).unwrap();
     fixture
         .act(|conn| rotate(conn, &at(&ctx, now), &id, &[(Usage::IdToken, spare(1))]))
         .unwrap();

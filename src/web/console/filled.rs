@@ -18,9 +18,7 @@ impl Mistakes {
 
     /// What is wrong at a field.
     pub fn at(&self, field: &str) -> Option<&str> {
-        self.all()
-            .find(|(name, _)| *name == field)
-            .map(|(_, why)| why)
+        self.all().find(|(name, _)| *name == field).map(|(_, why)| why)
     }
 
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -9,7 +9,6 @@ use super::{cors, error};
 use crate::broker::{Broker, Document, PoolFacts};
 use crate::rules::key_rotation::JWKS_CACHE_SECONDS;
 
-
 pub async fn configuration(
     request: HttpRequest,
     pool: web::Path<String>,

@@ -1,9 +1,18 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod audit;
 mod clients;
+mod connections;
 mod door;
+mod faults;
+mod groups;
 mod keys;
+mod overview;
 mod pools;
 mod resource_servers;
 mod rooms;
 mod tenants;
+mod traces;
+mod users;
+mod watch;
+mod webhooks;

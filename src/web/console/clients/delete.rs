@@ -86,10 +86,7 @@ pub async fn submit(
 
 async fn prepare(admin: &Admin, broker: &Broker, id: &str, query: &str) -> Result<Delete, Problem> {
     let view = look_to_change(broker, admin, id, "delete").await?;
-    admin.require_fresh(
-        broker.clock.now(),
-        &format!("{}/delete", path(&view.client.id)),
-    )?;
+    admin.require_fresh(broker.clock.now(), &format!("{}/delete", path(&view.client.id)))?;
     Ok(Delete {
         frame: Frame::new(admin, "clients", query),
         view,

@@ -93,7 +93,11 @@ pub async fn new(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Re
     let (pool, offer) = chosen(&broker, &admin, &id).await?;
     let settings = Settings {
         scopes: ["openid", "email", "profile"].map(String::from).to_vec(),
-        providers: offer.providers.iter().map(|provider| provider.name.clone()).collect(),
+        providers: offer
+            .providers
+            .iter()
+            .map(|provider| provider.name.clone())
+            .collect(),
         require_pkce: true,
         ..Settings::default()
     };

@@ -9,7 +9,12 @@ use crate::model::resource_server::ResourceServer;
 use crate::rules::scope;
 
 /// The units that a lifetime is written in, and their seconds; the largest first.
-const UNITS: [(&str, i64); 4] = [("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)];
+const UNITS: [(&str, i64); 4] = [
+    ("days", 86_400),
+    ("hours", 3_600),
+    ("minutes", 60),
+    ("seconds", 1),
+];
 
 /// What the pool has for its clients to choose from.
 pub struct Offer {
@@ -168,7 +173,8 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
     Settings {
         redirect_uris: form.lines("redirect_uris"),
         logout_uris: form.lines("logout_uris"),
-        default_redirect_uri: Some(form.text("default_redirect_uri").to_owned()).filter(|uri| !uri.is_empty()),
+        default_redirect_uri: Some(form.text("default_redirect_uri").to_owned())
+            .filter(|uri| !uri.is_empty()),
         flows: form.all("flows").filter_map(|flow| flow.parse().ok()).collect(),
         scopes: all("scopes"),
         providers: all("providers"),
@@ -193,7 +199,9 @@ fn flows(is_ticked: impl Fn(&str) -> bool) -> Vec<Choice> {
         .map(|flow| {
             let hint = match flow {
                 Flow::Code => "people sign in; right for every app with users",
-                Flow::Implicit => "the access token comes in the address; only for apps that cannot do better",
+                Flow::Implicit => {
+                    "the access token comes in the address; only for apps that cannot do better"
+                }
                 Flow::ClientCredentials => "the app itself, without a user; stands alone and needs a secret",
             };
             Choice::new(flow.as_str(), hint, is_ticked(flow.as_str()))
@@ -299,8 +307,19 @@ mod tests {
         // A name that is nobody's stays ticked, so that the refusal can be seen and mended.
         assert_eq!(fields.providers, [Choice::new("gone", "", true)]);
         assert!(fields.write.limited && !fields.read.limited);
-        let ticked: Vec<_> = fields.write.choices.iter().filter(|choice| choice.checked).collect();
+        let ticked: Vec<_> = fields
+            .write
+            .choices
+            .iter()
+            .filter(|choice| choice.checked)
+            .collect();
         assert_eq!(ticked.len(), 1);
-        assert!(!fields.write.choices.iter().any(|choice| choice.value == "email_verified"));
+        assert!(
+            !fields
+                .write
+                .choices
+                .iter()
+                .any(|choice| choice.value == "email_verified")
+        );
     }
 }

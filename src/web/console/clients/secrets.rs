@@ -115,10 +115,7 @@ pub async fn add(
     broker: Data<Broker>,
 ) -> Result<HttpResponse, Problem> {
     let view = look_to_change(&broker, &admin, &id, "secrets").await?;
-    admin.require_fresh(
-        broker.clock.now(),
-        &format!("{}/secrets", path(&view.client.id)),
-    )?;
+    admin.require_fresh(broker.clock.now(), &format!("{}/secrets", path(&view.client.id)))?;
     let (ctx, reach, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
     let secret = broker
         .db

@@ -30,9 +30,8 @@ pub struct Snippet {
 impl Facts {
     pub fn of(origin: &str, issuer: String, client: &Client, pool_id: &str) -> Facts {
         let settings = &client.settings;
-        let first = |list: &[String], otherwise: &str| {
-            list.first().cloned().unwrap_or_else(|| otherwise.to_owned())
-        };
+        let first =
+            |list: &[String], otherwise: &str| list.first().cloned().unwrap_or_else(|| otherwise.to_owned());
         Facts {
             origin: origin.to_owned(),
             issuer,
@@ -54,10 +53,7 @@ impl Facts {
 
     /// Each in these quotes, with commas between.
     fn quoted(list: &[String], quote: char) -> String {
-        let quoted: Vec<String> = list
-            .iter()
-            .map(|item| format!("{quote}{item}{quote}"))
-            .collect();
+        let quoted: Vec<String> = list.iter().map(|item| format!("{quote}{item}{quote}")).collect();
         quoted.join(", ")
     }
 
@@ -66,7 +62,9 @@ impl Facts {
     }
 
     fn host(&self) -> &str {
-        self.origin.split_once("://").map_or(&self.origin, |(_, host)| host)
+        self.origin
+            .split_once("://")
+            .map_or(&self.origin, |(_, host)| host)
     }
 
     /// The path of the callback.
@@ -83,7 +81,13 @@ impl Facts {
 /// The snippets for this kind of client, the most general first.
 pub fn of(facts: &Facts) -> Vec<Snippet> {
     if facts.is_machine {
-        return vec![curl(facts), machine_node(facts), machine_python(facts), machine_go(facts), verify(facts)];
+        return vec![
+            curl(facts),
+            machine_node(facts),
+            machine_python(facts),
+            machine_go(facts),
+            verify(facts),
+        ];
     }
     let mut snippets = vec![
         node(facts),
@@ -113,7 +117,8 @@ fn node(facts: &Facts) -> Snippet {
     Snippet {
         id: "openid-client",
         name: "Node.js: openid-client",
-        note: "Version 6. Keep the verifier, state and nonce in the user's session until the callback.".into(),
+        note: "Version 6. Keep the verifier, state and nonce in the user's session until the callback."
+            .into(),
         code: format!(
             "import * as client from 'openid-client';
 
@@ -189,7 +194,9 @@ await users.signoutRedirect();               // to sign out
 
 fn amplify(facts: &Facts) -> Snippet {
     let note = match facts.is_plain_http() {
-        true => "Version 6. Amplify always calls the domain by https, which this installation does not speak.",
+        true => {
+            "Version 6. Amplify always calls the domain by https, which this installation does not speak."
+        }
         false => "Version 6, as with a Cognito user pool that has a domain of its own.",
     };
     let provider = facts.providers.first().map_or("NAME", String::as_str);

@@ -48,10 +48,7 @@ pub async fn submit(
         return Ok(page::refused(&page));
     }
     let (ctx, id) = (admin.ctx(&broker), id.into_inner());
-    let outcome = broker
-        .db
-        .write(move |conn| pools::delete(conn, &ctx, &id))
-        .await;
+    let outcome = broker.db.write(move |conn| pools::delete(conn, &ctx, &id)).await;
     match outcome {
         Ok(_) => {
             broker.forget();

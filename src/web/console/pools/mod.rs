@@ -126,7 +126,13 @@ async fn list(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Resul
                 Some(id) => pool::find_within(conn, &reach, id)?,
                 None => None,
             };
-            Ok(pool::page(conn, &reach, &wanted.search, after.as_ref(), Asked::limit())?)
+            Ok(pool::page(
+                conn,
+                &reach,
+                &wanted.search,
+                after.as_ref(),
+                Asked::limit(),
+            )?)
         })
         .await?;
     let next = asked.next(&mut pools, "/console/pools", &[], |pool| &pool.id);

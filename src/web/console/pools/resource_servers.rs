@@ -296,12 +296,7 @@ async fn delete(
     Ok(page::done(&room, "deleted"))
 }
 
-async fn prepare(
-    admin: &Admin,
-    broker: &Broker,
-    id: &str,
-    request: &HttpRequest,
-) -> Result<Delete, Problem> {
+async fn prepare(admin: &Admin, broker: &Broker, id: &str, request: &HttpRequest) -> Result<Delete, Problem> {
     let view = look_to_change(broker, admin, id, "resource-servers").await?;
     let server = find(broker, &view, request).await?;
     let action = path(&view.pool.id, "delete", &server.identifier);

@@ -342,11 +342,7 @@ async fn delete(
     Ok(page::done(&room, "deleted"))
 }
 
-async fn prepare_delete(
-    admin: &Admin,
-    broker: &Broker,
-    path: &(String, String),
-) -> Result<Delete, Problem> {
+async fn prepare_delete(admin: &Admin, broker: &Broker, path: &(String, String)) -> Result<Delete, Problem> {
     let shown = prepare(admin, broker, path, "").await?;
     let (true, Some(view)) = (shown.has_pool, shown.under.view) else {
         return Err(Problem::NotFound);
