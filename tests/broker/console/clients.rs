@@ -3,7 +3,9 @@
 use forebay::demo::{MACHINE_CLIENT, OPERATOR, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
 use forebay::model::client::{self, Client};
 
-use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token};
+use super::rooms::{
+    OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
+};
 use crate::support::{APP, Answer, Form, OTHER_CLIENT, OTHER_POOL, Stage, basic, unescape};
 
 fn at(path: &str) -> String {
@@ -88,10 +90,7 @@ async fn clients_are_listed_searched_and_paged_within_reach() {
             assert!(client::insert(conn, &row).unwrap());
         }
     });
-    let (mut seen, mut next) = (
-        Vec::new(),
-        format!("/console/clients?pool={POOL}&search=ROW"),
-    );
+    let (mut seen, mut next) = (Vec::new(), format!("/console/clients?pool={POOL}&search=ROW"));
     loop {
         let page = operator.open(&next).await.expect(200);
         seen.push(page.body.matches("<td data-label=\"Client id\">").count());
@@ -139,7 +138,10 @@ async fn its_page_has_everything_to_paste_and_no_secret() {
             .open(&format!("/console/clients/{SPA_CLIENT}"))
             .await
             .expect(200);
-        assert!(page.shows("oidc-client-ts") && page.shows("AWS Amplify"), "{page:?}");
+        assert!(
+            page.shows("oidc-client-ts") && page.shows("AWS Amplify"),
+            "{page:?}"
+        );
         assert!(!page.shows("CLIENT_SECRET"), "{page:?}");
         let page = browser
             .open(&format!("/console/clients/{MACHINE_CLIENT}"))
@@ -158,7 +160,10 @@ async fn a_confidential_client_is_made_and_its_secret_shown_once() {
     assert!(page.shows("In which pool?") && page.shows(OTHER_POOL), "{page:?}");
     let form = [
         ("name", "Portal"),
-        ("redirect_uris", "https://app.example.com/callback\n\nhttp://localhost:3000/cb\n"),
+        (
+            "redirect_uris",
+            "https://app.example.com/callback\n\nhttp://localhost:3000/cb\n",
+        ),
         ("default_redirect_uri", "https://app.example.com/callback"),
         ("access_token_seconds", "15"),
         ("access_token_seconds_unit", "minutes"),
@@ -228,7 +233,11 @@ async fn what_is_wrong_with_a_client_stands_at_its_field_and_nothing_is_lost() {
         ("name", "<b>", "1-128"),
         ("redirect_uris", "http://app.example.com/callback", "plain http"),
         ("logout_uris", "/signed-out", "relative"),
-        ("default_redirect_uri", "https://else.example/", "one of the redirect URIs"),
+        (
+            "default_redirect_uri",
+            "https://else.example/",
+            "one of the redirect URIs",
+        ),
         ("scopes", "demo-api/write", "no scope"),
         ("providers", "nobody", "no identity provider"),
         ("flows", "client_credentials", ""),
@@ -238,10 +247,7 @@ async fn what_is_wrong_with_a_client_stands_at_its_field_and_nothing_is_lost() {
         ("grace_seconds", "61", "outside"),
     ];
     for (field, value, why) in cases {
-        let form = [
-            ("access_token_seconds_unit", "hours"),
-            (field, value),
-        ];
+        let form = [("access_token_seconds_unit", "hours"), (field, value)];
         let page = fill(&mut browser, &at("/edit"), &at("/edit"), &form).await;
         assert_eq!(page.status, 422, "{field}={value}: {page:?}");
         let place = if field == "flows" { "scopes" } else { field };
@@ -277,7 +283,11 @@ async fn a_form_that_is_sent_untouched_changes_nothing() {
         let page = fill(&mut browser, &edit, &edit, &[]).await;
         assert!(page.shows("Saved."), "{id}: {page:?}");
         let after = stored(&stage, id).unwrap();
-        assert_eq!((before.name, before.settings), (after.name, after.settings), "{id}");
+        assert_eq!(
+            (before.name, before.settings),
+            (after.name, after.settings),
+            "{id}"
+        );
     }
 }
 
@@ -310,7 +320,13 @@ async fn a_secret_is_changed_by_a_second_one() {
 
     let first = secret_ids(&stage, WEB_CLIENT).remove(0);
     let delete = at(&format!("/secrets/delete?secret={first}"));
-    let page = fill(&mut browser, &delete, &at("/secrets/delete"), &[("confirm", "no")]).await;
+    let page = fill(
+        &mut browser,
+        &delete,
+        &at("/secrets/delete"),
+        &[("confirm", "no")],
+    )
+    .await;
     assert_eq!(page.status, 422, "{page:?}");
     assert!(is_known(&stage, WEB_CLIENT, WEB_SECRET).await);
     let shown = browser.open(&delete).await.expect(200);
@@ -366,7 +382,14 @@ async fn others_find_none_of_it_and_secrets_want_a_proof() {
     are_not_found(
         &stage,
         &[OTHER_ADMIN, "admin@acme.test"],
-        &[&at(""), &at("/edit"), &at("/secrets"), &delete_secret, &at("/delete"), &new],
+        &[
+            &at(""),
+            &at("/edit"),
+            &at("/secrets"),
+            &delete_secret,
+            &at("/delete"),
+            &new,
+        ],
         &posts,
     )
     .await;
@@ -377,7 +400,13 @@ async fn others_find_none_of_it_and_secrets_want_a_proof() {
         &posts,
     )
     .await;
-    are_not_found(&stage, &[VIEWER, "admin@acme.test"], &[], &["/console/clients/new"]).await;
+    are_not_found(
+        &stage,
+        &[VIEWER, "admin@acme.test"],
+        &[],
+        &["/console/clients/new"],
+    )
+    .await;
     want_the_token(&stage, &posts).await;
     want_the_token(&stage, &["/console/clients/new"]).await;
     want_a_proof(

@@ -13,7 +13,9 @@ use forebay::rules::jwt::{self, VerifyKey};
 use forebay::rules::key_rotation::{JWKS_CACHE_SECONDS, KEPT_SECONDS, LEAD_SECONDS};
 use forebay::world::{Entropy, UnixTime};
 
-use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token};
+use super::rooms::{
+    OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
+};
 use crate::support::{NOW, Stage, Tokens, claims, header};
 
 fn at(path: &str) -> String {
@@ -142,7 +144,10 @@ async fn a_rotation_is_shown_as_it_goes() {
     let stage = stage().await;
     let mut browser = signed_in(&stage, OPERATOR);
     let page = browser.open(&at("")).await.expect(200);
-    assert!(page.shows("Rotate now") && page.shows("gets a successor at"), "{page:?}");
+    assert!(
+        page.shows("Rotate now") && page.shows("gets a successor at"),
+        "{page:?}"
+    );
     let page = fill(&mut browser, &at(""), &at("/rotate"), &[]).await;
     assert!(page.shows("signs from") && !page.shows("Rotate now"), "{page:?}");
     assert!(page.shows("until its successor takes over"), "{page:?}");
@@ -156,7 +161,10 @@ async fn a_rotation_is_shown_as_it_goes() {
     assert_eq!(turn_over(&stage).await, 2);
     assert_eq!(turn_over(&stage).await, 0);
     let page = browser.open(&at("")).await.expect(200);
-    assert!(page.shows("is deleted at") && page.shows("Rotate now"), "{page:?}");
+    assert!(
+        page.shows("is deleted at") && page.shows("Rotate now"),
+        "{page:?}"
+    );
     for kid in stored(&stage).iter().map(|key| &key.kid) {
         assert!(page.shows(kid), "{kid}");
     }
@@ -252,9 +260,7 @@ async fn whatever_races_with_whatever_one_key_of_each_use_signs() {
                     1 => pending
                         .iter()
                         .try_fold(false, |any, key| Ok(keys::promote(conn, &ctx, key)? || any)),
-                    _ if round % 3 == 2 => {
-                        keys::revoke(conn, &ctx, POOL, &leaked, &pair).map(|_| true)
-                    }
+                    _ if round % 3 == 2 => keys::revoke(conn, &ctx, POOL, &leaked, &pair).map(|_| true),
                     _ => keys::delete_retired(conn, &ctx).map(|gone| gone > 0),
                 }
             }));
@@ -285,7 +291,10 @@ async fn a_leaked_key_is_taken_away_and_another_signs_at_once() {
     let revoke = at(&format!("/revoke?{query}"));
     let mut browser = signed_in(&stage, OPERATOR);
     let page = browser.open(&revoke).await.expect(200);
-    assert!(page.shows("stops verifying") && page.shows("up to 5 minutes"), "{page:?}");
+    assert!(
+        page.shows("stops verifying") && page.shows("up to 5 minutes"),
+        "{page:?}"
+    );
     let page = fill(&mut browser, &revoke, &at("/revoke"), &[("confirm", "yes")]).await;
     assert_eq!(page.status, 422, "{page:?}");
     stage.userinfo(&tokens.access).await.expect(200);

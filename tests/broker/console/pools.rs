@@ -3,7 +3,9 @@
 use forebay::demo::{OPERATOR, POOL};
 use forebay::model::{key, pool};
 
-use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token};
+use super::rooms::{
+    OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
+};
 use crate::support::{Form, OTHER_POOL, Stage, unescape};
 
 fn at(path: &str) -> String {
@@ -129,7 +131,11 @@ async fn what_is_wrong_with_a_pool_stands_at_its_field_and_nothing_is_lost() {
         (&[("name", "")], "name", "1-128"),
         (&[("name", "A"), ("id", "acme")], "id", "must look like"),
         (&[("name", "A"), ("id", POOL)], "id", "already exists"),
-        (&[("name", "A"), ("trace_days", "often")], "trace_days", "whole number"),
+        (
+            &[("name", "A"), ("trace_days", "often")],
+            "trace_days",
+            "whole number",
+        ),
         (
             &[("name", "A"), ("key_rotation_days", "4000")],
             "key_rotation_days",
@@ -212,9 +218,20 @@ async fn the_schema_grows() {
 #[actix_web::test]
 async fn a_pool_goes_when_its_name_is_typed_and_nothing_protects_it() {
     let stage = stage().await;
-    want_a_proof(&stage, &[&at("/delete")], &[(&at("/delete"), "confirm=Forebay demo")]).await;
+    want_a_proof(
+        &stage,
+        &[&at("/delete")],
+        &[(&at("/delete"), "confirm=Forebay demo")],
+    )
+    .await;
     let mut browser = signed_in(&stage, OPERATOR);
-    let page = fill(&mut browser, &at("/delete"), &at("/delete"), &[("confirm", "Other")]).await;
+    let page = fill(
+        &mut browser,
+        &at("/delete"),
+        &at("/delete"),
+        &[("confirm", "Other")],
+    )
+    .await;
     assert_eq!(page.status, 422, "{page:?}");
     assert!(page.body.contains("id=\"confirm-error\""), "{page:?}");
 

@@ -3,7 +3,9 @@
 use forebay::demo::{API, MACHINE_CLIENT, OPERATOR, POOL};
 use forebay::model::{client, resource_server};
 
-use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token};
+use super::rooms::{
+    OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
+};
 use crate::support::{Form, Stage};
 
 fn at(path: &str) -> String {
@@ -110,10 +112,7 @@ async fn scopes_that_go_are_taken_from_the_clients_that_had_them() {
     assert_eq!(scopes(&stage, API), None);
     assert!(machine_scopes(&stage).is_empty());
     // The broker knows at once.
-    stage
-        .as_machine(&[("scope", "demo-api/read")])
-        .await
-        .expect(400);
+    stage.as_machine(&[("scope", "demo-api/read")]).await.expect(400);
 }
 
 #[actix_web::test]

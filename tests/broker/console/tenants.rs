@@ -4,7 +4,9 @@ use forebay::demo::{OPERATOR, POOL};
 use forebay::model::reach::Reach;
 use forebay::model::{provider, tenant};
 
-use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token};
+use super::rooms::{
+    OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
+};
 use crate::support::{Form, OTHER_POOL, Stage};
 
 fn at(path: &str) -> String {
@@ -30,7 +32,10 @@ async fn a_tenant_is_made_given_a_connection_and_deleted() {
     let form = [("id", "initech"), ("name", "Initech")];
     let page = fill(&mut browser, &at("/new"), &at("/new"), &form).await;
     assert_eq!(browser.url.path(), at("/initech"));
-    assert!(page.shows("Created.") && page.shows("has no connection yet"), "{page:?}");
+    assert!(
+        page.shows("Created.") && page.shows("has no connection yet"),
+        "{page:?}"
+    );
     for (id, why) in [("initech", "already exists"), ("In Tech", "id")] {
         let form = [("id", id), ("name", "Again")];
         let page = fill(&mut browser, &at("/new"), &at("/new"), &form).await;
@@ -61,6 +66,14 @@ async fn a_tenant_is_made_given_a_connection_and_deleted() {
         assert_eq!(page.status, 404, "{form:?}: {page:?}");
     }
     assert_eq!(owner(&stage, "globex-okta").as_deref(), Some("globex"));
+    // One that is called back at the address without a name is the pool's alone.
+    let shown = browser.open(&at("/initech")).await.expect(200);
+    let form = Form::to(&shown.body, &connections);
+    stage.change_provider("acme-okta", |row| row.settings.shared_callback = true);
+    let page = browser.submit(&form, &[("connection", "acme-okta")]).await;
+    assert_eq!(page.status, 409, "{page:?}");
+    assert_eq!(owner(&stage, "acme-okta"), None);
+    stage.change_provider("acme-okta", |row| row.settings.shared_callback = false);
 
     want_a_proof(
         &stage,
@@ -95,7 +108,10 @@ async fn a_tenants_administrator_sees_and_renames_their_own_and_no_more() {
     let page = admin.open(&at("/acme")).await.expect(200);
     assert!(page.shows("acme-okta") && !page.shows("globex"), "{page:?}");
     assert!(page.shows("admin@acme.test"), "{page:?}");
-    assert!(!page.shows("/delete") && !page.shows("/acme/connections"), "{page:?}");
+    assert!(
+        !page.shows("/delete") && !page.shows("/acme/connections"),
+        "{page:?}"
+    );
     let form = [("name", "Acme GmbH")];
     let page = fill(&mut admin, &at("/acme"), &at("/acme/rename"), &form).await;
     assert!(page.shows("Saved.") && page.shows("Acme GmbH"), "{page:?}");
