@@ -1,7 +1,7 @@
 //! The form of an app client, between the settings that are stored and the fields of the page, in both directions.
 
 use super::super::door::Form;
-use super::super::filled::{Choice, Mistakes};
+use super::super::filled::{Choice, Mistakes, number};
 use crate::model::client::{Flow, Rotation, Settings};
 use crate::model::pool::{self, STANDARD};
 use crate::model::provider::Provider;
@@ -186,7 +186,7 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
         revocation: form.is_checked("revocation"),
         rotation: Rotation {
             enabled: form.is_checked("rotation"),
-            grace_seconds: super::super::filled::number(form, "grace_seconds", mistakes),
+            grace_seconds: number(form, "grace_seconds", mistakes),
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
