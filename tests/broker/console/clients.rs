@@ -1,7 +1,7 @@
 //! App clients: found, made, changed, their secrets, deleted.
 
 use forebay::demo::{MACHINE_CLIENT, OPERATOR, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
-use forebay::model::client::{self, Client};
+use forebay::model::client::{self, Client, ContractClaim, ContractKind};
 
 use super::rooms::{
     OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
@@ -275,6 +275,12 @@ async fn a_form_that_is_sent_untouched_changes_nothing() {
         settings.read_attributes = Some(vec!["sub".into(), "email".into(), "custom:department".into()]);
         settings.write_attributes = Some(Vec::new());
         settings.id_token_seconds = 301;
+        settings.contract = vec![ContractClaim {
+            claim: "email".into(),
+            kind: ContractKind::String,
+            required: true,
+            one_of: Vec::new(),
+        }];
     });
     let mut browser = signed_in(&stage, OPERATOR);
     for id in [WEB_CLIENT, SPA_CLIENT, MACHINE_CLIENT] {

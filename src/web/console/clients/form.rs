@@ -161,8 +161,9 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
     }
 }
 
-/// The settings that were typed; what cannot be read becomes a mistake at its field.
-pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
+/// The settings that were typed, and of `before` what the form does not speak of; what cannot be read becomes a mistake
+/// at its field.
+pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings {
     let all = |field: &'static str| -> Vec<String> { form.all(field).map(str::to_owned).collect() };
     let mut seconds = |field: &'static str| Lifetime::typed(form, field).seconds(field, mistakes);
     let (access_token_seconds, id_token_seconds, refresh_token_seconds) = (
@@ -190,6 +191,7 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        ..before
     }
 }
 
