@@ -7,6 +7,7 @@ pub mod clients;
 pub(crate) mod fixture;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;

@@ -1,5 +1,5 @@
-//! Connections to upstream providers: made, changed, deleted; their identifiers; new versions of their mappings. How they
-//! come from a draft to being live is in `lifecycle`.
+//! Connections to upstream providers: made, changed, deleted; their identifiers. How they come from a draft to being live
+//! is in `lifecycle`; their mappings are saved by [`mappings`](super::mappings).
 //!
 //! A stored secret belongs to the URLs it was entered for. When those change it is forgotten, or the next sign-in would
 //! send it to whoever the new URL belongs to. A test belongs to the configuration it was made on, likewise.
@@ -9,15 +9,14 @@ mod lifecycle;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, difference, pools, record};
+use super::{Ctx, difference, mappings, pools, record};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::Error;
-use crate::model::mapping::{self, Mapping, Rules};
+use crate::model::mapping::Rules;
 use crate::model::provider::{self, ClientAuth, Provider, Settings};
-use crate::model::{client, pool};
+use crate::model::{client, mapper_input};
 use crate::rules::connection;
-use crate::rules::mapping::check;
 use crate::rules::registration::{issuer, provider as rules};
 use crate::rules::{jwks, secret};
 use crate::seal::Label;
@@ -119,7 +118,7 @@ pub fn create(
         new.credentials.private_key.is_some(),
     )?;
     let identifiers = rules::identifiers(&new.identifiers)?;
-    check_rules(&new.rules, &pool.settings)?;
+    mappings::check_rules(&new.rules, &pool.settings)?;
     if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {
         return Err(Error::exists("identity provider", new.name));
     }
@@ -144,7 +143,7 @@ pub fn create(
     insert_under_free_slug(conn, ctx, &mut provider, new.slug, &new.credentials)?;
     set_identifiers(conn, &provider, &identifiers)?;
     if new.rules != Rules::default() {
-        insert_version(conn, ctx, &provider, 1, &new.rules, "")?;
+        mappings::insert_version(conn, ctx, &provider, 1, &new.rules, "")?;
     }
     record(
         conn,
@@ -234,6 +233,12 @@ pub fn update(
             (before != after).then(|| json!({ "old": before, "new": after }))
         }
     };
+    let replay = &new.settings.replay;
+    if !replay.keep {
+        mapper_input::forget(conn, id)?;
+    } else if replay.days < old.settings.replay.days {
+        mapper_input::shorten(conn, id, i64::from(replay.days) * 86_400)?;
+    }
     let new = provider::update(conn, &new)?.ok_or_else(|| missing(id))?;
     let mut changes = difference(&shape(&old), &shape(&new));
     if let Value::Object(changes) = &mut changes {
@@ -291,48 +296,6 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
         json!({ "name": provider.name, "issuer": provider.issuer, "taken_from_clients": clients }),
     )?;
     Ok(provider)
-}
-
-/// Saves a new version of the mapping. `seen` is the version that the author started from, 0 for none; when another was
-/// saved since, theirs is not overwritten. Rules that change nothing make no version.
-pub fn save_mapping(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    id: &str,
-    seen: i64,
-    rules: Rules,
-    note: &str,
-) -> Result<Mapping, Error> {
-    let provider = find(conn, id)?;
-    let pool = pools::find(conn, &provider.user_pool_id)?;
-    check_rules(&rules, &pool.settings)?;
-    if note.chars().count() > 500 || note.chars().any(char::is_control) {
-        return Err(Error::invalid("note", "at most 500 characters, in one line"));
-    }
-    let current = mapping::current(conn, id)?;
-    let version = current.as_ref().map_or(0, |current| current.version);
-    if version != seen {
-        return Err(Error::Conflict(format!(
-            "the mapping of '{}' is at version {version} by now: look at it, then save yours again",
-            provider.name
-        )));
-    }
-    if let Some(current) = &current
-        && current.rules.0 == rules
-    {
-        return Ok(current.clone());
-    }
-    let saved = insert_version(conn, ctx, &provider, version + 1, &rules, note)?;
-    let before = current.map(|current| current.rules.0).unwrap_or_default();
-    record(
-        conn,
-        ctx,
-        "provider.mapping.save",
-        Some(&provider.user_pool_id),
-        id,
-        json!({ "version": saved.version, "old": before, "new": rules }),
-    )?;
-    Ok(saved)
 }
 
 /// The connection with this slug, or the error that says it is not there.
@@ -477,39 +440,6 @@ fn set_identifiers(conn: &mut Conn, provider: &Provider, identifiers: &[String])
             "'{taken}' leads to another identity provider of the pool"
         ))
     })
-}
-
-fn check_rules(rules: &Rules, pool: &pool::Settings) -> Result<(), Error> {
-    let mistakes: Vec<String> = check(rules, pool).iter().map(ToString::to_string).collect();
-    if mistakes.is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid("mapping", mistakes.join("; ")))
-}
-
-fn insert_version(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    provider: &Provider,
-    version: i64,
-    rules: &Rules,
-    note: &str,
-) -> Result<Mapping, Error> {
-    let mapping = Mapping {
-        provider_id: provider.id.clone(),
-        version,
-        rules: Json(rules.clone()),
-        author: ctx.actor.clone(),
-        note: note.to_owned(),
-        created_at: ctx.now,
-    };
-    if !mapping::insert(conn, &mapping)? {
-        return Err(Error::Conflict(format!(
-            "another version {version} of the mapping of '{}' was saved at the same moment",
-            provider.name
-        )));
-    }
-    Ok(mapping)
 }
 
 /// What the audit log may hold: everything but the secrets.

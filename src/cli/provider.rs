@@ -8,15 +8,17 @@ use serde_json::{Value, json};
 use super::output::{self, Output, facts, line, lines, plain, sheet, table, yes};
 use super::store::Store;
 use super::{Failure, Outcome};
+use crate::actions::mappings::{self, Save};
 use crate::actions::pools;
 use crate::actions::providers::{self, NewProvider, ProviderChange};
 use crate::broker;
 use crate::config::{AllowedHost, Settings};
 use crate::db::Conn;
 use crate::error::Error;
-use crate::model::mapping::{self, GroupsRule, Mapping, MissingGroup};
+use crate::model::mapping::{self, Mapping};
 use crate::model::provider::{self, ClientAuth, Provider};
 use crate::rules::discovery::paths;
+use crate::rules::mapping::difference::groups_words;
 use crate::rules::mapping::{parse, usual};
 use crate::rules::okta_issuer;
 use crate::rules::registration::issuer;
@@ -87,6 +89,9 @@ pub struct Update {
     /// false takes the connection out of service
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
+    /// Save the mapping even if it breaks the claim contract of an app
+    #[arg(long)]
+    accept_breaches: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -226,7 +231,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
     let seen = before.as_ref().map_or(0, |mapping| mapping.version);
     let old_rules = before.map(|mapping| mapping.rules.0).unwrap_or_default();
     let rules = args.options.rules(old_rules.clone())?;
-    let options = args.options;
+    let (options, accept_breaches) = (args.options, args.accept_breaches);
     let (found, cleared) = store.act(move |conn, ctx| {
         let mut settings = providers::find(conn, &id)?.settings.0;
         options.apply(&mut settings);
@@ -241,7 +246,13 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         };
         let updated = providers::update(conn, ctx, &allowed, &id, change)?;
         if rules != old_rules {
-            providers::save_mapping(conn, ctx, &id, seen, rules, "")?;
+            let save = Save {
+                seen,
+                rules,
+                note: String::new(),
+                accept_breaches,
+            };
+            mappings::save(conn, ctx, &id, save)?;
         }
         Ok((whole(conn, updated.provider)?, updated.secret_cleared))
     })?;
@@ -436,14 +447,6 @@ fn document(settings: &Settings, found: &Found) -> Value {
     })
 }
 
-fn groups_text(rule: &GroupsRule) -> String {
-    let missing = match rule.missing {
-        MissingGroup::Create => "missing ones are created",
-        MissingGroup::Ignore => "existing ones only",
-    };
-    format!("{} ({missing})", rule.claim)
-}
-
 fn sign_out_redirect_uri(settings: &Settings, provider: &Provider) -> String {
     settings
         .public_url
@@ -498,7 +501,7 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("mapping", lines(&mapped)),
         (
             "groups from",
-            rules.groups.as_ref().map(groups_text).unwrap_or_default(),
+            rules.groups.as_ref().map(groups_words).unwrap_or_default(),
         ),
         ("signs out there", yes(own.upstream_logout)),
         ("enabled", yes(provider.enabled)),

@@ -1,10 +1,11 @@
-//! Deletes what has expired: codes, sessions, token families, traces, administrators' sessions and links; in small batches, so that no write waits long.
+//! Deletes what has expired: codes, sessions, token families, traces, sign-ins kept for replays, administrators' sessions
+//! and links; in small batches, so that no write waits long.
 
 use crate::actions::{admins, login};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{admin_session, code, session, single_use, token, trace};
+use crate::model::{admin_session, code, mapper_input, session, single_use, token, trace};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -22,7 +23,7 @@ const UNREACHED: i64 = 1_000;
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 8] = [
+    let steps: [Step; 10] = [
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
         |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
@@ -31,6 +32,8 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
         |conn, now| admin_session::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
         |conn, now| single_use::delete_expired(conn, now, BATCH),
+        |conn, now| mapper_input::delete_expired(conn, now, BATCH),
+        |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),
     ];
     for step in steps {
         loop {

@@ -56,6 +56,23 @@ pub fn existing(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryR
         .load(conn)
 }
 
+/// The names of the pool's groups.
+pub fn names(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<String>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .select(user_groups::name)
+        .load(conn)
+}
+
+/// Those of the named groups that the pool has, whole.
+pub fn find_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryResult<Vec<Group>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .filter(user_groups::name.eq_any(names.to_vec()))
+        .select(Group::as_select())
+        .load(conn)
+}
+
 /// How many groups the pool has.
 pub fn count(conn: &mut Conn, user_pool_id: &str) -> QueryResult<i64> {
     user_groups::table

@@ -9,6 +9,7 @@ pub mod client;
 pub mod code;
 pub mod group;
 pub mod key;
+pub mod mapper_input;
 pub mod mapping;
 pub mod passkey;
 pub mod pool;

@@ -98,6 +98,22 @@ pub struct Settings {
     pub shared_callback: bool,
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
+    pub replay: Replay,
+}
+
+/// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Replay {
+    pub keep: bool,
+    /// 1-30.
+    pub days: u32,
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Replay { keep: true, days: 14 }
+    }
 }
 
 impl Default for Settings {
@@ -114,6 +130,7 @@ impl Default for Settings {
             upstream_logout_return: true,
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
+            replay: Replay::default(),
         }
     }
 }

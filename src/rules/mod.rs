@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod claims;
 pub mod connection;
 pub mod console_roles;
+pub mod contract;
 pub mod discovery;
 pub mod email;
 pub mod grant;

@@ -6,10 +6,10 @@
 use serde_json::json;
 
 use super::{
-    NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, find, insert_under_free_slug, insert_version, missing,
+    NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, find, insert_under_free_slug, missing,
     require_credentials,
 };
-use crate::actions::{Ctx, pools, record, tenants};
+use crate::actions::{Ctx, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
@@ -77,7 +77,7 @@ pub fn draft(conn: &mut Conn, ctx: &Ctx, allowed: &[AllowedHost], new: NewDraft)
         next_secret_expires_at: None,
     };
     insert_under_free_slug(conn, ctx, &mut provider, None, &super::Credentials::default())?;
-    insert_version(conn, ctx, &provider, 1, &usual(), "")?;
+    mappings::insert_version(conn, ctx, &provider, 1, &usual(), "")?;
     record(
         conn,
         ctx,

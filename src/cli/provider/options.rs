@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
-use crate::model::mapping::{GroupsRule, MissingGroup, Rules};
+use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
 use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod};
 use crate::rules::mapping::parse;
 use crate::rules::scope;
@@ -55,16 +55,16 @@ pub(super) struct Options {
     /// What the button on the login page says [default: Okta SSO]
     #[arg(long)]
     label: Option<String>,
-    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse; write=always|first|empty,
+    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse, or an expression in CEL, such as
+    /// 'name,write=first:=claims.given_name + " " + claims.family_name'; write=always|first|empty,
     /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
-    #[arg(long = "map", value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]")]
+    #[arg(
+        long = "map",
+        value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]|ATTRIBUTE[,…]:=CEL"
+    )]
     map: Vec<String>,
-    /// The claim whose values become the user's groups
-    #[arg(long, value_name = "CLAIM")]
-    groups_claim: Option<String>,
-    /// A value without a pool group: create the group, or heed existing ones only [default: create]
-    #[arg(long, value_name = "create|existing", requires = "groups_claim")]
-    groups: Option<MissingGroup>,
+    #[command(flatten)]
+    groups: GroupOptions,
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
     #[arg(long, value_name = "URL")]
     authorize_url: Option<String>,
@@ -188,12 +188,109 @@ impl Options {
                 Failure::Usage(format!("--map: {}", mistakes.join("; ")))
             })?;
         }
-        if let Some(claim) = &self.groups_claim {
-            rules.groups = Some(GroupsRule {
-                claim: claim.clone(),
-                missing: self.groups.unwrap_or_default(),
-            });
-        }
+        self.groups.apply(&mut rules)?;
         Ok(rules)
+    }
+}
+
+/// What becomes of the values that list a user's groups.
+#[derive(Args)]
+#[command(group = ArgGroup::new("groups_source").args(["groups_claim", "groups_expression"]))]
+struct GroupOptions {
+    /// The claim whose values become the user's groups
+    #[arg(long, value_name = "CLAIM")]
+    groups_claim: Option<String>,
+    /// An expression in CEL whose values become the user's groups, such as claims.roles.map(r, r.name)
+    #[arg(long, value_name = "CEL")]
+    groups_expression: Option<String>,
+    /// A value without a pool group: create the group, or heed existing ones only [default: create]
+    #[arg(long, value_name = "create|existing")]
+    groups: Option<MissingGroup>,
+    /// Only values that begin so, and without it
+    #[arg(long, value_name = "PREFIX")]
+    groups_strip: Option<String>,
+    /// What is put before each value
+    #[arg(long, value_name = "PREFIX")]
+    groups_add: Option<String>,
+    /// Only values that this regular expression matches as a whole
+    #[arg(long, value_name = "REGEX", conflicts_with_all = ["groups_strip", "groups_add"])]
+    groups_pattern: Option<String>,
+    /// What such a value becomes [default: $1]
+    #[arg(long, value_name = "TEXT", requires = "groups_pattern")]
+    groups_replacement: Option<String>,
+    /// A value and the groups it becomes; repeat it
+    #[arg(long, value_name = "VALUE=GROUP[,GROUP…]", conflicts_with_all = ["groups_strip", "groups_add", "groups_pattern"])]
+    groups_table: Vec<String>,
+    /// A value that is in no row of the table: drop it, or keep it as it is [default: drop]
+    #[arg(long, value_name = "drop|keep", requires = "groups_table")]
+    groups_unlisted: Option<Unlisted>,
+    /// false: groups are only added, never taken away again [default: true]
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    groups_reconcile: Option<bool>,
+}
+
+impl GroupOptions {
+    /// Another source begins a new rule; without one, what was named takes the place of what is there.
+    fn apply(&self, rules: &mut Rules) -> Result<(), Failure> {
+        let source = match (&self.groups_claim, &self.groups_expression) {
+            (Some(claim), _) => Some(Source::claim(claim)),
+            (None, Some(text)) => Some(Source::expression(text)),
+            (None, None) => None,
+        };
+        let naming = self.naming()?;
+        if source.is_none() && naming.is_none() && self.groups.is_none() && self.groups_reconcile.is_none() {
+            return Ok(());
+        }
+        let mut rule = match (source, rules.groups.take()) {
+            (Some(source), _) => GroupsRule::new(source),
+            (None, Some(rule)) => rule,
+            (None, None) => {
+                return Err(Failure::Usage(
+                    "say where groups come from: --groups-claim or --groups-expression".into(),
+                ));
+            }
+        };
+        rule.naming = naming.unwrap_or(rule.naming);
+        rule.missing = self.groups.unwrap_or(rule.missing);
+        rule.reconcile = self.groups_reconcile.unwrap_or(rule.reconcile);
+        rules.groups = Some(rule);
+        Ok(())
+    }
+
+    fn naming(&self) -> Result<Option<Naming>, Failure> {
+        if self.groups_strip.is_some() || self.groups_add.is_some() {
+            return Ok(Some(Naming::Prefix {
+                strip: self.groups_strip.clone().unwrap_or_default(),
+                add: self.groups_add.clone().unwrap_or_default(),
+            }));
+        }
+        if let Some(pattern) = &self.groups_pattern {
+            return Ok(Some(Naming::Pattern {
+                pattern: pattern.clone(),
+                replacement: self.groups_replacement.clone().unwrap_or_else(|| "$1".into()),
+            }));
+        }
+        if self.groups_table.is_empty() {
+            return Ok(None);
+        }
+        let row = |text: &String| {
+            let (value, groups) = text.split_once('=').ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--groups-table: '{text}' is not of the form VALUE=GROUP[,GROUP…]"
+                ))
+            })?;
+            Ok(TableRow {
+                value: value.trim().to_owned(),
+                groups: groups.split(',').map(|name| name.trim().to_owned()).collect(),
+            })
+        };
+        Ok(Some(Naming::Table {
+            rows: self
+                .groups_table
+                .iter()
+                .map(row)
+                .collect::<Result<_, Failure>>()?,
+            unlisted: self.groups_unlisted.unwrap_or_default(),
+        }))
     }
 }

@@ -134,6 +134,9 @@ pub fn settings(settings: &Settings, allowed: &[AllowedHost]) -> Result<(), Erro
     {
         return refuse("private_key_id", "must be 1-256 characters without blanks".into());
     }
+    if !(1..=30).contains(&settings.replay.days) {
+        return refuse("replay", "sign-ins are kept for 1 to 30 days".into());
+    }
     if !settings.scopes.iter().any(|scope| scope == "openid") {
         return refuse(
             "scopes",
