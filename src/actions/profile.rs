@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ctx, record};
+use super::{Ctx, record_for};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -269,9 +269,10 @@ impl Visit<'_> {
     ) -> Result<Settled, StoreError> {
         let groups = self.settle_groups(conn, &user, wanted.unwrap_or_default(), &mut effects)?;
         let (joined, left) = (&groups.memberships.joined, &groups.memberships.left);
-        record(
+        record_for(
             conn,
             self.ctx,
+            self.provider.tenant_id.as_deref(),
             if created { "user.create" } else { "user.sign_in" },
             Some(&self.pool.id),
             &user.sub,

@@ -1,5 +1,5 @@
-//! Connections to upstream providers: made, changed, deleted; their identifiers. How they come from a draft to being live
-//! is in `lifecycle`; their mappings are saved by [`mappings`](super::mappings).
+//! Connections to upstream providers: made, changed, deleted; their identifiers. Their mappings are saved by
+//! [`mappings`](super::mappings); how they come from a draft to being live is in `lifecycle`.
 //!
 //! A stored secret belongs to the URLs it was entered for. When those change it is forgotten, or the next sign-in would
 //! send it to whoever the new URL belongs to. A test belongs to the configuration it was made on, likewise.
@@ -9,7 +9,7 @@ mod lifecycle;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, difference, mappings, pools, record};
+use super::{Ctx, difference, mappings, pools, record, record_for};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::Error;
@@ -287,9 +287,10 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
         }
     }
     provider::delete(conn, id)?;
-    record(
+    record_for(
         conn,
         ctx,
+        provider.tenant_id.as_deref(),
         "provider.delete",
         Some(&provider.user_pool_id),
         id,

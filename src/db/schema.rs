@@ -113,6 +113,7 @@ diesel::table! {
     audit_events (id) {
         id -> BigInt, at -> BigInt, actor -> Text, action -> Text, user_pool_id -> Nullable<Text>, target -> Text,
         difference -> Text, request_id -> Text,
+        tenant_id -> Nullable<Text>,
     }
 }
 
@@ -189,7 +190,7 @@ diesel::table! {
 diesel::table! {
     webhooks (id) {
         id -> Text, user_pool_id -> Text, tenant_id -> Nullable<Text>, url -> Text, secret_sealed -> Binary,
-        enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
+        enabled -> Bool, failing_since -> Nullable<BigInt>, stopped -> Text, created_at -> BigInt, updated_at -> BigInt,
     }
 }
 
@@ -201,13 +202,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    claim_sightings (id) { id -> BigInt, provider_id -> Text, shape -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    claim_profiles (provider_id) { provider_id -> Text, profile -> Text, at -> BigInt, }
+}
+
+diesel::table! {
     job_leases (name) {
         name -> Text, locked_until -> BigInt, done_at -> BigInt,
     }
 }
 
+diesel::table! {
+    user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
+diesel::joinable!(user_terms -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -241,5 +255,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     provider_notices,
     webhooks,
     webhook_deliveries,
+    claim_sightings,
+    claim_profiles,
     job_leases,
+    user_terms,
 );

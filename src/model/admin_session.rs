@@ -52,6 +52,14 @@ pub fn insert(conn: &mut Conn, session: &AdminSession) -> QueryResult<()> {
         .map(|_| ())
 }
 
+/// Until when the session's holder is shown claims as they came; `None` ends it.
+pub fn open_values(conn: &mut Conn, hash: &[u8], until: Option<UnixTime>) -> QueryResult<()> {
+    diesel::update(admin_sessions::table.find(hash))
+        .set(admin_sessions::values_open_until.eq(until))
+        .execute(conn)
+        .map(|_| ())
+}
+
 /// Remembers that the administrator is still there.
 pub fn touch(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<()> {
     diesel::update(admin_sessions::table.find(hash))

@@ -271,6 +271,18 @@ pub fn grants_of(conn: &mut Conn, administrator_ids: &[String]) -> QueryResult<V
         .load(conn)
 }
 
+/// The administrators who have a role at this tenant, by address, with the role.
+pub fn of_tenant(conn: &mut Conn, tenant_id: &str) -> QueryResult<Vec<(Administrator, Role)>> {
+    administrators::table
+        .inner_join(
+            administrator_roles::table.on(administrator_roles::administrator_id.eq(administrators::id)),
+        )
+        .filter(administrator_roles::tenant_id.eq(tenant_id))
+        .order((administrators::email, administrator_roles::role))
+        .select((Administrator::as_select(), administrator_roles::role))
+        .load(conn)
+}
+
 /// Replaces what the administrator may do.
 pub fn set_grants(conn: &mut Conn, administrator_id: &str, grants: &[Grant]) -> QueryResult<()> {
     diesel::delete(

@@ -189,6 +189,15 @@ pub fn list_within(conn: &mut Conn, reach: &Reach, user_pool_id: Option<&str>) -
     query.load(conn)
 }
 
+/// Whether there is any connection within reach.
+pub fn any_within(conn: &mut Conn, reach: &Reach) -> QueryResult<bool> {
+    let found: Option<String> = within(reach)
+        .select(identity_providers::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// One page of the connections within reach, by name: those of one pool, those whose name, slug or issuer
 /// has `text` in it. `after` is the last one of the page before.
 pub fn search_within(

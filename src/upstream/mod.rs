@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod metadata;
 mod okta;
+mod post;
 mod tls;
 mod verify;
 
@@ -33,6 +34,7 @@ use crate::rules::json;
 pub use examine::{Answers, Stage, Verdict};
 
 use crate::config::AllowedHost;
+use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};
@@ -165,6 +167,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// When trying again makes sense, where the provider said so.
     pub retry_at: Option<UnixTime>,
+    /// The address that an ID token names which was then refused: not to be believed, only to find the attempt by.
+    pub claimed_email: Option<String>,
 }
 
 impl Failure {
@@ -174,6 +178,7 @@ impl Failure {
             detail: detail.into(),
             status: None,
             retry_at: None,
+            claimed_email: None,
         }
     }
 
@@ -198,6 +203,7 @@ impl From<http::Trouble> for Failure {
             detail: trouble.detail,
             status: None,
             retry_at: trouble.retry_at,
+            claimed_email: None,
         }
     }
 }
@@ -227,6 +233,11 @@ impl Upstream {
             allowed: allowed.collect::<Result<_, _>>()?,
             posting: Mutex::default(),
         })))
+    }
+
+    /// How long calls take, by connection.
+    pub fn calls(&self) -> &Calls {
+        &self.0.http.calls
     }
 
     /// The hosts that may be private and spoken to without TLS.

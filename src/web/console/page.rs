@@ -57,7 +57,26 @@ const NOTICES: &[(&str, &str)] = &[
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
     ("rotated", "Rotated."),
+    (
+        "rotating",
+        "The new keys are published. They sign as soon as every app can know them.",
+    ),
     ("sent", "Sent."),
+    (
+        "values-open",
+        "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
+    ),
+    ("values-closed", "Claims are closed."),
+    ("probed", "Looked at it just now."),
+    (
+        "probing",
+        "It is being looked at; open this page again in a moment.",
+    ),
+    ("accepted", "Accepted: this is expected from now on."),
+    (
+        "queued",
+        "On its way: open this page again in a moment to see what was answered.",
+    ),
     (
         "draft",
         "The connection is a draft now: nobody is offered it until it goes live.",
