@@ -228,7 +228,7 @@ async fn a_key_of_our_own_needs_no_secret() {
     let fields = [("client_id", NEW_APP), ("method", "private_key_jwt")];
     let page = fill(&mut browser, path, &fields).await.expect(200);
     let shown = crate::support::unescape(&page.body);
-    let jwk = shown.split("id=\"public-key\">").nth(1).unwrap();
+    let jwk = shown.split("aria-label=\"Our public key\">").nth(1).unwrap();
     let jwk: serde_json::Value = serde_json::from_str(jwk.split("</pre>").next().unwrap()).unwrap();
     assert!(
         jwk.get("d").is_none() && jwk.get("p").is_none(),
