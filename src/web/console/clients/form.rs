@@ -190,6 +190,7 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        ..Settings::default()
     }
 }
 
