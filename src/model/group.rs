@@ -39,6 +39,11 @@ pub fn by_provider(provider_id: &str) -> String {
     format!("provider:{provider_id}")
 }
 
+/// The group of all who sign in through a provider.
+pub fn automatic(user_pool_id: &str, provider_name: &str) -> String {
+    format!("{user_pool_id}_{provider_name}")
+}
+
 pub fn find(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<Option<Group>> {
     user_groups::table
         .find((user_pool_id, name))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::past::visit;
-use super::preview::{automatic_group, bare_group};
+use super::preview::bare_group;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::{self, Client};
@@ -136,7 +136,7 @@ fn shortcomings(
         .groups
         .iter()
         .cloned()
-        .chain([automatic_group(pool, provider)]);
+        .chain([group::automatic(&pool.id, &provider.name)]);
     let groups: Vec<_> = names.map(|name| bare_group(pool, name, now)).collect();
     let subject = past
         .claims

@@ -74,7 +74,7 @@ pub fn tokens(
     }
     let pool = pools::find(conn, &provider.user_pool_id)?;
     let mut names = preview.groups.held.clone();
-    names.push(automatic_group(&pool, provider));
+    names.push(group::automatic(&pool.id, &provider.name));
     let mut groups = group::find_named(conn, &pool.id, &names)?;
     for name in names {
         if groups.iter().all(|group| group.name != name) {
@@ -104,11 +104,6 @@ pub fn tokens(
             (client, sample)
         })
         .collect())
-}
-
-/// The group of all who sign in through the provider.
-pub(super) fn automatic_group(pool: &Pool, provider: &Provider) -> String {
-    format!("{}_{}", pool.id, provider.name)
 }
 
 /// A group that there is not, as it would be made.

@@ -162,7 +162,7 @@ impl Visit<'_> {
     }
 
     fn automatic_group(&self) -> String {
-        format!("{}_{}", self.pool.id, self.provider.name)
+        group::automatic(&self.pool.id, &self.provider.name)
     }
 }
 
