@@ -4,7 +4,7 @@
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Settled};
 use super::traces::{self, Draft};
-use super::{Ctx, tokens::Exchanged};
+use super::{Ctx, tokens::Exchanged, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -23,6 +23,7 @@ use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
 use crate::world::UnixTime;
+use serde_json::Value;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
@@ -80,12 +81,19 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         ..
     } = work;
     let days = pool.settings.trace_days;
+    for name in ["preferred_username", "email"] {
+        if let Some(address) = work.arrival.claims.get(name).and_then(Value::as_str) {
+            trace.concerns(&ctx.sealer, address);
+        }
+    }
     let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: &Refusal| {
         trace.step(step, false, seen);
         trace.story.remedy = refusal.remedy.to_string();
         traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)
     };
-    // Before anything is changed: a refused sign-in leaves nothing but its trace.
+    // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
+    watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
+    // Before anything else is changed: a refused sign-in leaves nothing but its trace.
     if let Some(required) = &login.required_sub {
         let Arrival { issuer, subject, .. } = &work.arrival;
         let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;
@@ -108,6 +116,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         Ok(settled) => settled,
         Err(refused_profile) => {
             trace.user_sub = refused_profile.user_sub;
+            trace.story.mapping_version = Some(refused_profile.mapping_version);
             trace.story.effects = refused_profile.effects;
             let refusal = refused_profile.refusal;
             let step = if refusal.cause == "user_disabled" {
@@ -133,6 +142,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     };
     trace.user_sub = Some(user.sub.clone());
     trace.story.effects = effects;
+    trace.story.mapping_version = Some(mapping_version);
     trace.step("mapping", true, format!("version {mapping_version}"));
     trace.step(
         "user",
@@ -176,10 +186,15 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         mapping_version,
     };
     let outgoing = match login.response_type {
-        ResponseType::Code => Outgoing::Code(issue_code(conn, ctx, &session, &grant)?),
+        ResponseType::Code => {
+            let (code, origin_jti) = issue_code(conn, ctx, &session, &grant)?;
+            trace.story.origin_jti = Some(origin_jti);
+            Outgoing::Code(code)
+        }
         ResponseType::Token => {
             let family = grant.family(ctx, &session);
             token::insert_family(conn, &family)?;
+            trace.story.origin_jti = Some(family.origin_jti.clone());
             let scopes = family.granted.scopes.clone();
             Outgoing::Tokens(Box::new(Exchanged {
                 family,
@@ -296,13 +311,13 @@ impl Grant<'_> {
     }
 }
 
-/// Stores a code for what is granted and gives it.
+/// Stores a code for what is granted; gives it, and the name of the token family that it leads to.
 pub fn issue_code(
     conn: &mut Conn,
     ctx: &Ctx,
     session: &Session,
     grant: &Grant<'_>,
-) -> Result<String, StoreError> {
+) -> Result<(String, String), StoreError> {
     let code = secret::token(&ctx.entropy);
     let row = Code {
         hash: secret::hash(&code),
@@ -321,7 +336,7 @@ pub fn issue_code(
         consumed_at: None,
     };
     code::insert(conn, &row)?;
-    Ok(code)
+    Ok((code, row.origin_jti))
 }
 
 /// Implicit tokens out of a session: a family without refresh tokens.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ctx, record};
+use super::{Ctx, record_for};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -238,14 +238,10 @@ impl Visit<'_> {
 
     /// `<ProviderName>_<subject>`; a number from the second on, for a name whose earlier owner is somebody else.
     fn username(&self, number: u32) -> String {
-        let mut name = format!("{}_{}", self.provider.name, self.arrival.subject);
-        if number > 1 {
-            name.push_str(&format!("_{number}"));
-        }
-        if self.pool.settings.case_sensitive {
-            name
-        } else {
-            name.to_lowercase()
+        let name = username(self.pool, self.provider, &self.arrival.subject);
+        match number {
+            1 => name,
+            number => format!("{name}_{number}"),
         }
     }
 
@@ -273,9 +269,10 @@ impl Visit<'_> {
     ) -> Result<Settled, StoreError> {
         let groups = self.settle_groups(conn, &user, wanted.unwrap_or_default(), &mut effects)?;
         let (joined, left) = (&groups.memberships.joined, &groups.memberships.left);
-        record(
+        record_for(
             conn,
             self.ctx,
+            self.provider.tenant_id.as_deref(),
             if created { "user.create" } else { "user.sign_in" },
             Some(&self.pool.id),
             &user.sub,
@@ -351,6 +348,21 @@ impl Visit<'_> {
             ..Contents::default()
         }
     }
+}
+
+/// `<ProviderName>_<subject>`, in the case that the pool's usernames are compared in.
+pub fn username(pool: &Pool, provider: &Provider, subject: &str) -> String {
+    let name = format!("{}_{subject}", provider.name);
+    if pool.settings.case_sensitive {
+        name
+    } else {
+        name.to_lowercase()
+    }
+}
+
+/// The group of all who sign in through this provider, as Cognito names it.
+pub fn automatic_group(pool: &Pool, provider: &Provider) -> String {
+    format!("{}_{}", pool.id, provider.name)
 }
 
 /// The attributes that differ, each with its old and new value, redacted.

@@ -19,11 +19,11 @@ use crate::model::mapping::{self, Mapping};
 use crate::model::provider::{self, ClientAuth, Provider};
 use crate::rules::discovery::paths;
 use crate::rules::mapping::difference::groups_words;
-use crate::rules::mapping::parse;
+use crate::rules::mapping::{parse, usual};
 use crate::rules::okta_issuer;
 use crate::rules::registration::issuer;
 use crate::upstream::{Stage, Verdict};
-use options::{Options, usual_rules};
+use options::Options;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -146,7 +146,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
         issuer: read_issuer(&args.issuer, &allowed)?,
         settings,
         credentials: args.options.credentials()?,
-        rules: args.options.rules(usual_rules())?,
+        rules: args.options.rules(usual())?,
         identifiers: args.options.identifiers,
     };
     let found = store.act(move |conn, ctx| {
@@ -221,6 +221,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         .map(|typed| read_issuer(typed, &allowed))
         .transpose()?;
     let credentials = args.options.credentials()?;
+    let expiries = args.options.expiries();
     let which = args.which;
     let (id, before) = store.read(move |conn| {
         let provider = find(conn, &which)?;
@@ -240,6 +241,8 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
             settings: Some(settings),
             credentials,
             identifiers: (!options.identifiers.is_empty()).then(|| options.identifiers.clone()),
+            expiries,
+            ..ProviderChange::default()
         };
         let updated = providers::update(conn, ctx, &allowed, &id, change)?;
         if rules != old_rules {
@@ -291,6 +294,11 @@ fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
         }
     };
     let stages = store.wait(upstream.examine(&connection, &redirect_uri, each));
+    if connection.next_secret_took_over() {
+        let seen = connection.provider.clone();
+        store.act(move |conn, ctx| providers::promote_next_secret(conn, ctx, &seen))?;
+        eprintln!("forebay: the upstream takes the next client secret only; it is the present one now");
+    }
     let failed = stages
         .iter()
         .filter(|stage| stage.verdict == Verdict::Failed)
@@ -426,6 +434,10 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "settings": provider.settings,
         "has_client_secret": provider.client_secret_sealed.is_some(),
         "has_private_key": provider.private_key_sealed.is_some(),
+        "has_next_secret": provider.next_secret_sealed.is_some(),
+        "secret_expires_at": provider.secret_expires_at.map(|at| at.to_string()),
+        "next_secret_expires_at": provider.next_secret_expires_at.map(|at| at.to_string()),
+        "state": provider.state(),
         "identifiers": found.identifiers,
         "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
         "redirect_uri": redirect_uri(settings, provider),
@@ -476,6 +488,13 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("endpoints", endpoints.unwrap_or_else(|| "by discovery".into())),
         ("client id", own.client_id.clone()),
         ("authenticates", format!("{}{missing}", own.client_auth)),
+        (
+            "next secret",
+            match provider.next_secret_sealed {
+                Some(_) => "waits for Okta to refuse the present one".into(),
+                None => String::new(),
+            },
+        ),
         ("scopes", own.scopes.join(" ")),
         ("button", own.label.clone()),
         ("identifiers", lines(&found.identifiers)),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::past::visit;
 use super::preview::bare_group;
+use crate::actions::profile::automatic_group;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::{self, Client};
@@ -136,7 +137,7 @@ fn shortcomings(
         .groups
         .iter()
         .cloned()
-        .chain([group::automatic(&pool.id, &provider.name)]);
+        .chain([automatic_group(pool, provider)]);
     let groups: Vec<_> = names.map(|name| bare_group(pool, name, now)).collect();
     let subject = past
         .claims

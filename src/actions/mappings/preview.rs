@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::past::Past;
 use crate::actions::pools;
+use crate::actions::profile::automatic_group;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::client::{self, Client};
@@ -74,7 +75,7 @@ pub fn tokens(
     }
     let pool = pools::find(conn, &provider.user_pool_id)?;
     let mut names = preview.groups.held.clone();
-    names.push(group::automatic(&pool.id, &provider.name));
+    names.push(automatic_group(&pool, provider));
     let mut groups = group::find_named(conn, &pool.id, &names)?;
     for name in names {
         if groups.iter().all(|group| group.name != name) {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Visit;
+use crate::actions::groups::MOST;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::group::{self, Group, Membership};
@@ -15,8 +16,6 @@ use crate::model::trace::MappingEffect;
 use crate::model::user::User;
 use crate::rules::mapping::{Memberships, shown};
 
-/// Groups of one pool (Cognito's quota). A mapping makes no more.
-const MAX_POOL_GROUPS: i64 = 10_000;
 /// Changed groups that are named one by one in effects; the rest is counted.
 const NAMED: usize = 50;
 
@@ -108,7 +107,7 @@ impl Visit<'_> {
             .as_ref()
             .is_some_and(|rule| rule.missing == MissingGroup::Create);
         let mut room = if create {
-            MAX_POOL_GROUPS.saturating_sub(group::count(conn, &self.pool.id)?)
+            MOST.saturating_sub(group::count(conn, &self.pool.id)?)
         } else {
             0
         };
@@ -162,7 +161,7 @@ impl Visit<'_> {
     }
 
     fn automatic_group(&self) -> String {
-        group::automatic(&self.pool.id, &self.provider.name)
+        super::automatic_group(self.pool, self.provider)
     }
 }
 

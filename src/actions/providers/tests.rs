@@ -24,6 +24,7 @@ fn new(fixture: &Fixture, name: &str) -> NewProvider {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new("upstream-secret".into())),
             private_key: None,
+            ..Credentials::default()
         },
         identifiers: vec![],
         rules: Rules::default(),
@@ -208,6 +209,7 @@ fn a_secret_is_forgotten_when_its_urls_change_unless_it_is_entered_again() {
             credentials: Credentials {
                 client_secret: Some(Zeroizing::new("new-secret".into())),
                 private_key: None,
+                ..Credentials::default()
             },
             ..change
         };

@@ -6,16 +6,14 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use zeroize::Zeroizing;
 
-use crate::actions::providers::Credentials;
+use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rule, Rules, Source, TableRow, Unlisted};
 use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod};
 use crate::rules::mapping::parse;
 use crate::rules::scope;
-
-/// What is mapped when nothing is said: what nearly every app wants to know of a user.
-const USUAL: &[&str] = &["email", "email_verified", "name", "given_name", "family_name"];
+use crate::world::UnixTime;
 
 /// How we are registered upstream, and what becomes of a user's claims.
 #[derive(Args)]
@@ -30,6 +28,15 @@ pub(super) struct Options {
     /// A file that holds the client secret; - for standard input
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
+    /// A file that holds the secret which takes over once Okta refuses the present one; - for standard input
+    #[arg(long, value_name = "FILE")]
+    next_secret_file: Option<PathBuf>,
+    /// The day on which the present client secret expires at the upstream; never, when nobody knows
+    #[arg(long, value_name = "YYYY-MM-DD|never", value_parser = expiry)]
+    secret_expires: Option<Expiry>,
+    /// The same for the next secret
+    #[arg(long, value_name = "YYYY-MM-DD|never", value_parser = expiry)]
+    next_secret_expires: Option<Expiry>,
     /// An RSA key in PEM, for private_key_jwt; - for standard input
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
@@ -84,6 +91,19 @@ pub(super) struct Options {
     shared_callback: Option<bool>,
 }
 
+/// A day, or none.
+#[derive(Clone, Copy)]
+struct Expiry(Option<UnixTime>);
+
+fn expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry(None)),
+        day => UnixTime::of_day(day)
+            .map(|at| Expiry(Some(at)))
+            .ok_or_else(|| "is not a day such as 2027-01-31".to_owned()),
+    }
+}
+
 impl Options {
     pub(super) fn credentials(&self) -> Result<Credentials, Failure> {
         let client_secret = match (&self.client_secret, &self.client_secret_file) {
@@ -92,10 +112,20 @@ impl Options {
             (None, None) => None,
         };
         let private_key = self.private_key_file.as_deref().map(secret_from).transpose()?;
+        let next_secret = self.next_secret_file.as_deref().map(secret_from).transpose()?;
         Ok(Credentials {
             client_secret,
             private_key,
+            next_secret,
         })
+    }
+
+    /// When the secrets expire, where something was said about it.
+    pub(super) fn expiries(&self) -> Expiries {
+        Expiries {
+            secret: self.secret_expires.map(|Expiry(at)| at),
+            next_secret: self.next_secret_expires.map(|Expiry(at)| at),
+        }
     }
 
     /// Puts what was named in place of what is there.
@@ -262,14 +292,5 @@ impl GroupOptions {
                 .collect::<Result<_, Failure>>()?,
             unlisted: self.groups_unlisted.unwrap_or_default(),
         }))
-    }
-}
-
-/// Each of the usual attributes from the claim of its name.
-pub(super) fn usual_rules() -> Rules {
-    let rule = |name: &&str| Rule::new(*name, Source::claim(*name));
-    Rules {
-        attributes: USUAL.iter().map(rule).collect(),
-        groups: None,
     }
 }

@@ -34,11 +34,13 @@ pub mod parse;
 pub mod preview;
 mod remembered;
 pub mod replay;
+mod usual;
 
 pub use super::attribute::Mistake;
 pub use apply::{Outcome, apply, shown};
 pub use check::check;
 pub use groups::{MAX_GROUPS, Memberships, is_group_name};
+pub use usual::usual;
 
 use std::borrow::Cow;
 
@@ -189,7 +191,9 @@ pub fn sourced<'a>(
         Source::Expression(text) => {
             let expression = expression::compile(text).map_err(|why| format!("{UNCOMPUTED}: {why}"))?;
             let value = expression.value(claims);
-            Ok(value.map_err(|why| format!("{UNCOMPUTED}: {why}"))?.map(Cow::Owned))
+            Ok(value
+                .map_err(|why| format!("{UNCOMPUTED}: {why}"))?
+                .map(Cow::Owned))
         }
     }
 }
