@@ -6,8 +6,10 @@ pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;
+pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;
@@ -16,6 +18,8 @@ pub mod tenants;
 pub mod tokens;
 pub mod traces;
 pub mod users;
+pub mod watch;
+pub mod webhooks;
 
 use diesel::QueryResult;
 use serde_json::{Map, Value, json};
@@ -37,9 +41,34 @@ pub struct Ctx {
 }
 
 /// Writes the audit event of a change, in the change's own transaction. `difference` holds no secret.
+///
+/// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*` and
+/// `mapping.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address).
 pub fn record(
     conn: &mut Conn,
     ctx: &Ctx,
+    action: &str,
+    user_pool_id: Option<&str>,
+    target: &str,
+    difference: Value,
+) -> QueryResult<()> {
+    let tenant_id = audit::tenant_of(conn, action, target)?;
+    record_for(
+        conn,
+        ctx,
+        tenant_id.as_deref(),
+        action,
+        user_pool_id,
+        target,
+        difference,
+    )
+}
+
+/// The same, where it is known whose own the thing is.
+pub fn record_for(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    tenant_id: Option<&str>,
     action: &str,
     user_pool_id: Option<&str>,
     target: &str,
@@ -55,6 +84,7 @@ pub fn record(
             target: target.to_owned(),
             difference: Json(difference),
             request_id: ctx.request_id.clone(),
+            tenant_id: tenant_id.map(str::to_owned),
         },
     )
 }

@@ -23,11 +23,25 @@ pub fn run(settings: &Settings) -> Outcome {
             settings.listen
         ))
     })?;
+    let metrics = settings
+        .metrics_listen
+        .map(|address| {
+            TcpListener::bind(address).map_err(|error| {
+                Failure::Refused(format!(
+                    "cannot serve metrics on {address}: {error}. Choose another address with --metrics-listen"
+                ))
+            })
+        })
+        .transpose()?;
     let broker = Data::new(assemble(settings)?);
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     actix_web::rt::System::new().block_on(async {
         jobs::start(&broker);
         let failed = |error: std::io::Error| Failure::Refused(format!("the server failed: {error}"));
+        if let Some(listener) = metrics {
+            let server = web::metrics::serve(broker.clone(), listener).map_err(failed)?;
+            tokio::spawn(server);
+        }
         let server = web::serve(broker, listener, workers).map_err(failed)?;
         info!(listen = %settings.listen, public_url = %settings.public_url, "Forebay is ready");
         server.await.map_err(failed)
@@ -59,6 +73,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         sealer: open_sealer(settings, &entropy)?,
         upstream: upstream(settings, &clock, &entropy)?,
         trusted_proxies: settings.trusted_proxies.clone(),
+        audit_days: settings.audit_days,
         clock,
         entropy,
     }))

@@ -63,6 +63,23 @@ pub fn existing(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryR
         .load(conn)
 }
 
+/// The names of the pool's groups.
+pub fn names(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<String>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .select(user_groups::name)
+        .load(conn)
+}
+
+/// Those of the named groups that the pool has, whole.
+pub fn find_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryResult<Vec<Group>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .filter(user_groups::name.eq_any(names.to_vec()))
+        .select(Group::as_select())
+        .load(conn)
+}
+
 /// How many groups the pool has.
 pub fn count(conn: &mut Conn, user_pool_id: &str) -> QueryResult<i64> {
     user_groups::table
@@ -213,4 +230,12 @@ pub fn join(conn: &mut Conn, membership: &Membership) -> QueryResult<bool> {
 /// Takes away the membership that this source gave; others stay.
 pub fn leave(conn: &mut Conn, user_sub: &str, group_name: &str, source: &str) -> QueryResult<bool> {
     Ok(diesel::delete(memberships::table.find((user_sub, group_name, source))).execute(conn)? == 1)
+}
+
+/// Every membership of a user, by whomever given.
+pub fn memberships(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Membership>> {
+    memberships::table
+        .filter(memberships::user_sub.eq(user_sub))
+        .select(Membership::as_select())
+        .load(conn)
 }

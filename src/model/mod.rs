@@ -3,18 +3,27 @@
 
 pub mod admin_session;
 pub mod administrator;
+pub mod administrator_rule;
 pub mod audit;
+pub mod claims_seen;
 pub mod client;
 pub mod code;
 pub mod group;
+pub mod job;
 pub mod key;
+pub mod mapper_input;
 pub mod mapping;
+pub mod notice;
+pub mod passkey;
 pub mod pool;
+pub mod probe;
 pub mod provider;
 pub mod reach;
 pub mod resource_server;
 pub mod session;
+pub mod single_use;
 pub mod tenant;
 pub mod token;
 pub mod trace;
 pub mod user;
+pub mod webhook;

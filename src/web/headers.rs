@@ -1,7 +1,7 @@
 //! What every answer carries: a request id, the security headers, and `no-store` unless the handler said otherwise. Also
 //! the outer limits of a request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -49,6 +49,8 @@ pub async fn apply<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let begun = Instant::now();
+    let method = request.method().clone();
     let id = broker.request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = match refusal(request.request()) {
@@ -61,6 +63,10 @@ pub async fn apply<B: MessageBody>(
             .map_err(|_| InternalError::new("the request took too long", StatusCode::REQUEST_TIMEOUT))??
             .map_into_left_body(),
     };
+    let (route, status) = (response.request().match_pattern(), response.status().as_u16());
+    broker
+        .metrics
+        .request(method.as_str(), route, status, begun.elapsed());
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {

@@ -5,6 +5,7 @@ pub mod console;
 pub mod cookies;
 pub mod headers;
 mod health;
+pub mod metrics;
 pub mod oidc;
 pub mod pages;
 mod peer;

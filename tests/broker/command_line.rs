@@ -132,6 +132,19 @@ fn a_real_pool_is_set_up_from_a_shell() {
     assert_eq!(provider["mapping"]["rules"]["attributes"][0]["absent"], "refuse");
     assert_eq!(provider["mapping"]["rules"]["groups"]["missing"], "existing");
     assert!(!provider.to_string().contains("upstream-secret"));
+    std::fs::write(shell.path().join("next"), "the-next-secret\n").unwrap();
+    let rotating = shell.json(&[
+        "provider",
+        "update",
+        "acme-okta",
+        "--next-secret-file",
+        "next",
+        "--secret-expires",
+        "2027-01-31",
+    ]);
+    assert_eq!(rotating["has_next_secret"], true);
+    assert_eq!(rotating["secret_expires_at"], "2027-01-31T00:00:00Z");
+    assert!(!rotating.to_string().contains("the-next-secret"));
 
     shell.text(&[
         "resource-server",

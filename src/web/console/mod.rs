@@ -5,13 +5,27 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod audit;
+mod chart;
+mod clients;
+pub mod connections;
 pub mod door;
+mod filled;
 mod groups;
+mod guest;
 mod home;
+mod lists;
 pub mod page;
+mod pools;
 mod problem;
+mod prove;
+mod sign_in;
 pub mod time;
+mod toolbar;
+mod traces;
 mod users;
+mod watch;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -20,7 +34,16 @@ use super::resource;
 pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console").document(home::overview));
-    users::routes(cfg);
-    groups::routes(cfg);
+    cfg.service(resource("/console").document(home::overview))
+        .configure(sign_in::routes)
+        .configure(prove::routes)
+        .configure(traces::routes)
+        .configure(audit::routes)
+        .configure(watch::routes)
+        .configure(webhooks::routes)
+        .configure(pools::routes)
+        .configure(clients::routes)
+        .configure(connections::routes)
+        .configure(users::routes)
+        .configure(groups::routes);
 }
