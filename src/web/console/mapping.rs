@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde_json::json;
 
-use self::draft::{Draft, Groups, GroupsFrom, Mistakes, NamingKind, RuleRow};
+use self::draft::{Draft, GroupsFrom, Mistakes, NamingKind, RuleRow};
 use self::seen::{Asking, RowSeen, Seen};
 use self::trial::{Bench, LASTS, PreviewView, ReplayView};
 use super::door::{Admin, Form};
@@ -27,7 +27,7 @@ use crate::actions::mappings::{self, Save};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
-use crate::model::mapping::{self as stored, Absent, Mapping, MissingGroup, Rules, Unlisted, Write};
+use crate::model::mapping::{self as stored, Absent, Mapping, MissingGroup, Unlisted, Write};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider, Replay};
 use crate::model::reach::Reach;
@@ -127,6 +127,14 @@ impl Editor {
         path_of(&self.provider.id)
     }
 
+    fn groups_seen(&self) -> String {
+        self.seen.groups.words(self.seen.sign_ins)
+    }
+
+    fn groups_warn(&self) -> bool {
+        self.seen.groups.warns(self.seen.sign_ins)
+    }
+
     /// The row that the script copies for a new rule.
     fn blank(&self) -> Row<'static> {
         static BLANK: RuleRow = RuleRow {
@@ -170,22 +178,18 @@ struct Room {
     sealer: Sealer,
     now: UnixTime,
     public_url: String,
-    /// Values of own users are open for this session.
-    open: bool,
 }
 
 impl Room {
     fn new(admin: &Admin, broker: &Broker, provider_id: &str, query: &str) -> Room {
-        let now = broker.clock.now();
         Room {
             frame: Frame::new(admin, "connections", query),
             sees: admin.sees().clone(),
             changes: admin.changes().clone(),
             provider_id: provider_id.to_owned(),
             sealer: broker.sealer.clone(),
-            now,
+            now: broker.clock.now(),
             public_url: broker.public_url.clone(),
-            open: admin.session.values_open_until.is_some_and(|until| until > now),
         }
     }
 
@@ -466,7 +470,6 @@ fn result(
         issuer: &issuer,
         provider: &provider,
         sees: &room.sees,
-        open: room.open,
     };
     match asked.what {
         What::Preview | What::Replay if !is_whole => {

@@ -9,12 +9,14 @@ mod audit;
 mod chart;
 mod clients;
 pub mod connections;
+mod contract;
 pub mod door;
 mod filled;
 mod groups;
 mod guest;
 mod home;
 mod lists;
+mod mapping;
 pub mod page;
 mod pools;
 mod problem;
@@ -45,5 +47,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(clients::routes)
         .configure(connections::routes)
         .configure(users::routes)
-        .configure(groups::routes);
+        .configure(groups::routes)
+        .configure(mapping::routes)
+        .configure(contract::routes);
 }

@@ -10,3 +10,4 @@ mod traces;
 mod users;
 mod watch;
 mod webhooks;
+mod mapping;

@@ -181,7 +181,10 @@ pub async fn update(
 ) -> Result<HttpResponse, Problem> {
     let view = look_to_change(&broker, &admin, &id, "edit").await?;
     let mut mistakes = Mistakes::default();
-    let settings = form::read(&form, &mut mistakes);
+    let settings = Settings {
+        contract: view.client.settings.contract.clone(),
+        ..form::read(&form, &mut mistakes)
+    };
     if mistakes.is_empty() {
         let change = ClientChange {
             name: Some(form.text("name").to_owned()),

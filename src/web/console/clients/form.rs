@@ -190,6 +190,8 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        // Has a page of its own.
+        contract: Vec::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A draft tried out: on one sign-in, attribute by attribute and with the tokens each app would get; and on many, as the
 //! sentence of what would have changed. Nothing of it is kept.
 //!
-//! What came from a real person is shown redacted, unless it stands in the profile already (which the administrator may
-//! read anyway) or values are open for this session: a draft must not be a way around the redaction of claims.
+//! What came from a real person is shown redacted, unless it stands in the profile already, which the administrator may
+//! read anyway: a draft must not be a way around the redaction of claims.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +40,6 @@ pub struct Bench<'a> {
     pub issuer: &'a str,
     pub provider: &'a Provider,
     pub sees: &'a Reach,
-    /// Values are open for this session.
-    pub open: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -148,7 +146,7 @@ pub fn on_past(
     let Some(past) = past::by_trace(conn, bench.sealer, bench.now, bench.provider, trace_code)? else {
         return Ok(Err("this sign-in is not kept any more: choose another".into()));
     };
-    let label = People::new(bench.sees).label(conn, past.user_sub.as_deref(), past.label(bench.open))?;
+    let label = People::new(bench.sees).label(conn, past.user_sub.as_deref(), past.label(false))?;
     let mut given = Given::from(past);
     let user = match &given.user_sub {
         Some(sub) => user::find(conn, sub)?,
@@ -162,14 +160,14 @@ pub fn on_past(
         given.held.retain(|name| *name != automatic);
     }
     given.existing = user.map(|user| user.attributes.0);
-    let view = shown(conn, bench, rules, &given, bench.open && own, own)?;
+    let view = shown(conn, bench, rules, &given, false, own)?;
     Ok(Ok(PreviewView {
         on: format!("the claims of the sign-in {trace_code} of {label}, as if they came again now"),
         ..view
     }))
 }
 
-/// `own`: the profile is this administrator's to read.
+/// `open`: the claims are the administrator's own words. `own`: the profile is theirs to read.
 fn shown(
     conn: &mut Conn,
     bench: &Bench<'_>,
@@ -277,10 +275,7 @@ pub fn on_many(
     draft: &Rules,
     last: usize,
 ) -> Result<ReplayView, Error> {
-    let options = Options {
-        last,
-        open: bench.open,
-    };
+    let options = Options { last, open: false };
     let report = replay::replay(conn, bench.sealer, bench.now, bench.provider, live, draft, options)?;
     let mut people = People::new(bench.sees);
     let mut sentences = Vec::new();
@@ -318,7 +313,7 @@ pub fn on_many(
     Ok(ReplayView {
         sign_ins: report.sign_ins,
         unreadable: report.unreadable,
-        veiled: !bench.open && sentences.iter().any(|sentence| !sentence.entries.is_empty()),
+        veiled: sentences.iter().any(|sentence| !sentence.entries.is_empty()),
         sentences,
     })
 }
