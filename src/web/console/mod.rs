@@ -11,6 +11,7 @@ mod audit;
 mod chart;
 mod clients;
 pub mod connections;
+mod contract;
 pub mod door;
 mod filled;
 mod groups;
@@ -18,6 +19,7 @@ mod guest;
 mod home;
 mod links;
 mod lists;
+mod mapping;
 pub mod page;
 mod passkeys;
 mod pools;
@@ -54,5 +56,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(clients::routes)
         .configure(connections::routes)
         .configure(users::routes)
-        .configure(groups::routes);
+        .configure(groups::routes)
+        .configure(mapping::routes)
+        .configure(contract::routes);
 }

@@ -56,6 +56,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("disabled", "Disabled."),
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
+    ("rolled-back", "Rolled back, as a new version."),
     ("rotated", "Rotated."),
     (
         "rotating",

@@ -22,3 +22,4 @@ mod traces;
 mod users;
 mod watch;
 mod webhooks;
+mod mapping;
