@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 fine, 1 what was asked for failed (one line on standard error), 2 bad usage or configuration.
 
+mod admin;
 mod client;
 mod demo;
 mod doctor;
@@ -71,6 +72,9 @@ enum Command {
     /// The stories of sign-ins, by the code on the user's error page
     #[command(subcommand)]
     Trace(trace::Command),
+    /// Administrators of the console
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Check configuration, database, keys, clock and every connection, and say what to do
     Doctor,
 }
@@ -147,6 +151,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Provider(command) => provider::run(&settings, output, command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),
         Command::Trace(command) => trace::run(&settings, output, command),
+        Command::Admin(command) => admin::run(&settings, output, command),
         Command::Doctor => doctor::run(&settings, output),
     }
 }

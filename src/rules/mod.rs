@@ -32,3 +32,4 @@ pub mod test_login;
 pub mod upstream_error;
 pub mod watch;
 pub mod webhook;
+pub mod user_agent;

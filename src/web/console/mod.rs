@@ -5,21 +5,28 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod account;
+mod administrators;
 mod audit;
 mod chart;
 mod clients;
 pub mod connections;
 pub mod door;
+mod fields;
 mod filled;
 mod groups;
 mod guest;
 mod home;
+mod links;
 mod lists;
 pub mod page;
+mod passkeys;
 mod pools;
 mod problem;
 mod prove;
+mod roles;
 mod sign_in;
+mod sso;
 pub mod time;
 mod toolbar;
 mod traces;
@@ -45,5 +52,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(clients::routes)
         .configure(connections::routes)
         .configure(users::routes)
-        .configure(groups::routes);
+        .configure(groups::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes);
 }

@@ -86,6 +86,15 @@ const NOTICES: &[(&str, &str)] = &[
         "issuer-secret",
         "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",
     ),
+    (
+        "welcome",
+        "Welcome. Add a passkey here, and you need no password to sign in.",
+    ),
+    ("password", "Password changed. All other sessions have ended."),
+    ("passkey", "Passkey added."),
+    ("passkey-removed", "Passkey removed."),
+    ("session-ended", "Session ended."),
+    ("sessions-ended", "All sessions ended."),
 ];
 
 /// A page with the policy that goes with it.
