@@ -83,7 +83,7 @@ pub static MARK: Asset = Asset::new(
     include_bytes!("../../templates/assets/mark.svg"),
 );
 
-static ALL: [&Asset; 7] = [
+static ALL: &[&Asset] = &[
     &MAPPING_STYLE_SHEET,
     &MAPPING_SCRIPT,
     &STYLE_SHEET,
