@@ -206,6 +206,16 @@ pub fn recent(conn: &mut Conn, user_pool_id: Option<&str>, limit: i64) -> QueryR
     list(conn, &Reach::everything(), &search, limit)
 }
 
+/// The newest events about one thing.
+pub fn of_target(conn: &mut Conn, target: &str, limit: i64) -> QueryResult<Vec<Event>> {
+    audit_events::table
+        .filter(audit_events::target.eq(target))
+        .order(audit_events::id.desc())
+        .limit(limit)
+        .select(Event::as_select())
+        .load(conn)
+}
+
 /// Deletes at most `limit` events from before that moment.
 pub fn delete_before(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
     let old: Vec<i64> = audit_events::table
