@@ -5,6 +5,7 @@
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
 mod attempts;
+mod connections;
 mod gates;
 mod limits;
 mod passwords;
@@ -40,7 +41,7 @@ use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{Connection, NextSecret, Upstream};
 use crate::world::{Clock, Entropy};
 
 /// How long configuration is used before it is read again.
@@ -367,6 +368,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         }
     };
     let client_secret = open("client-secret", &provider.client_secret_sealed)?;
+    let next_secret = open("client-secret-next", &provider.next_secret_sealed)?;
     let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
         .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
         .transpose()?;
@@ -374,6 +376,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         provider,
         client_secret,
         private_key: private_key.map(Arc::new),
+        next_secret: next_secret.map(NextSecret::new),
     })
 }
 

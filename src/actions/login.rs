@@ -1,6 +1,7 @@
 //! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
 //! app its code. One transaction, with the trace in it.
 
+use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Settled};
 use super::traces::{self, Draft};
 use super::{Ctx, tokens::Exchanged, watch};
@@ -8,6 +9,8 @@ use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code::{self, Code};
+use crate::model::group::Group;
+use crate::model::mapper_input::Contents;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
@@ -15,6 +18,7 @@ use crate::model::token::{self, Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, User};
 use crate::rules::authorize::ResponseType;
+use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
@@ -82,11 +86,10 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             trace.concerns(&ctx.sealer, address);
         }
     }
-    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: Refusal| {
+    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: &Refusal| {
         trace.step(step, false, seen);
         trace.story.remedy = refusal.remedy.to_string();
-        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
-        Ok(Completed::Refused { refusal, trace_code })
+        traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)
     };
     // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
     watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
@@ -96,7 +99,9 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;
         if known.is_none_or(|user| user.sub != *required) {
             let seen = "somebody else than the user that the app insists on".to_owned();
-            return refused(conn, trace, "user", seen, Refusal::other_user());
+            let refusal = Refusal::other_user();
+            let trace_code = refused(conn, trace, "user", seen, &refusal)?;
+            return Ok(Completed::Refused { refusal, trace_code });
         }
     }
     let Settled {
@@ -106,6 +111,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         mapping_version,
         effects,
         created,
+        contents,
     } = match profile::settle(conn, ctx, pool, provider, client, &work.arrival)? {
         Ok(settled) => settled,
         Err(refused_profile) => {
@@ -118,7 +124,20 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             } else {
                 "mapping"
             };
-            return refused(conn, trace, step, refusal.detail.clone(), refusal.into());
+            let (seen, refusal) = (refusal.detail.clone(), refusal.into());
+            let sealed = seal_past(ctx, provider, &refused_profile.contents, &mut trace);
+            let user_sub = trace.user_sub.clone();
+            let trace_code = refused(conn, trace, step, seen, &refusal)?;
+            if let Some(sealed) = sealed {
+                let about = About {
+                    client,
+                    trace_code: &trace_code,
+                    user_sub,
+                    mapping_version: refused_profile.mapping_version,
+                };
+                past::keep(conn, ctx, provider, about, sealed)?;
+            }
+            return Ok(Completed::Refused { refusal, trace_code });
         }
     };
     trace.user_sub = Some(user.sub.clone());
@@ -130,6 +149,9 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         true,
         if created { "created just in time" } else { "known" },
     );
+
+    let sealed = seal_past(ctx, provider, &contents, &mut trace);
+    tell_contract(ctx, pool, client, provider, &user, &groups, &mut trace);
 
     let session_token = secret::token(&ctx.entropy);
     let session = Session {
@@ -192,11 +214,59 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             ResponseType::Token => "tokens went to the app",
         },
     );
-    traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
+    let trace_code = traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
+    if let Some(sealed) = sealed {
+        let about = About {
+            client,
+            trace_code: &trace_code,
+            user_sub: Some(session.user_sub.clone()),
+            mapping_version,
+        };
+        past::keep(conn, ctx, provider, about, sealed)?;
+    }
     Ok(Completed::SignedIn {
         session_token,
         outgoing,
     })
+}
+
+/// Seals what the mapping saw; why it is not kept stands in the trace.
+fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Draft) -> Option<Sealed> {
+    past::seal(ctx, provider, contents).unwrap_or_else(|why| {
+        trace.step("replay", true, format!("not kept for replays: {why}"));
+        None
+    })
+}
+
+/// An app that does not get the claims it needs signs nobody in, and from outside nobody sees why: the trace says it.
+fn tell_contract(
+    ctx: &Ctx,
+    pool: &Pool,
+    client: &Client,
+    provider: &Provider,
+    user: &User,
+    groups: &[Group],
+    trace: &mut Draft,
+) {
+    if client.settings.contract.is_empty() {
+        return;
+    }
+    let someone = Someone {
+        sub: Some(&user.sub),
+        username: &user.username,
+        attributes: &user.attributes,
+        groups,
+        provider_id: &provider.id,
+        provider_name: &provider.name,
+        subject: "",
+    };
+    // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.
+    let breaches = sample("", pool, client, &someone, ctx.now).breaches;
+    if breaches.is_empty() {
+        return trace.step("contract", true, "the app gets the claims it needs");
+    }
+    let told: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    trace.step("contract", false, told.join("; "));
 }
 
 /// What an authorization request is granted, by a fresh login or by a session.

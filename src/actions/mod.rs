@@ -5,9 +5,11 @@ pub mod admins;
 pub mod clients;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod groups;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;
@@ -15,6 +17,7 @@ pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;
+pub mod users;
 pub mod watch;
 pub mod webhooks;
 
@@ -40,7 +43,8 @@ pub struct Ctx {
 /// Writes the audit event of a change, in the change's own transaction. `difference` holds no secret.
 ///
 /// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*` and
-/// `mapping.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address).
+/// `webhook.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address). What is deleted is recorded
+/// before, while it can be told whose it is.
 pub fn record(
     conn: &mut Conn,
     ctx: &Ctx,

@@ -215,8 +215,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
+diesel::joinable!(user_terms -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -253,4 +258,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     claim_sightings,
     claim_profiles,
     job_leases,
+    user_terms,
 );

@@ -22,7 +22,7 @@ use crate::db::{self, Conn, Db, Json, Target};
 use crate::error::Error;
 use crate::model::administrator::Role;
 use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
-use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
+use crate::model::mapping::{GroupsRule, Rule, Rules, Source};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
 use crate::model::provider::Settings as ProviderSettings;
 use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
@@ -262,12 +262,7 @@ pub fn seed_console(conn: &mut Conn, ctx: &Ctx, hashes: &[String; 2]) -> Result<
 }
 
 fn provider(upstream: &Registration) -> NewProvider {
-    let rule = |attribute: &str, claim: &str| Rule {
-        attribute: attribute.into(),
-        claim: claim.into(),
-        write: Write::Always,
-        absent: Absent::Keep,
-    };
+    let rule = |attribute: &str, claim: &str| Rule::new(attribute, Source::claim(claim));
     let same = [
         "email",
         "email_verified",
@@ -295,14 +290,12 @@ fn provider(upstream: &Registration) -> NewProvider {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new(upstream.client_secret.clone())),
             private_key: None,
+            ..Credentials::default()
         },
         identifiers: vec![upstream.identifier.into()],
         rules: Rules {
             attributes,
-            groups: Some(GroupsRule {
-                claim: "groups".into(),
-                missing: MissingGroup::Create,
-            }),
+            groups: Some(GroupsRule::new(Source::claim("groups"))),
         },
     }
 }

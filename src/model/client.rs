@@ -56,6 +56,8 @@ pub struct Settings {
     pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
+    /// The claims that the app needs; empty: none in particular.
+    pub contract: Vec<ContractClaim>,
 }
 
 impl Default for Settings {
@@ -76,8 +78,32 @@ impl Default for Settings {
             rotation: Rotation::default(),
             public: false,
             require_pkce: false,
+            contract: Vec::new(),
         }
     }
+}
+
+text_enum! {
+    /// A JSON type, as JSON Schema names it.
+    pub enum ContractKind {
+        String = "string",
+        Number = "number",
+        Boolean = "boolean",
+        Array = "array",
+        Object = "object",
+    }
+}
+
+/// One claim that the app needs in ID tokens and userInfo answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContractClaim {
+    pub claim: String,
+    pub kind: ContractKind,
+    #[serde(default)]
+    pub required: bool,
+    /// The values it may have, or a list's elements; empty: any.
+    #[serde(default)]
+    pub one_of: Vec<String>,
 }
 
 /// Cognito's `RefreshTokenRotation`. A public client's tokens rotate whatever it says (RFC 9700 §2.2.2).

@@ -11,6 +11,7 @@ pub mod code;
 pub mod group;
 pub mod job;
 pub mod key;
+pub mod mapper_input;
 pub mod mapping;
 pub mod notice;
 pub mod passkey;

@@ -118,6 +118,25 @@ pub fn recent(conn: &mut Conn, user_pool_id: &str, limit: i64) -> QueryResult<Ve
         .load(conn)
 }
 
+/// The newest traces of a user, of these connections or of all.
+pub fn of_user(
+    conn: &mut Conn,
+    user_sub: &str,
+    provider_ids: Option<Vec<String>>,
+    limit: i64,
+) -> QueryResult<Vec<Trace>> {
+    let mut query = login_traces::table
+        .filter(login_traces::user_sub.eq(user_sub.to_owned()))
+        .order(login_traces::started_at.desc())
+        .limit(limit)
+        .select(Trace::as_select())
+        .into_boxed();
+    if let Some(ids) = provider_ids {
+        query = query.filter(login_traces::provider_id.assume_not_null().eq_any(ids));
+    }
+    query.load(conn)
+}
+
 /// Deletes at most `limit` traces whose time is over.
 pub fn delete_expired(conn: &mut Conn, now: UnixTime, limit: i64) -> QueryResult<usize> {
     let old: Vec<String> = login_traces::table

@@ -3,7 +3,9 @@
 pub mod attribute;
 pub mod authorize;
 pub mod claims;
+pub mod connection;
 pub mod console_roles;
+pub mod contract;
 pub mod discovery;
 pub mod drift;
 pub mod email;
@@ -26,6 +28,7 @@ pub mod registration;
 pub mod response;
 pub mod scope;
 pub mod secret;
+pub mod test_login;
 pub mod upstream_error;
 pub mod user_agent;
 pub mod watch;

@@ -4,6 +4,7 @@
 //! It looks afresh: caches, lanes and circuits of the sign-in are left alone. Nobody is signed in by it; the code that it
 //! presents to the token endpoint is made up, and the authorization request says `prompt=none`.
 
+mod issuer;
 mod reach;
 mod registration;
 
@@ -20,6 +21,8 @@ use super::{Connection, Failure, Inner, Upstream};
 use crate::model::probe::Facts;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
+
+pub use issuer::Answers;
 
 /// One stage's result.
 #[derive(Clone, Debug, PartialEq, Eq)]

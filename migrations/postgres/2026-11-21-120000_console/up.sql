@@ -135,10 +135,10 @@ CREATE INDEX login_traces_by_provider ON login_traces (provider_id, started_at);
 CREATE INDEX login_traces_by_user ON login_traces (user_sub, started_at);
 CREATE INDEX login_traces_by_start ON login_traces (started_at);
 -- What did not end in a sign-in is little, and what administrators look for: nothing else is in these.
-CREATE INDEX login_traces_unsuccessful ON login_traces (started_at, cause) WHERE outcome <> 'signed_in';
-CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at, cause)
+CREATE INDEX login_traces_unsuccessful ON login_traces (started_at) WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at)
   WHERE outcome <> 'signed_in';
-CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at, cause)
+CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at)
   WHERE outcome <> 'signed_in';
 
 -- Whose own thing the event is about, as it was then.
@@ -223,3 +223,24 @@ CREATE TABLE claim_profiles (
   profile TEXT NOT NULL,
   at BIGINT NOT NULL
 );
+
+-- What an administrator's search finds a user by, in lower case: address, name, last name, username, upstream subject, sub.
+CREATE TABLE user_terms (
+  user_pool_id TEXT NOT NULL,
+  -- Compared byte by byte: what begins alike stands together.
+  term TEXT COLLATE "C" NOT NULL,
+  user_sub TEXT NOT NULL REFERENCES users (sub) ON DELETE CASCADE,
+  PRIMARY KEY (user_pool_id, term, user_sub)
+);
+CREATE INDEX user_terms_by_user ON user_terms (user_sub);
+INSERT INTO user_terms SELECT DISTINCT user_pool_id, substr(lower(term), 1, 100), sub FROM (
+  SELECT user_pool_id, sub, attributes::json ->> 'email' AS term FROM users
+  UNION ALL SELECT user_pool_id, sub, attributes::json ->> 'name' FROM users
+  UNION ALL SELECT user_pool_id, sub, attributes::json ->> 'family_name' FROM users
+  UNION ALL SELECT user_pool_id, sub, username FROM users
+  UNION ALL SELECT user_pool_id, sub, sub FROM users
+) AS terms WHERE term IS NOT NULL AND term <> '';
+INSERT INTO user_terms SELECT DISTINCT u.user_pool_id, substr(lower(i.subject), 1, 100), u.sub
+  FROM identities i JOIN users u ON u.sub = i.user_sub ON CONFLICT DO NOTHING;
+
+CREATE INDEX memberships_in_order ON memberships (user_pool_id, group_name, user_sub);

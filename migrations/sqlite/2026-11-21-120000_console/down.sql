@@ -1,5 +1,7 @@
 DROP TABLE claim_profiles;
 DROP TABLE claim_sightings;
+DROP INDEX memberships_in_order;
+DROP TABLE user_terms;
 DROP TABLE job_leases;
 DROP TABLE webhook_deliveries;
 DROP TABLE webhooks;

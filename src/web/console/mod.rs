@@ -10,12 +10,17 @@ mod administrators;
 mod audit;
 mod chart;
 mod clients;
+pub mod connections;
+mod contract;
 pub mod door;
+mod fields;
 mod filled;
+mod groups;
 mod guest;
 mod home;
 mod links;
 mod lists;
+mod mapping;
 pub mod page;
 mod passkeys;
 mod pools;
@@ -27,7 +32,7 @@ mod sso;
 pub mod time;
 mod toolbar;
 mod traces;
-mod watch;
+mod users;
 mod webhooks;
 
 use actix_web::web::ServiceConfig;
@@ -47,8 +52,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(administrators::routes)
         .configure(traces::routes)
         .configure(audit::routes)
-        .configure(watch::routes)
         .configure(webhooks::routes)
         .configure(pools::routes)
-        .configure(clients::routes);
+        .configure(clients::routes)
+        .configure(connections::routes)
+        .configure(users::routes)
+        .configure(groups::routes)
+        .configure(mapping::routes)
+        .configure(contract::routes);
 }

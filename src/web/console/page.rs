@@ -56,6 +56,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("disabled", "Disabled."),
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
+    ("rolled-back", "Rolled back, as a new version."),
     ("rotated", "Rotated."),
     (
         "rotating",
@@ -86,9 +87,18 @@ const NOTICES: &[(&str, &str)] = &[
         "queued",
         "On its way: open this page again in a moment to see what was answered.",
     ),
+    (
+        "draft",
+        "The connection is a draft now: nobody is offered it until it goes live.",
+    ),
+    ("live", "The connection is live."),
+    (
+        "issuer-secret",
+        "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",
+    ),
 ];
 
-/// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
+/// A page with the policy that goes with it.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
     finish(&mut answer, page)
@@ -121,6 +131,11 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
         answer.status(StatusCode::INTERNAL_SERVER_ERROR);
         "This page could not be shown.".into()
     });
+    headers(answer).body(html)
+}
+
+/// What goes with every page: nothing but our own files, forms to ourselves alone.
+pub fn headers(answer: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
     answer
         .content_type("text/html; charset=utf-8")
         // With "no-referrer" a browser hides from us, too, where a form comes from: it sends "Origin: null".
@@ -130,7 +145,6 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
              form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ))
-        .body(html)
 }
 
 #[cfg(test)]

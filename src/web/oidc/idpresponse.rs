@@ -31,6 +31,7 @@ use crate::rules::refusal::Refusal;
 use crate::rules::{secret, upstream_error};
 use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
+use crate::web::console::connections::test_sign_in;
 use crate::web::cookies;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
@@ -60,6 +61,9 @@ pub async fn posted(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> 
 }
 
 async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<Broker>) -> HttpResponse {
+    if let Some(came) = test_sign_in::of_this_browser(request, broker) {
+        return test_sign_in::returned(request, broker, connection, came).await;
+    }
     let (params, state, login) = match own_login(request, broker) {
         Ok(found) => found,
         Err(unknown) => return unknown_login(request, broker, connection, unknown).await,
@@ -245,6 +249,9 @@ impl Leg<'_> {
             .broker
             .upstream
             .identity(&connection, &expectation, code, iss, &mut steps)
+            .await;
+        self.broker
+            .settle_secret(&connection, &RequestId::of(self.request))
             .await;
         self.trace.story.steps.append(&mut steps);
         match identity {
