@@ -97,6 +97,11 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
     if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI {
         return Some(StatusCode::URI_TOO_LONG);
     }
+    // No name of the console's has a NUL, and PostgreSQL cannot even be asked for one.
+    let has_nul = |text: &str| text.contains("%00");
+    if uri.path().starts_with("/console") && (has_nul(uri.path()) || uri.query().is_some_and(has_nul)) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
     let headers = request.headers();
     let size: usize = headers
         .iter()
