@@ -86,6 +86,7 @@ impl World {
             credentials: Credentials {
                 client_secret: Some(Zeroizing::new("upstream-secret".into())),
                 private_key: None,
+                next_secret: None,
             },
             identifiers: vec![],
             rules: Rules::default(),
