@@ -235,7 +235,7 @@ impl Room {
             live: live.as_ref().map(Version::of),
             seen,
             keep: provider.settings.replay.clone(),
-            functions: FUNCTIONS.iter().map(|entry| entry.4).collect(),
+            functions: FUNCTIONS.iter().map(|entry| entry.usage).collect(),
             may_change,
             may_break: self.changes.has_pool(&pool.id),
             trace: asked.trace.clone(),
