@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::past::Past;
 use crate::actions::pools;
-use crate::actions::profile::automatic_group;
+use crate::actions::profile::{automatic_group, username};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::client::{self, Client};
@@ -83,10 +83,7 @@ pub fn tokens(
         }
     }
     let subject = given.claims.get("sub").and_then(Value::as_str).unwrap_or("(sub)");
-    let mut username = format!("{}_{subject}", provider.name);
-    if !pool.settings.case_sensitive {
-        username = username.to_lowercase();
-    }
+    let username = username(&pool, provider, subject);
     let someone = Someone {
         sub: given.user_sub.as_deref(),
         username: &username,
