@@ -30,5 +30,6 @@ pub mod scope;
 pub mod secret;
 pub mod test_login;
 pub mod upstream_error;
+pub mod user_agent;
 pub mod watch;
 pub mod webhook;

@@ -43,6 +43,22 @@ pub static FORM_POST: Asset = Asset::new(
     include_bytes!("../../templates/assets/form_post.js"),
 );
 
+/// Registers passkeys and signs in with them.
+pub static PASSKEY: Asset = Asset::new(
+    "passkey",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/passkey.js"),
+);
+
+/// Follows a page's one link without a click.
+pub static ONWARD: Asset = Asset::new(
+    "onward",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/onward.js"),
+);
+
 /// The mapping editor's part of the design.
 pub static MAPPING_STYLE_SHEET: Asset = Asset::new(
     "mapping",
@@ -67,13 +83,15 @@ pub static MARK: Asset = Asset::new(
     include_bytes!("../../templates/assets/mark.svg"),
 );
 
-static ALL: [&Asset; 7] = [
+static ALL: &[&Asset] = &[
     &MAPPING_STYLE_SHEET,
     &MAPPING_SCRIPT,
     &STYLE_SHEET,
     &CONSOLE_STYLE_SHEET,
     &CONSOLE_SCRIPT,
     &FORM_POST,
+    &PASSKEY,
+    &ONWARD,
     &MARK,
 ];
 

@@ -125,6 +125,12 @@ pub fn register(
     let Some(credential) = verified else {
         return Ok(false);
     };
+    if administrator.user_sub.is_some() {
+        // It would let them in past the pool that answers for them.
+        return Err(Error::Conflict(
+            "You sign in through a pool, and with nothing else.".into(),
+        ));
+    }
     if passkey::of_administrator(conn, &administrator.id)?.len() >= MOST {
         return Err(Error::Conflict(format!(
             "There are {MOST} passkeys already: remove one first."

@@ -5,28 +5,34 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod account;
+mod administrators;
 mod audit;
 mod chart;
 mod clients;
 pub mod connections;
 mod contract;
 pub mod door;
+mod fields;
 mod filled;
 mod groups;
 mod guest;
 mod home;
+mod links;
 mod lists;
 mod mapping;
 pub mod page;
+mod passkeys;
 mod pools;
 mod problem;
 mod prove;
+mod roles;
 mod sign_in;
+mod sso;
 pub mod time;
 mod toolbar;
 mod traces;
 mod users;
-mod watch;
 mod webhooks;
 
 use actix_web::web::ServiceConfig;
@@ -39,9 +45,13 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
         .configure(prove::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes)
         .configure(traces::routes)
         .configure(audit::routes)
-        .configure(watch::routes)
         .configure(webhooks::routes)
         .configure(pools::routes)
         .configure(clients::routes)

@@ -64,6 +64,15 @@ const NOTICES: &[(&str, &str)] = &[
     ),
     ("sent", "Sent."),
     (
+        "welcome",
+        "Welcome. Add a passkey here, and you need no password to sign in.",
+    ),
+    ("password", "Password changed. All other sessions have ended."),
+    ("passkey", "Passkey added."),
+    ("passkey-removed", "Passkey removed."),
+    ("session-ended", "Session ended."),
+    ("sessions-ended", "All sessions ended."),
+    (
         "values-open",
         "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
     ),

@@ -9,9 +9,12 @@ use zeroize::Zeroizing;
 
 use super::door::{self, Admin, Form};
 use super::problem::Problem;
-use super::{guest, page, sign_in};
+use super::{guest, page, passkeys, sign_in};
 use crate::actions::admins;
 use crate::broker::Broker;
+use crate::error::StoreError;
+use crate::model::{passkey, user};
+use crate::rules::params;
 use crate::web::resource;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -20,24 +23,48 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 #[derive(Template)]
 #[template(path = "console/prove.html")]
-struct ProvePage {
+pub(super) struct ProvePage {
     csrf: String,
     next: String,
     email: String,
     has_password: bool,
+    has_passkeys: bool,
+    /// Where an administrator proves it who comes through a pool.
+    through_pool: Option<String>,
     problem: Option<String>,
 }
 
-impl ProvePage {
-    fn new(admin: &Admin, next: &str, problem: Option<String>) -> ProvePage {
-        ProvePage {
-            csrf: admin.csrf.clone(),
-            next: next.to_owned(),
-            email: admin.administrator.email.clone(),
-            has_password: admin.administrator.password_hash.is_some(),
-            problem,
-        }
-    }
+pub(super) async fn page(
+    admin: &Admin,
+    broker: &Broker,
+    next: &str,
+    problem: Option<String>,
+) -> Result<ProvePage, StoreError> {
+    let who = admin.administrator.clone();
+    let (passkeys, user) = broker
+        .db
+        .read(move |conn| {
+            let passkeys = passkey::of_administrator(conn, &who.id)?;
+            let user = match who.user_sub {
+                Some(sub) => user::find(conn, &sub)?,
+                None => None,
+            };
+            Ok::<_, StoreError>((passkeys, user))
+        })
+        .await?;
+    Ok(ProvePage {
+        csrf: admin.csrf.clone(),
+        next: next.to_owned(),
+        email: admin.administrator.email.clone(),
+        has_password: admin.administrator.password_hash.is_some(),
+        has_passkeys: !passkeys.is_empty() && passkeys::possible(&broker.public_url),
+        through_pool: user.map(|user| {
+            let pool = user.user_pool_id.as_str();
+            let query = params::encode([("pool", pool), ("next", next), ("anew", "yes")]);
+            format!("/console/sso?{query}")
+        }),
+        problem,
+    })
 }
 
 #[derive(Deserialize)]
@@ -45,9 +72,9 @@ pub struct Asked {
     next: Option<String>,
 }
 
-pub async fn get(admin: Admin, broker: Data<Broker>, asked: Query<Asked>) -> HttpResponse {
+pub async fn get(admin: Admin, broker: Data<Broker>, asked: Query<Asked>) -> Result<HttpResponse, Problem> {
     let next = guest::next(asked.next.as_deref(), &broker.public_url);
-    page::show(&ProvePage::new(&admin, &next, None))
+    Ok(page::show(&page(&admin, &broker, &next, None).await?))
 }
 
 pub async fn post(
@@ -61,7 +88,7 @@ pub async fn post(
     let email = admin.administrator.email.clone();
     let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
     if let Err(seconds) = broker.attempts.take(now, &email, address) {
-        let page = ProvePage::new(&admin, &next, Some(sign_in::wait(seconds)));
+        let page = page(&admin, &broker, &next, Some(sign_in::wait(seconds))).await?;
         let mut answer = page::html(StatusCode::TOO_MANY_REQUESTS, &page);
         sign_in::retry_after(&mut answer, seconds);
         return Ok(answer);
@@ -77,7 +104,7 @@ pub async fn post(
             place,
         )
         .await?;
-        let page = ProvePage::new(&admin, &next, Some("The password is wrong.".into()));
+        let page = page(&admin, &broker, &next, Some("The password is wrong.".into())).await?;
         return Ok(page::refused(&page));
     }
     broker.attempts.succeeded(&email, address);
@@ -85,7 +112,7 @@ pub async fn post(
 }
 
 /// Gives the session its new cookie and goes on.
-pub(super) async fn proved(admin: &Admin, broker: &Broker, next: &str) -> Result<HttpResponse, Problem> {
+async fn proved(admin: &Admin, broker: &Broker, next: &str) -> Result<HttpResponse, Problem> {
     let (ctx, session) = (admin.ctx(broker), admin.session.clone());
     let token = broker
         .db

@@ -10,19 +10,21 @@ use zeroize::Zeroizing;
 
 use super::door::{self, Admin, Form};
 use super::guest::{self, Guest, GuestForm};
-use super::page;
 use super::problem::Problem;
+use super::{page, passkeys};
 use crate::actions::admins::{self, Place};
 use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::model::administrator::{self, Administrator};
-use crate::rules::secret;
+use crate::model::administrator_rule;
+use crate::rules::{params, secret};
 use crate::web::cookies::Cookies;
 use crate::web::headers::RequestId;
 use crate::web::resource;
 
 /// No address is longer (RFC 5321 §4.5.3.1.3).
 const LONGEST_ADDRESS: usize = 254;
+const WRONG: &str = "The address or the password is wrong.";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console/sign-in").document(get).post(post))
@@ -38,6 +40,31 @@ struct SignInPage {
     problem: Option<String>,
     /// The last session has just ended.
     signed_out: bool,
+    passkeys_possible: bool,
+    /// The pools through which administrators sign in: the name and where its button leads.
+    pools: Vec<(String, String)>,
+}
+
+async fn page(broker: &Broker, guest: &Guest, next: &str) -> Result<SignInPage, StoreError> {
+    let pools = broker
+        .db
+        .read(|conn| Ok::<_, StoreError>(administrator_rule::pools(conn)?))
+        .await?;
+    Ok(SignInPage {
+        csrf: guest.csrf.clone(),
+        next: next.to_owned(),
+        email: String::new(),
+        problem: None,
+        signed_out: false,
+        passkeys_possible: passkeys::possible(&broker.public_url),
+        pools: pools
+            .into_iter()
+            .map(|(id, name)| {
+                let query = params::encode([("pool", id.as_str()), ("next", next)]);
+                (name, format!("/console/sso?{query}"))
+            })
+            .collect(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -51,20 +78,15 @@ pub async fn get(
     broker: Data<Broker>,
     admin: Result<Admin, Problem>,
     asked: Query<Asked>,
-) -> HttpResponse {
+) -> Result<HttpResponse, Problem> {
     let next = guest::next(asked.next.as_deref(), &broker.public_url);
     if admin.is_ok() {
-        return to(&next);
+        return Ok(to(&next));
     }
     let guest = Guest::of(&request, &broker);
-    let page = SignInPage {
-        csrf: guest.csrf,
-        next,
-        email: String::new(),
-        problem: None,
-        signed_out: asked.done.as_deref() == Some("signed-out"),
-    };
-    with_cookie(page::show(&page), &guest.cookie)
+    let mut page = page(&broker, &guest, &next).await?;
+    page.signed_out = asked.done.as_deref() == Some("signed-out");
+    Ok(with_cookie(page::show(&page), &guest.cookie))
 }
 
 pub async fn post(
@@ -75,19 +97,10 @@ pub async fn post(
     let email = form.text("email").to_lowercase();
     let password = Zeroizing::new(form.0.get("password").unwrap_or_default().to_owned());
     let next = guest::next(form.0.get("next"), &broker.public_url);
-    let refuse = |status: StatusCode, problem: String| {
-        let page = SignInPage {
-            csrf: Guest::of(&request, &broker).csrf,
-            next: next.clone(),
-            email: email.clone(),
-            problem: Some(problem),
-            signed_out: false,
-        };
-        page::html(status, &page)
-    };
     let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
     if let Err(seconds) = broker.attempts.take(now, &email, address) {
-        let mut answer = refuse(StatusCode::TOO_MANY_REQUESTS, wait(seconds));
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut answer = refuse(&request, &broker, status, &next, &email, wait(seconds)).await?;
         retry_after(&mut answer, seconds);
         return Ok(answer);
     }
@@ -95,20 +108,37 @@ pub async fn post(
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
     let is_right = broker.passwords.verify(password, hash).await;
     let place = guest::place(&request, &broker);
-    let Some(administrator) = found.as_ref().filter(|found| is_right && found.enabled) else {
-        failed(&request, &broker, found, "password", place).await?;
-        return Ok(refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The address or the password is wrong.".into(),
-        ));
+    let opened = match found.as_ref().filter(|found| is_right && found.enabled) {
+        Some(administrator) => open(&request, &broker, &administrator.id, "password", place.clone()).await?,
+        None => None,
     };
-    match open(&request, &broker, &administrator.id, "password", place).await? {
+    match opened {
         Some(token) => {
             broker.attempts.succeeded(&email, address);
             Ok(with_cookie(to(&next), &door::cookie(&token)))
         }
-        None => Err(Problem::SignIn { next: Some(next) }),
+        None => {
+            failed(&request, &broker, found, "password", place).await?;
+            let (status, why) = (StatusCode::UNPROCESSABLE_ENTITY, WRONG.into());
+            refuse(&request, &broker, status, &next, &email, why).await
+        }
     }
+}
+
+/// The page again with what is wrong.
+pub(super) async fn refuse(
+    request: &HttpRequest,
+    broker: &Broker,
+    status: StatusCode,
+    next: &str,
+    email: &str,
+    problem: String,
+) -> Result<HttpResponse, Problem> {
+    let guest = Guest::of(request, broker);
+    let mut page = page(broker, &guest, next).await?;
+    page.email = email.chars().take(LONGEST_ADDRESS).collect();
+    page.problem = Some(problem);
+    Ok(page::html(status, &page))
 }
 
 /// The administrator of that address.

@@ -140,11 +140,18 @@ for (const [batch, faults] of Object.entries(BATCHES)) {
       const wrong = [];
       const shot = new Set();
       for (const { fault, cause, code } of failures) {
-        await search(page, demo, code);
-        const shown = await page.innerText('main');
+        let shown;
+        if (shot.has(cause)) {
+          // The page of this cause has been looked at; what it says of this fault is enough.
+          shown = await (await page.request.get(`${demo.origin}/console/traces/${code}`)).text();
+          shown = shown.replaceAll('&#39;', "'");
+        } else {
+          await search(page, demo, code);
+          await screenshot(page, `console/failure-${cause.toLowerCase()}`);
+          shown = await page.innerText('main');
+          shot.add(cause);
+        }
         if (!shown.includes(code) || !shown.includes(cause) || !REMEDY[cause].test(shown)) wrong.push(`${fault} (${code}) should show ${cause} and ${REMEDY[cause]}:\n${shown}`);
-        if (!shot.has(cause)) await screenshot(page, `console/failure-${cause.toLowerCase()}`);
-        shot.add(cause);
       }
       assert.equal(wrong.join('\n\n'), '');
       nothingFound(findings);
@@ -155,11 +162,10 @@ for (const [batch, faults] of Object.entries(BATCHES)) {
   });
 }
 
-/** From the list of sign-ins to the one with this code, as it is read out on the telephone: without its hyphen. */
+/** From the list of sign-ins to the one with this code, typed as it is read out on the telephone: without its hyphen. */
 async function search(page, demo, code) {
   await page.goto(`${demo.origin}/console/traces`);
-  await page.getByRole('search').getByRole('searchbox').fill(code.replace('-', '').toLowerCase());
+  await page.getByRole('searchbox').fill(code.replace('-', '').toLowerCase());
   await page.keyboard.press('Enter');
-  await page.waitForLoadState();
-  if (!new URL(page.url()).pathname.endsWith(code)) await page.getByRole('table').getByRole('link').first().click();
+  await page.waitForURL(`${demo.origin}/console/traces/${code}`);
 }
