@@ -84,23 +84,37 @@ pub fn fingerprint(provider: &Provider) -> String {
 }
 
 /// The issuers worth trying for what was typed, best first. Where Okta's org server is meant, the server that Okta calls
-/// `default` is offered beside it, for from the address alone nobody can tell on which of them the app was made.
+/// `default` is offered beside it, for from the address alone nobody can tell on which of them the app was made. What has a
+/// path of another form may be an issuer, or a link into an Okta that stands on a domain of the organisation's own.
 pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>, Mistake> {
-    let mut found = match okta_issuer::normalize(typed) {
+    let typed = typed.trim();
+    let without_tls = format!("http://{typed}");
+    // A host that the operator admits for development is mostly one that speaks no TLS.
+    let is_stand_in = !typed.contains("://")
+        && Url::parse(&without_tls).is_ok_and(|url| allowed.iter().any(|allowed| allowed.admits(&url)));
+    let text = if is_stand_in { without_tls.as_str() } else { typed };
+    let mut found = match okta_issuer::normalize(text) {
         Ok(found) => found,
-        // A development host that the operator admits may be named in ways that no Okta is.
-        Err(_) if typed.starts_with("http://") && issuer::check(typed, allowed).is_ok() => vec![Candidate {
-            issuer: typed.to_owned(),
+        // Such a host may be named in ways that no Okta is.
+        Err(_) if text.starts_with("http://") && issuer::check(text, allowed).is_ok() => vec![Candidate {
+            issuer: text.to_owned(),
             note: String::new(),
         }],
         Err(mistake) => return Err(mistake),
     };
-    if let [one] = found.as_slice()
-        && Kind::of(&one.issuer) == Kind::Org
-    {
-        let issuer = format!("{}/oauth2/default", one.issuer);
+    let Some(first) = found.first().map(|candidate| candidate.issuer.clone()) else {
+        return Ok(found);
+    };
+    let beside = match Kind::of(&first) {
+        Kind::Org => format!("{first}/oauth2/default"),
+        Kind::Custom => return Ok(found),
+        Kind::Other => Url::parse(&first)
+            .map(|url| url.origin().ascii_serialization())
+            .unwrap_or_default(),
+    };
+    if found.iter().all(|candidate| candidate.issuer != beside) {
         found.push(Candidate {
-            issuer,
+            issuer: beside,
             note: String::new(),
         });
     }
@@ -199,10 +213,14 @@ mod tests {
         assert_eq!(issuers("acme.okta.com"), both);
         assert_eq!(issuers("https://acme.okta.com/oauth2/v1/token"), both);
         assert_eq!(issuers(both[1]), [both[1], both[0]]);
+        // A link into Okta on a domain of the organisation's own, or an issuer of somebody else's.
         assert_eq!(
-            issuers("https://id.example.com/realms/a"),
-            ["https://id.example.com/realms/a"]
+            issuers("https://login.acme.com/app/UserHome"),
+            ["https://login.acme.com/app/UserHome", "https://login.acme.com"]
         );
+        let allowed = [AllowedHost::parse("127.0.0.1:8091").unwrap()];
+        let found = candidates("127.0.0.1:8091/admin/dashboard", &allowed).unwrap();
+        assert_eq!(found[1].issuer, "http://127.0.0.1:8091");
     }
 
     #[test]
