@@ -194,7 +194,10 @@ impl Summary {
     pub fn told(&self) -> Vec<(Told, usize)> {
         let mut told: Vec<(Told, usize)> = Vec::new();
         let named = |counts: &BTreeMap<String, usize>, of: fn(String) -> Told| -> Vec<(Told, usize)> {
-            counts.iter().map(|(name, count)| (of(name.clone()), *count)).collect()
+            counts
+                .iter()
+                .map(|(name, count)| (of(name.clone()), *count))
+                .collect()
         };
         told.extend(named(&self.newly_refused, Told::Refused));
         told.push((Told::Admitted, self.newly_admitted));

@@ -213,10 +213,7 @@ impl Room {
         asked: &Asked,
     ) -> Result<Editor, Problem> {
         let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
-        let rules = live
-            .as_ref()
-            .map(|live| live.rules.0.clone())
-            .unwrap_or_default();
+        let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
         let asking = Asking {
             sealer: &self.sealer,
             now: self.now,
@@ -276,7 +273,9 @@ enum What {
     RemoveFromTable(usize),
     Preview,
     Replay,
-    Save { accept_breaches: bool },
+    Save {
+        accept_breaches: bool,
+    },
     /// Over what somebody else saved, which is this version.
     SaveOver(i64),
 }
@@ -299,7 +298,9 @@ impl What {
             "save" => What::Save {
                 accept_breaches: false,
             },
-            "save-anyway" => What::Save { accept_breaches: true },
+            "save-anyway" => What::Save {
+                accept_breaches: true,
+            },
             "save-over" => What::SaveOver(detail.parse().ok()?),
             _ => return None,
         })
@@ -432,8 +433,8 @@ async fn save(
     broker
         .db
         .write(move |conn| {
-            let provider =
-                provider::find_within(conn, &reach, &id)?.ok_or_else(|| Error::not_found("connection", &id))?;
+            let provider = provider::find_within(conn, &reach, &id)?
+                .ok_or_else(|| Error::not_found("connection", &id))?;
             if save.accept_breaches && !reach.has_pool(&provider.user_pool_id) {
                 return Err(Error::Denied(
                     "apps belong to the pool: only its administrators may save what breaks them".into(),
@@ -457,10 +458,7 @@ fn result(
     let (provider, pool) = room.provider(conn)?;
     asked.what.shape(&mut draft, &pool.settings);
     let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
-    let rules = live
-        .as_ref()
-        .map(|live| live.rules.0.clone())
-        .unwrap_or_default();
+    let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
     let (mut preview, mut preview_error, mut replay) = (None, None, None);
     let is_whole = draft.mistakes(&pool.settings).is_empty();
     let issuer = format!("{}/{}", room.public_url, pool.id);

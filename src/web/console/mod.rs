@@ -13,7 +13,6 @@ mod clients;
 pub mod connections;
 mod contract;
 pub mod door;
-mod fields;
 mod filled;
 mod groups;
 mod guest;

@@ -159,8 +159,8 @@ impl Draft {
     /// What the form holds.
     pub fn read(form: &Form) -> Result<Draft, Problem> {
         let attributes: Vec<&str> = form.0.all("attribute").collect();
-        let others =
-            ["source", "claim", "expression", "write", "absent"].map(|name| form.0.all(name).collect::<Vec<_>>());
+        let others = ["source", "claim", "expression", "write", "absent"]
+            .map(|name| form.0.all(name).collect::<Vec<_>>());
         if attributes.len() > MOST_ROWS || others.iter().any(|column| column.len() != attributes.len()) {
             return Err(Problem::Malformed("the rows of the form are not whole"));
         }

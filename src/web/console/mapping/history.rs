@@ -74,8 +74,7 @@ pub async fn list(
             let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
             // One more, for what the last one changed.
             let limit = i64::try_from(SHOWN + 1).unwrap_or(i64::MAX);
-            let found =
-                stored::history(conn, &provider.id, before, limit).map_err(StoreError::from)?;
+            let found = stored::history(conn, &provider.id, before, limit).map_err(StoreError::from)?;
             let nothing = Rules::default();
             let versions = found
                 .iter()

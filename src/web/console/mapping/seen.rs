@@ -27,8 +27,24 @@ const LOOKED_AT: usize = 100;
 const OFFERED: usize = 20;
 /// Claims of the protocol itself: nobody misses a rule for them.
 const PROTOCOL: &[&str] = &[
-    "acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "exp", "iat", "idp", "iss", "jti", "nbf", "nonce",
-    "s_hash", "sid", "sub", "ver",
+    "acr",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "exp",
+    "iat",
+    "idp",
+    "iss",
+    "jti",
+    "nbf",
+    "nonce",
+    "s_hash",
+    "sid",
+    "sub",
+    "ver",
 ];
 
 #[derive(Clone, Debug, Default)]
@@ -94,10 +110,17 @@ impl RowSeen {
         } else {
             let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.words()).collect();
             let example = self.example.as_deref().unwrap_or_default();
-            format!("in {} of {of}: {}, as {example}", self.present, kinds.join(" or "))
+            format!(
+                "in {} of {of}: {}, as {example}",
+                self.present,
+                kinds.join(" or ")
+            )
         };
         if self.unfit > 0 {
-            words.push_str(&format!(". It would not fit {} times: the value {}", self.unfit, self.why));
+            words.push_str(&format!(
+                ". It would not fit {} times: the value {}",
+                self.unfit, self.why
+            ));
         }
         words
     }

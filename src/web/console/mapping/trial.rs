@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::seen::People;
+use crate::actions::mappings::past;
 use crate::actions::mappings::preview::{self, Given};
 use crate::actions::mappings::replay::{self, Entry, Options};
-use crate::actions::mappings::past;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::group;
@@ -179,9 +179,8 @@ fn shown(
     let preview = preview::preview(conn, bench.provider, rules, given)?;
     let samples = preview::tokens(conn, bench.issuer, bench.now, bench.provider, given, &preview)?;
     let known = given.existing.as_ref().filter(|_| own);
-    let veiled = |name: &str, value: &Value| {
-        !open && known.is_none_or(|known| known.get(name) != Some(value))
-    };
+    let veiled =
+        |name: &str, value: &Value| !open && known.is_none_or(|known| known.get(name) != Some(value));
     let told = |name: &str, value: &Value| {
         if veiled(name, value) {
             redact::value(name, value)
@@ -276,7 +275,15 @@ pub fn on_many(
     last: usize,
 ) -> Result<ReplayView, Error> {
     let options = Options { last, open: false };
-    let report = replay::replay(conn, bench.sealer, bench.now, bench.provider, live, draft, options)?;
+    let report = replay::replay(
+        conn,
+        bench.sealer,
+        bench.now,
+        bench.provider,
+        live,
+        draft,
+        options,
+    )?;
     let mut people = People::new(bench.sees);
     let mut sentences = Vec::new();
     for (told, count) in report.summary.told() {
@@ -344,16 +351,20 @@ fn differences(entry: &Entry) -> Vec<String> {
         Admission::Same => Vec::new(),
         Admission::NewlyRefused(refused) => vec![format!("refused: {}", refused.detail)],
         Admission::NewlyAdmitted(refused) => vec![format!("let in; refused now: {}", refused.detail)],
-        Admission::RefusedOtherwise { live, draft } => vec![format!(
-            "refused: {}; refused now: {}",
-            draft.detail, live.detail
-        )],
+        Admission::RefusedOtherwise { live, draft } => {
+            vec![format!("refused: {}; refused now: {}", draft.detail, live.detail)]
+        }
     };
     all.extend(entry.left.iter().map(|name| format!("leaves group {name}")));
     all.extend(entry.joined.iter().map(|name| format!("joins group {name}")));
     all.extend(entry.attributes.iter().map(|change| {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
-        format!("{}: {} → {}", change.name, shown(&change.live), shown(&change.draft))
+        format!(
+            "{}: {} → {}",
+            change.name,
+            shown(&change.live),
+            shown(&change.draft)
+        )
     }));
     all
 }
