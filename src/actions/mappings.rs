@@ -15,9 +15,12 @@ use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::mapping::{self, Mapping, Rules};
 use crate::model::pool;
-use crate::model::provider::Provider;
+use crate::model::provider::{self, Provider, Replay};
 use crate::rules::mapping::check;
 use crate::rules::mapping::difference::{self, Change};
+
+/// The longest that a sign-in is kept, in days.
+const MOST_DAYS: u32 = 30;
 
 /// A mapping to save.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +100,34 @@ pub fn rollback(
         accept_breaches,
     };
     save(conn, ctx, provider_id, again)
+}
+
+/// Says whether a connection's sign-ins are kept to try its mapping on, and for how long. What is kept beyond that goes.
+pub fn keep_sign_ins(conn: &mut Conn, ctx: &Ctx, provider_id: &str, replay: Replay) -> Result<(), Error> {
+    let mut provider = providers::find(conn, provider_id)?;
+    if !(1..=MOST_DAYS).contains(&replay.days) {
+        return Err(Error::invalid(
+            "days",
+            format!("sign-ins are kept for 1 to {MOST_DAYS} days"),
+        ));
+    }
+    let old = provider.settings.replay.clone();
+    past::shorten(conn, provider_id, &old, &replay)?;
+    if old == replay {
+        return Ok(());
+    }
+    provider.settings.replay = replay.clone();
+    provider.updated_at = ctx.now;
+    provider::update(conn, &provider)?;
+    record(
+        conn,
+        ctx,
+        "provider.update",
+        Some(&provider.user_pool_id),
+        provider_id,
+        super::difference(&json!({ "replay": old }), &json!({ "replay": replay })),
+    )?;
+    Ok(())
 }
 
 /// That version, or the error that says it is not there. Version 0 is the mapping before there was one: no rules.

@@ -15,7 +15,7 @@ use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::mapping::Rules;
 use crate::model::provider::{self, ClientAuth, Provider, Settings};
-use crate::model::{client, mapper_input};
+use crate::model::client;
 use crate::rules::connection;
 use crate::rules::registration::{issuer, provider as rules};
 use crate::rules::{jwks, secret};
@@ -233,12 +233,7 @@ pub fn update(
             (before != after).then(|| json!({ "old": before, "new": after }))
         }
     };
-    let replay = &new.settings.replay;
-    if !replay.keep {
-        mapper_input::forget(conn, id)?;
-    } else if replay.days < old.settings.replay.days {
-        mapper_input::shorten(conn, id, i64::from(replay.days) * 86_400)?;
-    }
+    mappings::past::shorten(conn, id, &old.settings.replay, &new.settings.replay)?;
     let new = provider::update(conn, &new)?.ok_or_else(|| missing(id))?;
     let mut changes = difference(&shape(&old), &shape(&new));
     if let Value::Object(changes) = &mut changes {

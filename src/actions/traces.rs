@@ -2,16 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
+use super::mappings::past;
 use super::{Ctx, record_for};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::reach::Reach;
 use crate::model::trace::search;
 use crate::model::trace::{self, Outcome, Step, Story, Trace};
-use crate::model::{admin_session, audit};
+use crate::model::{admin_session, audit, provider};
 use crate::rules::email::Email;
 use crate::rules::secret;
-use crate::seal::{Label, Sealer};
+use crate::seal::Sealer;
 use crate::world::UnixTime;
 
 /// A trace before it has its code.
@@ -72,7 +73,7 @@ pub fn show_claims(conn: &mut Conn, ctx: &Ctx, reach: &Reach, code: &str) -> Res
     let Some(trace) = search::find_within(conn, reach, code)? else {
         return Ok(Claims::OutOfReach);
     };
-    let Some(claims) = remembered(conn, &ctx.sealer, &trace)? else {
+    let Some(claims) = remembered(conn, ctx, &trace)? else {
         return Ok(Claims::NotKept);
     };
     record_about(conn, ctx, "trace.show_claims", &trace)?;
@@ -110,7 +111,7 @@ pub fn close_claims(
 /// The event belongs to the tenant whose person signed in.
 fn record_about(conn: &mut Conn, ctx: &Ctx, action: &str, trace: &Trace) -> Result<(), StoreError> {
     let tenant_id = match &trace.provider_id {
-        Some(id) => audit::tenant_of(conn, "provider.", id)?,
+        Some(id) => audit::tenant_of(conn, "provider", id)?,
         None => None,
     };
     record_for(
@@ -126,29 +127,15 @@ fn record_about(conn: &mut Conn, ctx: &Ctx, action: &str, trace: &Trace) -> Resu
 }
 
 /// What the mapping was given at that sign-in.
-fn remembered(
-    conn: &mut Conn,
-    sealer: &Sealer,
-    trace: &Trace,
-) -> Result<Option<Map<String, Value>>, StoreError> {
-    use crate::db::schema::mapper_inputs;
-    use diesel::prelude::*;
-    let row: Option<(String, Vec<u8>)> = mapper_inputs::table
-        .filter(mapper_inputs::trace_code.eq(&trace.code))
-        .select((mapper_inputs::provider_id, mapper_inputs::sealed))
-        .first(conn)
-        .optional()?;
-    let Some((provider_id, sealed)) = row else {
+fn remembered(conn: &mut Conn, ctx: &Ctx, trace: &Trace) -> Result<Option<Map<String, Value>>, StoreError> {
+    let Some(id) = &trace.provider_id else {
         return Ok(None);
     };
-    let label = Label {
-        purpose: "mapper-input",
-        scope: &provider_id,
-        name: &trace.code,
+    let Some(provider) = provider::find(conn, id)? else {
+        return Ok(None);
     };
-    let unreadable = || StoreError::Unreadable(format!("the claims of sign-in {}", trace.code));
-    let plain = sealer.open(label, &sealed).map_err(|_| unreadable())?;
-    serde_json::from_slice(&plain).map(Some).map_err(|_| unreadable())
+    let past = past::by_trace(conn, &ctx.sealer, ctx.now, &provider, &trace.code)?;
+    Ok(past.map(|past| past.contents.claims))
 }
 
 /// Stores the story for `days` and gives its code.

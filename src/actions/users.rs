@@ -90,7 +90,6 @@ fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
 /// anew, under another `sub`.
 pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str) -> Result<User, Error> {
     let user = of_pool(conn, reach, sub)?;
-    user::delete(conn, sub)?;
     record(
         conn,
         ctx,
@@ -99,6 +98,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str) -> Result<Us
         sub,
         json!({ "username": user.username }),
     )?;
+    user::delete(conn, sub)?;
     Ok(user)
 }
 

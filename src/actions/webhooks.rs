@@ -49,7 +49,9 @@ pub fn create(
 ) -> Result<(Webhook, Zeroizing<String>), Error> {
     let pool = match &new.tenant_id {
         Some(id) => tenants::find(conn, reach, id)?.user_pool_id,
-        None if reach.has_pool(&new.user_pool_id) => pools::find(conn, &new.user_pool_id)?.id,
+        None if reach.has_pool(&new.user_pool_id) && !new.user_pool_id.contains('\0') => {
+            pools::find(conn, &new.user_pool_id)?.id
+        }
         None => return Err(Error::not_found("user pool", new.user_pool_id)),
     };
     if pool != new.user_pool_id {
@@ -257,7 +259,13 @@ pub fn open_secret(sealer: &Sealer, row: &Webhook) -> Result<Zeroizing<String>, 
 }
 
 pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Webhook, Error> {
-    webhook::find(conn, reach, id)?.ok_or_else(|| missing(id))
+    // PostgreSQL cannot even be asked for such a name.
+    let found = if id.contains('\0') {
+        None
+    } else {
+        webhook::find(conn, reach, id)?
+    };
+    found.ok_or_else(|| missing(id))
 }
 
 fn missing(id: &str) -> Error {

@@ -7,6 +7,7 @@ mod admin;
 mod client;
 mod demo;
 mod doctor;
+mod keys;
 mod logging;
 mod migrate;
 mod output;
@@ -15,6 +16,7 @@ mod provider;
 mod resource_server;
 mod serve;
 mod store;
+mod tenant;
 mod trace;
 
 use std::process::ExitCode;
@@ -69,6 +71,12 @@ enum Command {
     /// Resource servers: APIs with scopes of their own
     #[command(subcommand)]
     ResourceServer(resource_server::Command),
+    /// Signing keys of a pool: what signs, what will, what did
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Tenants: customer organisations inside a pool, with connections of their own
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// The stories of sign-ins, by the code on the user's error page
     #[command(subcommand)]
     Trace(trace::Command),
@@ -150,6 +158,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Client(command) => client::run(&settings, output, command),
         Command::Provider(command) => provider::run(&settings, output, command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),
+        Command::Keys(command) => keys::run(&settings, output, command),
+        Command::Tenant(command) => tenant::run(&settings, output, command),
         Command::Trace(command) => trace::run(&settings, output, command),
         Command::Admin(command) => admin::run(&settings, output, command),
         Command::Doctor => doctor::run(&settings, output),

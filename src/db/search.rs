@@ -20,6 +20,11 @@ pub fn anywhere(typed: &str) -> String {
     pattern + "%"
 }
 
+/// The same for what begins with it.
+pub fn beginning(typed: &str) -> String {
+    anywhere(typed).split_off(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +33,6 @@ mod tests {
     fn what_is_typed_is_no_pattern() {
         assert_eq!(anywhere("A_b%!"), "%a!_b!%!!%");
         assert_eq!(anywhere(""), "%%");
+        assert_eq!(beginning("User_"), "user!_%");
     }
 }

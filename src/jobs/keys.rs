@@ -2,7 +2,7 @@
 //! expired go, and keys that are old enough for their pool get a successor. Every node does it; the database decides who
 //! was first.
 
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::actions::keys;
 use crate::broker::Broker;
@@ -74,7 +74,7 @@ async fn succeed(broker: &Broker) -> Result<usize, StoreError> {
             }
             Err(Error::Internal(cause)) => return Err(cause),
             // Another node was first, or the pool is gone.
-            Err(cause) => warn!(user_pool_id = pool_id, %cause, "no successor was published"),
+            Err(cause) => info!(user_pool_id = pool_id, %cause, "no successor was published"),
         }
     }
     Ok(steps)

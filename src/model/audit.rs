@@ -10,6 +10,7 @@ use diesel::sql_types::{Bool, Nullable};
 use serde_json::Value;
 
 use crate::db::schema::{administrator_roles, audit_events, identities, identity_providers, webhooks};
+use crate::db::search::{anywhere, beginning, lower};
 use crate::db::{Conn, Json, MultiBackend};
 use crate::model::reach::Reach;
 use crate::world::UnixTime;
@@ -79,7 +80,7 @@ pub fn insert(conn: &mut Conn, event: &NewEvent) -> QueryResult<()> {
 pub fn tenant_of(conn: &mut Conn, action: &str, target: &str) -> QueryResult<Option<String>> {
     let tenant = match action.split('.').next().unwrap_or_default() {
         "tenant" => Some(target.to_owned()),
-        "provider" | "connection" | "mapping" => identity_providers::table
+        "provider" => identity_providers::table
             .find(target)
             .select(identity_providers::tenant_id)
             .first::<Option<String>>(conn)
@@ -177,19 +178,11 @@ fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64)
         query = query.filter(audit_events::at.lt(until));
     }
     if let Some(actor) = &search.actor {
-        query = query.filter(
-            lower(audit_events::actor)
-                .like(containing(&actor.to_lowercase()))
-                .escape('\\'),
-        );
+        query = query.filter(lower(audit_events::actor).like(anywhere(actor)).escape('!'));
     }
     match search.action.as_deref() {
         Some(prefix) if prefix.ends_with('.') => {
-            query = query.filter(
-                audit_events::action
-                    .like(format!("{}%", escaped(prefix)))
-                    .escape('\\'),
-            );
+            query = query.filter(lower(audit_events::action).like(beginning(prefix)).escape('!'));
         }
         Some(action) => query = query.filter(audit_events::action.eq(action.to_owned())),
         None => {}
@@ -221,28 +214,4 @@ pub fn delete_before(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResu
         .select(audit_events::id)
         .load(conn)?;
     diesel::delete(audit_events::table.filter(audit_events::id.eq_any(old))).execute(conn)
-}
-
-diesel::define_sql_function! {
-    /// Letters in lower case, those of ASCII at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
-fn containing(text: &str) -> String {
-    format!("%{}%", escaped(text))
-}
-
-/// The text for `LIKE`, standing for itself.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-/// The newest events about one thing.
-pub fn of_target(conn: &mut Conn, target: &str, limit: i64) -> QueryResult<Vec<Event>> {
-    audit_events::table
-        .filter(audit_events::target.eq(target))
-        .order(audit_events::id.desc())
-        .limit(limit)
-        .select(Event::as_select())
-        .load(conn)
 }

@@ -231,11 +231,3 @@ pub fn join(conn: &mut Conn, membership: &Membership) -> QueryResult<bool> {
 pub fn leave(conn: &mut Conn, user_sub: &str, group_name: &str, source: &str) -> QueryResult<bool> {
     Ok(diesel::delete(memberships::table.find((user_sub, group_name, source))).execute(conn)? == 1)
 }
-
-/// Every membership of a user, by whomever given.
-pub fn memberships(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Membership>> {
-    memberships::table
-        .filter(memberships::user_sub.eq(user_sub))
-        .select(Membership::as_select())
-        .load(conn)
-}

@@ -101,7 +101,7 @@ pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>
         let issuer = format!("{}/oauth2/default", one.issuer);
         found.push(Candidate {
             issuer,
-            note: "the custom server that comes with API Access Management".into(),
+            note: String::new(),
         });
     }
     Ok(found)

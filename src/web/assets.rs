@@ -59,6 +59,22 @@ pub static ONWARD: Asset = Asset::new(
     include_bytes!("../../templates/assets/onward.js"),
 );
 
+/// The mapping editor's part of the design.
+pub static MAPPING_STYLE_SHEET: Asset = Asset::new(
+    "mapping",
+    "css",
+    "text/css; charset=utf-8",
+    include_bytes!("../../templates/assets/mapping.css"),
+);
+
+/// Adds and moves rows of the mapping editor in place, and checks while somebody types.
+pub static MAPPING_SCRIPT: Asset = Asset::new(
+    "mapping",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/mapping.js"),
+);
+
 /// Forebay's mark, also the icon of the window.
 pub static MARK: Asset = Asset::new(
     "mark",
@@ -67,7 +83,9 @@ pub static MARK: Asset = Asset::new(
     include_bytes!("../../templates/assets/mark.svg"),
 );
 
-static ALL: [&Asset; 7] = [
+static ALL: &[&Asset] = &[
+    &MAPPING_STYLE_SHEET,
+    &MAPPING_SCRIPT,
     &STYLE_SHEET,
     &CONSOLE_STYLE_SHEET,
     &CONSOLE_SCRIPT,

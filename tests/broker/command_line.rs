@@ -225,6 +225,110 @@ fn a_real_pool_is_set_up_from_a_shell() {
 }
 
 #[test]
+fn signing_keys_are_shown_rotated_and_revoked_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme", "--key-rotation-days", "30"]);
+    assert_eq!(pool["settings"]["key_rotation_days"], 30);
+    let id = pool["id"].as_str().unwrap();
+    let states = || {
+        let keys = shell.json(&["keys", "show", id]);
+        let mut states: Vec<String> = keys
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| {
+                format!(
+                    "{} {}",
+                    key["use"].as_str().unwrap(),
+                    key["state"].as_str().unwrap()
+                )
+            })
+            .collect();
+        states.sort();
+        states
+    };
+    assert_eq!(states(), ["access active", "id active"]);
+    let published = shell.json(&["keys", "rotate", id]);
+    assert_eq!(published["published"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        states(),
+        ["access active", "access pending", "id active", "id pending"]
+    );
+    let said = shell.refused(1, &["keys", "rotate", id]);
+    assert!(said.contains("a rotation is under way"), "{said}");
+
+    let keys = shell.json(&["keys", "show", id]);
+    let active = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["state"] == "active")
+        .unwrap();
+    let kid = active["kid"].as_str().unwrap();
+    let said = shell.refused(2, &["keys", "revoke", id, kid]);
+    assert!(said.contains("add --yes"), "{said}");
+    let said = shell.text(&["keys", "revoke", id, kid, "--yes"]);
+    assert!(said.contains("Its successor signs from now on"), "{said}");
+    assert_eq!(
+        states().iter().filter(|state| state.ends_with("active")).count(),
+        2
+    );
+    assert!(!shell.text(&["keys", "show", id]).contains(kid));
+}
+
+#[test]
+fn tenants_are_made_and_given_connections_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme"]);
+    let id = pool["id"].as_str().unwrap();
+    let tenant = shell.json(&[
+        "tenant",
+        "create",
+        "--pool",
+        id,
+        "--id",
+        "acme",
+        "--name",
+        "Acme Inc.",
+    ]);
+    assert_eq!(tenant["user_pool_id"], id);
+    std::fs::write(shell.path().join("secret"), "upstream-secret\n").unwrap();
+    shell.text(&[
+        "provider",
+        "create",
+        "--pool",
+        id,
+        "--name",
+        "acme-okta",
+        "--issuer",
+        "https://acme.okta.com",
+        "--client-id",
+        "0oa1",
+        "--client-secret-file",
+        "secret",
+    ]);
+    shell.text(&["tenant", "give", "acme-okta", "--to", "acme"]);
+    let shown = shell.json(&["tenant", "show", "acme"]);
+    assert_eq!(shown["connections"], serde_json::json!(["acme-okta"]));
+    shell.refused(2, &["tenant", "give", "acme-okta"]);
+    let said = shell.refused(1, &["tenant", "give", "acme-okta", "--to", "globex"]);
+    assert!(said.contains("tenant 'globex' does not exist"), "{said}");
+    shell.text(&["tenant", "give", "acme-okta", "--back"]);
+    assert_eq!(
+        shell.json(&["tenant", "show", "acme"])["connections"],
+        serde_json::json!([])
+    );
+    assert!(
+        shell
+            .text(&["tenant", "list", "--pool", id])
+            .contains("Acme Inc.")
+    );
+    shell.text(&["tenant", "delete", "acme", "--yes"]);
+    assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
+    shell.text(&["provider", "show", "acme-okta"]);
+}
+
+#[test]
 fn what_is_refused_says_why_in_one_line_and_ends_with_one() {
     let shell = Shell::new();
     shell.text(&["pool", "create", "--name", "Acme", "--id", "us-local-1_A"]);

@@ -135,10 +135,10 @@ CREATE INDEX login_traces_by_provider ON login_traces (provider_id, started_at);
 CREATE INDEX login_traces_by_user ON login_traces (user_sub, started_at);
 CREATE INDEX login_traces_by_start ON login_traces (started_at);
 -- What did not end in a sign-in is little, and what administrators look for: nothing else is in these.
-CREATE INDEX login_traces_unsuccessful ON login_traces (started_at, cause) WHERE outcome <> 'signed_in';
-CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at, cause)
+CREATE INDEX login_traces_unsuccessful ON login_traces (started_at) WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at)
   WHERE outcome <> 'signed_in';
-CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at, cause)
+CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at)
   WHERE outcome <> 'signed_in';
 
 -- Whose own thing the event is about, as it was then.

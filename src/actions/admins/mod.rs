@@ -208,7 +208,6 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, rights: &Rights, id: &str) -> Result<(
     let target = managed(conn, rights, id)?;
     keep_an_operator(conn, &target)?;
     links::void_password_links(conn, id)?;
-    administrator::delete(conn, id)?;
     record(
         conn,
         ctx,
@@ -217,6 +216,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, rights: &Rights, id: &str) -> Result<(
         &target.email,
         json!({ "name": target.name }),
     )?;
+    administrator::delete(conn, id)?;
     Ok(())
 }
 

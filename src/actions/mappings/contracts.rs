@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::past::visit;
-use super::preview::{automatic_group, bare_group};
+use super::preview::bare_group;
+use crate::actions::profile::automatic_group;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::{self, Client};

@@ -10,7 +10,7 @@ use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::mapper_input::{self, Contents, MAX_BYTES, MapperInput, NewMapperInput};
-use crate::model::provider::Provider;
+use crate::model::provider::{Provider, Replay};
 use crate::rules::mapping::expression::Kind;
 use crate::rules::redact;
 use crate::seal::Sealer;
@@ -102,6 +102,16 @@ pub fn keep(
         expires_at: ctx.now.plus(days * 86_400),
     };
     Ok(mapper_input::insert(conn, &row)?)
+}
+
+/// Forgets what a connection no longer wants kept.
+pub fn shorten(conn: &mut Conn, provider_id: &str, old: &Replay, new: &Replay) -> Result<(), StoreError> {
+    if !new.keep {
+        mapper_input::forget(conn, provider_id)?;
+    } else if new.days < old.days {
+        mapper_input::shorten(conn, provider_id, i64::from(new.days) * 86_400)?;
+    }
+    Ok(())
 }
 
 /// Shows the newest `last` sign-ins of a connection to `each`, newest first. Gives how many could not be unsealed.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::past::Past;
 use crate::actions::pools;
+use crate::actions::profile::automatic_group;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::client::{self, Client};
@@ -104,11 +105,6 @@ pub fn tokens(
             (client, sample)
         })
         .collect())
-}
-
-/// The group of all who sign in through the provider.
-pub(super) fn automatic_group(pool: &Pool, provider: &Provider) -> String {
-    format!("{}_{}", pool.id, provider.name)
 }
 
 /// A group that there is not, as it would be made.

@@ -29,6 +29,7 @@ fn fixture() -> (Fixture, String) {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new("upstream-secret".into())),
             private_key: None,
+            next_secret: None,
         },
         identifiers: vec![],
         rules: Rules::default(),

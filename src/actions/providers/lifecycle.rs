@@ -9,6 +9,7 @@ use super::{
     NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, find, insert_under_free_slug, missing,
     require_credentials,
 };
+use crate::actions::webhooks::{self, Event};
 use crate::actions::{Ctx, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
@@ -169,6 +170,20 @@ pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Res
         Some(&provider.user_pool_id),
         id,
         json!({ "tested_at": provider.tested_at, "given_to_clients": delivery.clients }),
+    )?;
+    let data = json!({
+        "connection": { "id": provider.id, "name": provider.name, "issuer": provider.issuer },
+        "user_pool_id": provider.user_pool_id,
+        "tenant": provider.tenant_id,
+    });
+    let tenant = provider.tenant_id.as_deref();
+    webhooks::emit(
+        conn,
+        ctx,
+        &provider.user_pool_id,
+        tenant,
+        Event::ConnectionLive,
+        &data,
     )?;
     Ok(provider)
 }

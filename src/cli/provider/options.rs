@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
-use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rule, Rules, Source, TableRow, Unlisted};
+use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
 use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod};
 use crate::rules::mapping::parse;
 use crate::rules::scope;

@@ -99,9 +99,14 @@ impl Refusal {
     }
 
     pub(crate) fn invalid(attribute: &str, source: &Source, why: &str) -> Refusal {
+        // What an expression stumbled over speaks of its text, and that is the administrator's.
+        let told = match why.split_once(": ") {
+            Some((UNCOMPUTED, _)) => UNCOMPUTED,
+            _ => why,
+        };
         Refusal {
             cause: "attribute_invalid",
-            description: format!("user.{attribute}: the value {why}"),
+            description: format!("user.{attribute}: the value {told}"),
             detail: format!("{} does not fit '{attribute}': the value {why}", words(source)),
             remedy: match source {
                 Source::Claim(claim) => {
@@ -173,6 +178,9 @@ fn words(source: &Source) -> String {
     }
 }
 
+/// How the reason begins when an expression failed.
+const UNCOMPUTED: &str = "cannot be computed";
+
 /// What a source has for these claims, `None` when it is absent. The error completes the sentence "the value …".
 pub fn sourced<'a>(
     source: &Source,
@@ -181,11 +189,11 @@ pub fn sourced<'a>(
     match source {
         Source::Claim(name) => Ok(claim(claims, name).map(Cow::Borrowed)),
         Source::Expression(text) => {
-            let expression = expression::compile(text).map_err(|why| format!("cannot be computed: {why}"))?;
-            let value = expression
-                .value(claims)
-                .map_err(|why| format!("cannot be computed: {why}"))?;
-            Ok(value.map(Cow::Owned))
+            let expression = expression::compile(text).map_err(|why| format!("{UNCOMPUTED}: {why}"))?;
+            let value = expression.value(claims);
+            Ok(value
+                .map_err(|why| format!("{UNCOMPUTED}: {why}"))?
+                .map(Cow::Owned))
         }
     }
 }

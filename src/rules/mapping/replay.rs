@@ -190,42 +190,67 @@ impl Summary {
         }
     }
 
+    /// What there is to say, the weightiest first, each with the number of sign-ins that it is about.
+    pub fn told(&self) -> Vec<(Told, usize)> {
+        let mut told: Vec<(Told, usize)> = Vec::new();
+        let named = |counts: &BTreeMap<String, usize>, of: fn(String) -> Told| -> Vec<(Told, usize)> {
+            counts.iter().map(|(name, count)| (of(name.clone()), *count)).collect()
+        };
+        told.extend(named(&self.newly_refused, Told::Refused));
+        told.push((Told::Admitted, self.newly_admitted));
+        told.push((Told::RefusedOtherwise, self.refused_otherwise));
+        told.extend(named(&self.groups_left, Told::Left));
+        told.extend(named(&self.groups_joined, Told::Joined));
+        for (name, counts) in &self.attributes {
+            told.push((Told::Lost(name.clone()), counts.lost));
+            told.push((Told::Gained(name.clone()), counts.gained));
+            told.push((Told::Changed(name.clone()), counts.changed));
+        }
+        told.retain(|(_, count)| *count > 0);
+        told.push((Told::Unchanged, self.unchanged));
+        told
+    }
+
     /// "312 unchanged", "4 lose group admin", "1 would be refused: …", the weightiest first.
     pub fn sentences(&self) -> Vec<String> {
-        let mut told = Vec::new();
-        for (reason, count) in &self.newly_refused {
-            told.push(format!("{count} would be refused: {reason}"));
+        self.told()
+            .into_iter()
+            .map(|(told, count)| told.sentence(count))
+            .collect()
+    }
+}
+
+/// One thing that a summary says of some sign-ins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// For this reason.
+    Refused(String),
+    Admitted,
+    RefusedOtherwise,
+    /// The group of that name.
+    Left(String),
+    Joined(String),
+    /// The attribute of that name.
+    Lost(String),
+    Gained(String),
+    Changed(String),
+    Unchanged,
+}
+
+impl Told {
+    pub fn sentence(&self, count: usize) -> String {
+        let each = |one: &'static str, many: &'static str| if count == 1 { one } else { many };
+        match self {
+            Told::Refused(reason) => format!("{count} would be refused: {reason}"),
+            Told::Admitted => format!("{count} would get in who were refused"),
+            Told::RefusedOtherwise => format!("{count} would be refused for another reason"),
+            Told::Left(name) => format!("{count} {} group {name}", each("loses", "lose")),
+            Told::Joined(name) => format!("{count} {} group {name}", each("gains", "gain")),
+            Told::Lost(name) => format!("{count} {} {name}", each("loses", "lose")),
+            Told::Gained(name) => format!("{count} {} {name}", each("gains", "gain")),
+            Told::Changed(name) => format!("{count} {} {name}", each("gets another", "get another")),
+            Told::Unchanged => format!("{count} unchanged"),
         }
-        if self.newly_admitted > 0 {
-            told.push(format!("{} would get in who were refused", self.newly_admitted));
-        }
-        if self.refused_otherwise > 0 {
-            told.push(format!(
-                "{} would be refused for another reason",
-                self.refused_otherwise
-            ));
-        }
-        let each =
-            |count: &usize, one: &'static str, many: &'static str| if *count == 1 { one } else { many };
-        for (name, count) in &self.groups_left {
-            told.push(format!("{count} {} group {name}", each(count, "loses", "lose")));
-        }
-        for (name, count) in &self.groups_joined {
-            told.push(format!("{count} {} group {name}", each(count, "gains", "gain")));
-        }
-        for (name, counts) in &self.attributes {
-            for (count, one, many) in [
-                (counts.lost, "loses", "lose"),
-                (counts.gained, "gains", "gain"),
-                (counts.changed, "gets another", "get another"),
-            ] {
-                if count > 0 {
-                    told.push(format!("{count} {} {name}", each(&count, one, many)));
-                }
-            }
-        }
-        told.push(format!("{} unchanged", self.unchanged));
-        told
     }
 }
 

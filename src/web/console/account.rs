@@ -7,7 +7,7 @@ use askama::Template;
 use zeroize::Zeroizing;
 
 use super::door::{self, Admin, Form};
-use super::fields::Refused;
+use super::filled::Mistakes;
 use super::page::{self, Frame};
 use super::problem::Problem;
 use super::roles::Names;
@@ -46,7 +46,7 @@ struct AccountPage {
     passkeys_possible: bool,
     passkeys: Vec<PasskeyRow>,
     sessions: Vec<SessionRow>,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 struct PasskeyRow {
@@ -99,7 +99,7 @@ async fn page(
     request: &HttpRequest,
     admin: &Admin,
     broker: &Broker,
-    refused: Refused,
+    refused: Mistakes,
 ) -> Result<AccountPage, StoreError> {
     let (who, session, now) = (
         admin.administrator.clone(),
@@ -151,7 +151,7 @@ async fn page(
 }
 
 pub async fn get(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
-    let page = page(&request, &admin, &broker, Refused::default()).await?;
+    let page = page(&request, &admin, &broker, Mistakes::default()).await?;
     Ok(page::show(&page))
 }
 
@@ -160,7 +160,7 @@ pub(super) async fn refuse(
     request: &HttpRequest,
     admin: &Admin,
     broker: &Broker,
-    refused: Refused,
+    refused: Mistakes,
 ) -> Result<HttpResponse, Problem> {
     Ok(page::refused(&page(request, admin, broker, refused).await?))
 }
@@ -182,7 +182,7 @@ pub async fn rename(
         .await;
     match renamed {
         Ok(()) => Ok(page::done(PATH, "saved")),
-        Err(error) => refuse(&request, &admin, &broker, Refused::by(error, "name")?).await,
+        Err(error) => refuse(&request, &admin, &broker, Mistakes::of(error, "name")?).await,
     }
 }
 
@@ -200,23 +200,23 @@ pub async fn change_password(
         return Err(Problem::NotFound);
     };
     if let Err(why) = password::check(&chosen, &email) {
-        return refuse(&request, &admin, &broker, Refused::field("password", why)).await;
+        return refuse(&request, &admin, &broker, Mistakes::one("password", why)).await;
     }
     let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
     if let Err(seconds) = broker.attempts.take(now, &email, address) {
-        let refused = Refused::field("present", sign_in::wait(seconds));
+        let refused = Mistakes::one("present", sign_in::wait(seconds));
         let page = page(&request, &admin, &broker, refused).await?;
         let mut answer = page::html(StatusCode::TOO_MANY_REQUESTS, &page);
         sign_in::retry_after(&mut answer, seconds);
         return Ok(answer);
     }
     if !broker.passwords.verify(present, Some(held.clone())).await {
-        let refused = Refused::field("present", "This is not your present password.");
+        let refused = Mistakes::one("present", "This is not your present password.");
         return refuse(&request, &admin, &broker, refused).await;
     }
     broker.attempts.succeeded(&email, address);
     let Some(hash) = broker.passwords.hash(&broker.entropy, chosen).await else {
-        let refused = Refused::field("password", "The password could not be stored. Try again.");
+        let refused = Mistakes::one("password", "The password could not be stored. Try again.");
         return refuse(&request, &admin, &broker, refused).await;
     };
     let (ctx, session) = (admin.ctx(&broker), admin.session.clone());
@@ -229,7 +229,7 @@ pub async fn change_password(
             page::done(PATH, "password"),
             &door::cookie(&token),
         )),
-        Err(error) => refuse(&request, &admin, &broker, Refused::by(error, "password")?).await,
+        Err(error) => refuse(&request, &admin, &broker, Mistakes::of(error, "password")?).await,
     }
 }
 

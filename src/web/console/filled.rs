@@ -12,6 +12,10 @@ use crate::error::Error;
 pub struct Mistakes(Vec<(String, String)>);
 
 impl Mistakes {
+    pub fn one(field: &str, why: impl Into<String>) -> Mistakes {
+        Mistakes(vec![(field.to_owned(), why.into())])
+    }
+
     pub fn add(&mut self, field: &str, why: impl Into<String>) {
         self.0.push((field.to_owned(), why.into()));
     }

@@ -7,7 +7,7 @@ use askama::Template;
 use zeroize::Zeroizing;
 
 use super::door;
-use super::fields::Refused;
+use super::filled::Mistakes;
 use super::guest::{self, Guest, GuestForm};
 use super::problem::Problem;
 use super::{page, sign_in};
@@ -41,7 +41,7 @@ struct LinkPage {
     action: String,
     email: String,
     name: String,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn show(request: &HttpRequest, broker: &Broker, mut page: LinkPage) -> HttpRespo
     let guest = Guest::of(request, broker);
     page.csrf = guest.csrf;
     page.action = request.path().to_owned();
-    let answer = if page.refused.any() {
+    let answer = if !page.refused.is_empty() {
         page::refused(&page)
     } else {
         page::show(&page)
@@ -100,11 +100,11 @@ pub async fn set_up_get(
     Ok(show(
         &request,
         &broker,
-        set_up_page(String::new(), String::new(), Refused::default()),
+        set_up_page(String::new(), String::new(), Mistakes::default()),
     ))
 }
 
-fn set_up_page(email: String, name: String, refused: Refused) -> LinkPage {
+fn set_up_page(email: String, name: String, refused: Mistakes) -> LinkPage {
     LinkPage {
         kind: Kind::SetUp,
         csrf: String::new(),
@@ -155,7 +155,7 @@ pub async fn set_up_post(
     match made {
         Ok(made) => enter(&request, &broker, &made).await,
         Err(Error::NotFound(_)) => Ok(spent()),
-        Err(error) => refuse(Refused::by(error, "email")?),
+        Err(error) => refuse(Mistakes::of(error, "email")?),
     }
 }
 
@@ -168,7 +168,7 @@ pub async fn password_get(
         Some(whose) => Ok(show(
             &request,
             &broker,
-            password_page(&whose, None, Refused::default()),
+            password_page(&whose, None, Mistakes::default()),
         )),
         None => Ok(spent()),
     }
@@ -182,7 +182,7 @@ async fn whose(broker: &Broker, token: &str) -> Result<Option<Administrator>, Er
         .await
 }
 
-fn password_page(whose: &Administrator, typed: Option<&str>, refused: Refused) -> LinkPage {
+fn password_page(whose: &Administrator, typed: Option<&str>, refused: Mistakes) -> LinkPage {
     LinkPage {
         kind: match whose.password_hash {
             None => Kind::Invitation,
@@ -234,19 +234,19 @@ pub async fn password_post(
             enter(&request, &broker, &chosen).await
         }
         Err(Error::NotFound(_)) => Ok(spent()),
-        Err(error) => refuse(Refused::by(error, "name")?),
+        Err(error) => refuse(Mistakes::of(error, "name")?),
     }
 }
 
 /// The hash of the password that the form brings, if it may be one.
-pub(super) async fn hash(broker: &Broker, form: &GuestForm, email: &str) -> Result<String, Refused> {
+pub(super) async fn hash(broker: &Broker, form: &GuestForm, email: &str) -> Result<String, Mistakes> {
     let typed = Zeroizing::new(form.0.get("password").unwrap_or_default().to_owned());
-    password::check(&typed, email).map_err(|why| Refused::field("password", why))?;
+    password::check(&typed, email).map_err(|why| Mistakes::one("password", why))?;
     broker
         .passwords
         .hash(&broker.entropy, typed)
         .await
-        .ok_or_else(|| Refused::field("password", "The password could not be stored. Try again."))
+        .ok_or_else(|| Mistakes::one("password", "The password could not be stored. Try again."))
 }
 
 /// Opens the session of somebody who has just chosen a password, and leads them to where a passkey can be added.

@@ -11,6 +11,7 @@ mod audit;
 mod chart;
 mod clients;
 pub mod connections;
+mod contract;
 pub mod door;
 mod fields;
 mod filled;
@@ -19,6 +20,7 @@ mod guest;
 mod home;
 mod links;
 mod lists;
+mod mapping;
 pub mod page;
 mod passkeys;
 mod pools;
@@ -31,7 +33,6 @@ pub mod time;
 mod toolbar;
 mod traces;
 mod users;
-mod watch;
 mod webhooks;
 
 use actix_web::web::ServiceConfig;
@@ -44,18 +45,19 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource("/console").document(home::overview))
         .configure(sign_in::routes)
         .configure(prove::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes)
         .configure(traces::routes)
         .configure(audit::routes)
-        .configure(watch::routes)
         .configure(webhooks::routes)
         .configure(pools::routes)
         .configure(clients::routes)
         .configure(connections::routes)
         .configure(users::routes)
         .configure(groups::routes)
-        .configure(passkeys::routes)
-        .configure(links::routes)
-        .configure(sso::routes)
-        .configure(account::routes)
-        .configure(administrators::routes);
+        .configure(mapping::routes)
+        .configure(contract::routes);
 }

@@ -56,12 +56,22 @@ const NOTICES: &[(&str, &str)] = &[
     ("disabled", "Disabled."),
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
+    ("rolled-back", "Rolled back, as a new version."),
     ("rotated", "Rotated."),
     (
         "rotating",
         "The new keys are published. They sign as soon as every app can know them.",
     ),
     ("sent", "Sent."),
+    (
+        "welcome",
+        "Welcome. Add a passkey here, and you need no password to sign in.",
+    ),
+    ("password", "Password changed. All other sessions have ended."),
+    ("passkey", "Passkey added."),
+    ("passkey-removed", "Passkey removed."),
+    ("session-ended", "Session ended."),
+    ("sessions-ended", "All sessions ended."),
     (
         "values-open",
         "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
@@ -86,15 +96,6 @@ const NOTICES: &[(&str, &str)] = &[
         "issuer-secret",
         "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",
     ),
-    (
-        "welcome",
-        "Welcome. Add a passkey here, and you need no password to sign in.",
-    ),
-    ("password", "Password changed. All other sessions have ended."),
-    ("passkey", "Passkey added."),
-    ("passkey-removed", "Passkey removed."),
-    ("session-ended", "Session ended."),
-    ("sessions-ended", "All sessions ended."),
 ];
 
 /// A page with the policy that goes with it.

@@ -244,7 +244,7 @@ pub async fn register(
     if registered {
         return Ok(page::done("/console/account", "passkey"));
     }
-    let refused = super::fields::Refused::field("passkey", "The passkey was not accepted. Try again.");
+    let refused = super::filled::Mistakes::one("passkey", "The passkey was not accepted. Try again.");
     super::account::refuse(&request, &admin, &broker, refused).await
 }
 

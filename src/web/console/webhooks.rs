@@ -127,6 +127,9 @@ async fn list_of_pool(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (sees, id) = (admin.sees().clone(), pool.into_inner());
+    if id.contains('\0') {
+        return Err(Problem::NotFound);
+    }
     let found = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
@@ -184,7 +187,7 @@ async fn create(admin: Admin, broker: Data<Broker>, form: Form) -> Result<HttpRe
         .db
         .write(move |conn| {
             let new = match place.split_once(':') {
-                Some(("tenant", id)) => NewWebhook {
+                Some(("tenant", id)) if !id.contains('\0') => NewWebhook {
                     user_pool_id: crate::actions::tenants::find(conn, &changes, id)?.user_pool_id,
                     tenant_id: Some(id.to_owned()),
                     url,

@@ -289,7 +289,7 @@ async fn the_log_narrows_by_who_what_which_pool_and_when() {
         actions_in(&mut operator, "action=user.&sign-ins=yes").await,
         ["user.sign_in", "user.create"]
     );
-    for nonsense in ["actor=%00", "after=x", "after=1.x", "from=x"] {
+    for nonsense in ["after=x", "after=1.x", "from=x"] {
         operator
             .open(&format!("/console/audit?{nonsense}"))
             .await

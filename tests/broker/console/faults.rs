@@ -5,9 +5,6 @@ use forebay::demo::okta::{
     AuthorizeFault, Endpoint, Faults, GroupsFault, IdTokenFault, KeysFault, MetadataFault, OddKey,
     TokenFault, Transport, Trouble, UserinfoFault,
 };
-use forebay::rules::params;
-use forebay::world::UnixTime;
-use serde_json::{Value, json};
 
 use crate::support::{Answer, Browser, Form, Stage, links, unescape};
 use crate::upstream::{attempt, failing};
@@ -257,12 +254,6 @@ fn at_tokens() -> Vec<Row> {
             "NTP",
         ),
         (
-            fault(|faults| faults.keys = vec![KeysFault::Withhold]),
-            "UNKNOWN_KID",
-            "id_token.signature",
-            "does not publish",
-        ),
-        (
             fault(|faults| faults.userinfo = vec![UserinfoFault::SomeoneElse]),
             "USERINFO_SUBJECT_MISMATCH",
             "userinfo.sub",
@@ -387,6 +378,12 @@ fn of_the_organisation() -> Vec<Row> {
             "JWKS_FETCH_FAILED",
             "jwks",
             "jwks_uri",
+        ),
+        (
+            fault(|faults| faults.keys = vec![KeysFault::Withhold]),
+            "UNKNOWN_KID",
+            "id_token.signature",
+            "does not publish",
         ),
         (
             fault(|faults| faults.keys = vec![KeysFault::Replaced(OddKey::ModulusZero)]),

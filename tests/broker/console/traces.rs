@@ -1,13 +1,12 @@
 //! Sign-ins: found by code, person, time and ending; within reach only; told whole; claims opened for a while.
 
 use diesel::prelude::*;
-use forebay::db::schema::{admin_sessions, mapper_inputs};
+use forebay::db::schema::admin_sessions;
 use forebay::demo::okta::{IdTokenFault, UserinfoFault};
 use forebay::demo::{POOL, WEB_CLIENT};
 use forebay::model::audit;
 use forebay::model::reach::Reach;
 use forebay::model::trace::{self, Outcome, Trace};
-use forebay::seal::Label;
 use forebay::world::UnixTime;
 
 use crate::support::{Answer, Browser, Form, Stage, links, query_of};
@@ -236,14 +235,7 @@ async fn the_list_narrows_by_ending_cause_connection_app_and_days() {
         wrong.shows("Write a date as 2026-11-21.") && codes(&wrong).is_empty(),
         "{wrong:?}"
     );
-    for nonsense in [
-        "q=hello",
-        "q=%00",
-        "outcome=%00&connection=%00",
-        "after=x",
-        "after=1.0",
-        "outcome=x",
-    ] {
+    for nonsense in ["q=hello", "after=x", "after=1.0", "outcome=x"] {
         operator
             .open(&format!("/console/traces?{nonsense}"))
             .await
@@ -256,6 +248,7 @@ async fn the_list_narrows_by_ending_cause_connection_app_and_days() {
 #[actix_web::test]
 async fn many_sign_ins_are_paged_without_loss_or_repetition() {
     let stage = Stage::new().await;
+    stage.clock.advance(86_400);
     attempt(&stage, "ada@acme.test").await.expect(302);
     attempt(&stage, "hank@globex.test").await.expect(302);
     let both = stage.traces();
@@ -364,34 +357,6 @@ async fn any_spelling_of_a_code_leads_to_its_page() {
     admin.open("/console/traces/nonsense").await.expect(404);
 }
 
-/// Keeps claims of a sign-in, as a sign-in itself does.
-fn keep_claims(stage: &Stage, of: &Trace, claims: &str) {
-    let provider_id = of.provider_id.clone().unwrap();
-    let label = Label {
-        purpose: "mapper-input",
-        scope: &provider_id,
-        name: &of.code,
-    };
-    let sealed = stage.broker.sealer.seal(label, claims.as_bytes());
-    stage.act(|conn| {
-        diesel::delete(mapper_inputs::table.filter(mapper_inputs::trace_code.eq(&of.code)))
-            .execute(conn)
-            .unwrap();
-        diesel::insert_into(mapper_inputs::table)
-            .values((
-                mapper_inputs::provider_id.eq(&provider_id),
-                mapper_inputs::client_id.eq(WEB_CLIENT),
-                mapper_inputs::trace_code.eq(&of.code),
-                mapper_inputs::mapping_version.eq(1),
-                mapper_inputs::sealed.eq(sealed),
-                mapper_inputs::at.eq(of.started_at),
-                mapper_inputs::expires_at.eq(of.expires_at),
-            ))
-            .execute(conn)
-            .unwrap();
-    });
-}
-
 fn events(stage: &Stage, action: &str) -> Vec<audit::Event> {
     let search = audit::Search {
         action: Some(action.into()),
@@ -403,13 +368,11 @@ fn events(stage: &Stage, action: &str) -> Vec<audit::Event> {
 #[actix_web::test]
 async fn claims_open_for_a_quarter_of_an_hour_and_each_look_is_recorded() {
     let stage = Stage::new().await;
+    stage.acme.change_person("ada@acme.test", |person| {
+        person.profile.insert("department".into(), MARKUP.into());
+    });
     attempt(&stage, "ada@acme.test").await.expect(302);
     let mine = stage.traces()[0].clone();
-    keep_claims(
-        &stage,
-        &mine,
-        &format!(r#"{{"given_name":"Ada","department":"{MARKUP}"}}"#),
-    );
     let mut admin = stage.console("admin@acme.test");
     let path = format!("/console/traces/{}", mine.code);
     let values = format!("{path}/values");
@@ -515,11 +478,10 @@ async fn open_claims_are_those_of_ones_own_people_only_and_no_form_of_a_stranger
     let stage = Stage::new().await;
     attempt(&stage, "ada@acme.test").await.expect(302);
     let mine = stage.traces()[0].clone();
-    keep_claims(&stage, &mine, r#"{"given_name":"Ada"}"#);
     stage.clock.advance(5);
     attempt(&stage, "hank@globex.test").await.expect(302);
     let theirs = stage.traces()[0].clone();
-    keep_claims(&stage, &theirs, r#"{"given_name":"Hank"}"#);
+    assert_eq!(theirs.provider_id.as_deref(), Some("globex-okta"));
     let mut admin = stage.console("admin@acme.test");
     let path = format!("/console/traces/{}", mine.code);
     let values = format!("{path}/values");
@@ -585,7 +547,6 @@ async fn a_viewer_reads_stories_but_opens_no_claims() {
     });
     attempt(&stage, "ada@acme.test").await.expect(302);
     let mine = stage.traces()[0].clone();
-    keep_claims(&stage, &mine, r#"{"given_name":"Ada"}"#);
     let mut viewer = stage.console("viewer@acme.test");
     let path = format!("/console/traces/{}", mine.code);
     let page = viewer.open(&path).await.expect(200);
@@ -603,12 +564,17 @@ async fn markup_in_names_claims_and_causes_is_text() {
     let stage = Stage::new().await;
     stage.change_client(WEB_CLIENT, |row| row.name = MARKUP.into());
     stage.acme.change_person("ada@acme.test", |person| {
-        person.email = "not an address".into();
         person.given_name = MARKUP.into();
         person.groups.push(MARKUP.into());
     });
     attempt(&stage, "ada@acme.test").await.expect(302);
     let trace = stage.traces()[0].clone();
+    stage.act(|conn| {
+        let sub = trace.user_sub.as_deref().unwrap();
+        let mut user = forebay::model::user::find(conn, sub).unwrap().unwrap();
+        user.attributes.0.insert("email".into(), MARKUP.into());
+        forebay::model::user::update(conn, &user).unwrap();
+    });
     copy(
         &stage,
         &Trace {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use forebay::actions::providers::{Delivery, go_live};
 use forebay::actions::webhooks::{self, Event};
 use forebay::demo::POOL;
 use forebay::jobs;
@@ -231,7 +232,6 @@ async fn a_receiver_that_fails_for_days_or_is_gone_is_switched_off_with_the_reas
         for _ in 0..=days {
             emit(&stage, None, "daily");
             deliver(&stage).await;
-            assert!(row(&stage, &id).enabled || stage.broker.clock.now().0 > 0);
             stage.clock.advance(86_400);
         }
         let stopped = row(&stage, &id);
@@ -410,6 +410,33 @@ async fn attention_and_recovery_of_a_connection_are_told_in_the_same_breath() {
     assert_eq!(told[0]["data"]["connection"]["id"], "acme-okta");
     assert_eq!(told[0]["data"]["notices"][0]["subject"], "client_auth");
     assert_eq!(told[1]["type"], "connection.recovered");
+}
+
+#[actix_web::test]
+async fn a_connection_that_goes_live_is_told() {
+    let receiver = Receiver::new();
+    let stage = stage(&receiver).await;
+    let mut acme = stage.console("admin@acme.test");
+    make(&mut acme, &receiver.url(), "tenant:acme").await;
+    let tested = stage.broker.clock.now();
+    stage.change_provider("acme-okta", |row| {
+        row.enabled = false;
+        row.live_since = None;
+        row.tested_at = Some(tested);
+    });
+    let ctx = stage.ctx();
+    let delivery = Delivery {
+        clients: Vec::new(),
+        untested: false,
+        by_tenant: false,
+    };
+    stage.act(|conn| go_live(conn, &ctx, "acme-okta", &delivery).unwrap());
+    deliver(&stage).await;
+    let messages = receiver.messages();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let body: Value = serde_json::from_str(&messages[0].body).unwrap();
+    assert_eq!(body["type"], "connection.live");
+    assert_eq!(body["data"]["connection"]["id"], "acme-okta");
 }
 
 #[actix_web::test]

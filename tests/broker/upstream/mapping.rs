@@ -337,6 +337,7 @@ async fn an_expression_computes_what_no_claim_holds() {
     let trace = refused(&stage, &page, "attribute_invalid", "invalid_request");
     let step = trace.story.steps.iter().find(|step| !step.passed).unwrap();
     assert!(step.detail.contains("a text and a number"), "{step:?}");
+    assert!(page.shows("user.name: the value cannot be computed."));
     assert!(
         !serde_json::to_string(&trace.story.0)
             .unwrap()

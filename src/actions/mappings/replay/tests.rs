@@ -86,6 +86,7 @@ impl World {
             credentials: Credentials {
                 client_secret: Some(Zeroizing::new("upstream-secret".into())),
                 private_key: None,
+                next_secret: None,
             },
             identifiers: vec![],
             rules: Rules::default(),
@@ -201,21 +202,21 @@ impl World {
 
 fn rules(dice: &mut Dice) -> Rules {
     let sources = [
-        "email=email|email:=claims.email.lowerAscii()|email:=claims.given + '@acme.test'",
-        "email_verified=email_verified|email_verified:=claims.email.endsWith('@acme.test')",
-        "name=name|name:=claims.given + ' ' + claims.family|name:=has(claims.name) ? claims.name : 'Nobody'",
-        "custom:text=list|custom:text=deep.text|custom:text:=claims.groups.join('+')",
-        "custom:number=number|custom:number:=claims.number * 2|custom:number:=claims.groups.size()",
-        "custom:truth=truth|custom:truth:=claims.number > 3 || claims.given == 'Ada'",
-        "custom:fixed=given|custom:fixed:=claims.family.substring(0, 2)",
-        "phone_number=phone|phone_number:=claims.phone.replace(' ', '')",
+        "email=email | email:=claims.email.lowerAscii() | email:=claims.given + '@acme.test'",
+        "email_verified=email_verified | email_verified:=claims.email.endsWith('@acme.test')",
+        "name=name | name:=claims.given + ' ' + claims.family | name:=has(claims.name) ? claims.name : 'Nobody'",
+        "custom:text=list | custom:text=deep.text | custom:text:=claims.groups.join('+')",
+        "custom:number=number | custom:number:=claims.number * 2 | custom:number:=claims.groups.size()",
+        "custom:truth=truth | custom:truth:=claims.number > 3 || claims.given == 'Ada'",
+        "custom:fixed=given | custom:fixed:=claims.family.substring(0, 2)",
+        "phone_number=phone | phone_number:=claims.phone.replace(' ', '')",
     ];
     let mut attributes = Vec::new();
     for choices in sources {
         if dice.one_in(4) {
             continue;
         }
-        let choices: Vec<&str> = choices.split('|').collect();
+        let choices: Vec<&str> = choices.split(" | ").collect();
         let mut rule = parse::rule(dice.of(&choices)).unwrap();
         rule.write = dice.of(mapping::Write::ALL);
         rule.absent = dice.of(mapping::Absent::ALL);

@@ -28,112 +28,82 @@ pub enum Function {
     Bool,
 }
 
-/// Name, how many arguments at least and at most, with what it is called on; how it is written; what it gives.
-type Entry = (Function, &'static str, usize, usize, &'static str, Kind);
+/// How a function is written and what it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub function: Function,
+    pub name: &'static str,
+    /// The fewest and the most arguments, with what it is called on.
+    arguments: (usize, usize),
+    pub usage: &'static str,
+    pub gives: Kind,
+}
 
-/// All functions, for pages that explain them.
+/// All functions but `matches`, for pages that explain them.
+#[rustfmt::skip]
 pub const FUNCTIONS: &[Entry] = &[
-    (
-        Function::Size,
-        "size",
-        1,
-        1,
-        "text.size(), list.size()",
-        Kind::Number,
-    ),
-    (
-        Function::Contains,
-        "contains",
-        2,
-        2,
-        "text.contains('x')",
-        Kind::Truth,
-    ),
-    (
-        Function::StartsWith,
-        "startsWith",
-        2,
-        2,
-        "text.startsWith('x')",
-        Kind::Truth,
-    ),
-    (
-        Function::EndsWith,
-        "endsWith",
-        2,
-        2,
-        "text.endsWith('x')",
-        Kind::Truth,
-    ),
-    (
-        Function::LowerAscii,
-        "lowerAscii",
-        1,
-        1,
-        "text.lowerAscii()",
-        Kind::Text,
-    ),
-    (
-        Function::UpperAscii,
-        "upperAscii",
-        1,
-        1,
-        "text.upperAscii()",
-        Kind::Text,
-    ),
-    (Function::Trim, "trim", 1, 1, "text.trim()", Kind::Text),
-    (Function::Split, "split", 2, 2, "text.split(',')", Kind::List),
-    (Function::Join, "join", 1, 2, "list.join(', ')", Kind::Text),
-    (
-        Function::Replace,
-        "replace",
-        3,
-        3,
-        "text.replace('a', 'b')",
-        Kind::Text,
-    ),
-    (
-        Function::Substring,
-        "substring",
-        2,
-        3,
-        "text.substring(0, 3)",
-        Kind::Text,
-    ),
-    (Function::Int, "int", 1, 1, "int(x)", Kind::Number),
-    (Function::Double, "double", 1, 1, "double(x)", Kind::Number),
-    (Function::String, "string", 1, 1, "string(x)", Kind::Text),
-    (Function::Bool, "bool", 1, 1, "bool(x)", Kind::Truth),
+    entry(Function::Size, "size", (1, 1), "text.size(), list.size()", Kind::Number),
+    entry(Function::Contains, "contains", (2, 2), "text.contains('x')", Kind::Truth),
+    entry(Function::StartsWith, "startsWith", (2, 2), "text.startsWith('x')", Kind::Truth),
+    entry(Function::EndsWith, "endsWith", (2, 2), "text.endsWith('x')", Kind::Truth),
+    entry(Function::LowerAscii, "lowerAscii", (1, 1), "text.lowerAscii()", Kind::Text),
+    entry(Function::UpperAscii, "upperAscii", (1, 1), "text.upperAscii()", Kind::Text),
+    entry(Function::Trim, "trim", (1, 1), "text.trim()", Kind::Text),
+    entry(Function::Split, "split", (2, 2), "text.split(',')", Kind::List),
+    entry(Function::Join, "join", (1, 2), "list.join(', ')", Kind::Text),
+    entry(Function::Replace, "replace", (3, 3), "text.replace('a', 'b')", Kind::Text),
+    entry(Function::Substring, "substring", (2, 3), "text.substring(0, 3)", Kind::Text),
+    entry(Function::Int, "int", (1, 1), "int(x)", Kind::Number),
+    entry(Function::Double, "double", (1, 1), "double(x)", Kind::Number),
+    entry(Function::String, "string", (1, 1), "string(x)", Kind::Text),
+    entry(Function::Bool, "bool", (1, 1), "bool(x)", Kind::Truth),
 ];
+
+const fn entry(
+    function: Function,
+    name: &'static str,
+    arguments: (usize, usize),
+    usage: &'static str,
+    gives: Kind,
+) -> Entry {
+    Entry {
+        function,
+        name,
+        arguments,
+        usage,
+        gives,
+    }
+}
 
 impl Function {
     /// The function of that name, if so many arguments suit it; `member` when it was written `x.f(…)`. The error completes
     /// a sentence.
     pub(super) fn find(name: &str, arguments: usize, member: bool) -> Result<Function, String> {
-        let Some((function, _, least, most, usage, _)) = FUNCTIONS.iter().find(|entry| entry.1 == name)
-        else {
-            let known: Vec<&str> = FUNCTIONS.iter().map(|entry| entry.1).collect();
+        let Some(entry) = FUNCTIONS.iter().find(|entry| entry.name == name) else {
+            let known: Vec<&str> = FUNCTIONS.iter().map(|entry| entry.name).collect();
             return Err(format!(
                 "there is no function '{name}'; there are: {}, matches",
                 known.join(", ")
             ));
         };
         let conversion = matches!(
-            function,
+            entry.function,
             Function::Int | Function::Double | Function::String | Function::Bool
         );
-        let as_written = member != conversion || *function == Function::Size;
-        if !as_written || !(*least..=*most).contains(&arguments) {
-            return Err(format!("'{name}' is written {usage}"));
+        let as_written = member != conversion || entry.function == Function::Size;
+        let (least, most) = entry.arguments;
+        if !as_written || !(least..=most).contains(&arguments) {
+            return Err(format!("'{name}' is written {}", entry.usage));
         }
-        Ok(*function)
+        Ok(entry.function)
+    }
+
+    fn entry(self) -> Option<&'static Entry> {
+        FUNCTIONS.iter().find(|entry| entry.function == self)
     }
 
     pub(super) fn gives(self) -> Kind {
-        FUNCTIONS
-            .iter()
-            .find(|entry| entry.0 == self)
-            .map_or(Kind::Null, |entry| entry.5)
+        self.entry().map_or(Kind::Null, |entry| entry.gives)
     }
 
     pub(super) fn call(self, arguments: &[Cow<'_, Value>], allowance: &mut Allowance) -> Result<Value, Stop> {
@@ -252,9 +222,6 @@ fn double(value: &Value) -> Result<Value, Stop> {
 }
 
 fn wrong(function: Function, value: &Value) -> Stop {
-    let name = FUNCTIONS
-        .iter()
-        .find(|entry| entry.0 == function)
-        .map_or("", |entry| entry.1);
+    let name = function.entry().map_or("", |entry| entry.name);
     Stop::wrong(format!("'{name}' cannot be used on {}", Kind::of(value).words()))
 }

@@ -19,7 +19,7 @@
 //!
 //! Grammar and macros (`has`, `all`, `exists`, `exists_one`, `map`, `filter`) are CEL's, read by the `cel` crate. The
 //! values are JSON's: no unsigned numbers, bytes, times or durations; a whole number of the claims is an `int`, any other
-//! a `double`. The functions are in [`functions`]. There is one name, `claims`; no clock, and nothing to be fetched.
+//! a `double`, and the two may be mixed. The functions are in [`functions`]. There is one name, `claims`; no clock, and nothing to be fetched.
 //!
 //! An expression runs inside other people's logins, so its tree is evaluated here (in [`run`]) and not by the crate's
 //! interpreter, which bounds neither time nor memory: `['a'].map(x, x + x).map(x, x + x)…` doubles with every word. Here

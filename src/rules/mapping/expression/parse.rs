@@ -82,7 +82,7 @@ fn read(text: &str) -> Result<Node, Error> {
     let parser = Env::default().with_optional_support(false).parser();
     let (expression, source) = parser
         .parse_with_source_info(text)
-        .map_err(|errors| worded(&errors))?;
+        .map_err(|errors| worded(text, &errors))?;
     let mut reader = Reader {
         text,
         source,
@@ -93,7 +93,7 @@ fn read(text: &str) -> Result<Node, Error> {
 }
 
 /// The parser's first complaint in plain words.
-fn worded(errors: &ParseErrors) -> Error {
+fn worded(text: &str, errors: &ParseErrors) -> Error {
     let Some(first) = errors.errors.first() else {
         return Error {
             line: 1,
@@ -112,8 +112,16 @@ fn worded(errors: &ParseErrors) -> Error {
         .or_else(|| quoted("extraneous input "))
         .or_else(|| quoted("no viable alternative at input "))
         .or_else(|| quoted("token recognition error at: "));
+    let (line, column) = (
+        usize::try_from(first.pos.0).unwrap_or(1).max(1),
+        usize::try_from(first.pos.1).unwrap_or(1).max(1),
+    );
+    // It names what stands before the end as if that were wrong.
+    let end = error_at(text, text.trim_end().len(), String::new());
+    let at_end = (line, column) >= (end.line, end.column);
     let reason = match met {
         Some("<EOF>") => "something is missing at the end".to_owned(),
+        Some(_) if at_end => "something is missing at the end".to_owned(),
         Some(met) => format!("'{met}' is not expected here"),
         None => match quoted("missing ") {
             Some(lacking) => format!(
@@ -123,11 +131,7 @@ fn worded(errors: &ParseErrors) -> Error {
             None => said.to_owned(),
         },
     };
-    Error {
-        line: usize::try_from(first.pos.0).unwrap_or(1).max(1),
-        column: usize::try_from(first.pos.1).unwrap_or(1).max(1),
-        reason,
-    }
+    Error { line, column, reason }
 }
 
 fn error_at(text: &str, offset: usize, reason: String) -> Error {

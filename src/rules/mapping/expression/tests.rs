@@ -160,6 +160,7 @@ fn a_value_that_does_not_suit_is_a_failure_without_the_value() {
 
 #[test]
 fn a_mistake_has_its_place_and_a_sentence() {
+    let mut wrong = Vec::new();
     for (text, line, column, said) in [
         ("", 1, 1, "empty"),
         ("claims.", 1, 8, "missing at the end"),
@@ -188,13 +189,13 @@ fn a_mistake_has_its_place_and_a_sentence() {
         ("[1].map(a, [2].map(b, [3].map(c, c)))", 1, 30, "2 deep"),
     ] {
         let error = compile(text).unwrap_err();
-        assert_eq!((error.line, error.column), (line, column), "{text}: {error}");
-        assert!(error.reason.contains(said), "{text}: {error}");
-        assert!(
-            !error.reason.contains('{') || error.reason.contains("write an object"),
-            "{error}"
-        );
+        // The parser's own lists of tokens would be of no help.
+        let readable = !error.reason.contains("{'") || error.reason.contains("write an object");
+        if (error.line, error.column) != (line, column) || !error.reason.contains(said) || !readable {
+            wrong.push(format!("{text}: expected {line}:{column} {said}, got {error}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// On a stack as small as a worker's.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::super::door::{Admin, Form};
-use super::super::fields::Refused;
+use super::super::filled::Mistakes;
 use super::super::page::{self, Frame};
 use super::super::problem::Problem;
 use super::super::roles::{self, Names, RoleFields};
@@ -24,7 +24,7 @@ struct InvitePage {
     email: String,
     name: String,
     fields: RoleFields,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 /// The link of an invitation or for a new password: shown once.
@@ -87,7 +87,7 @@ pub async fn invite_get(
         email: String::new(),
         name: String::new(),
         fields: fields(&admin, &broker, "", "").await?,
-        refused: Refused::default(),
+        refused: Mistakes::default(),
     }))
 }
 
@@ -129,7 +129,7 @@ pub async fn invite_post(
             email,
             name,
             fields: fields(&admin, &broker, &role, &scope).await?,
-            refused: Refused::by(error, "email")?,
+            refused: Mistakes::of(error, "email")?,
         })),
     }
 }
@@ -158,7 +158,7 @@ struct RolesPage {
     email: String,
     held: Vec<Held>,
     fields: RoleFields,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 /// A role that the administrator has, and whether the form keeps it.
@@ -209,7 +209,7 @@ pub async fn roles_get(
         email: who.email,
         held,
         fields: fields(&admin, &broker, "", "").await?,
-        refused: Refused::default(),
+        refused: Mistakes::default(),
     }))
 }
 
@@ -236,7 +236,7 @@ pub async fn roles_post(
     match saved {
         Ok(_) => Ok(page::done(&format!("{PATH}/{id}"), "saved")),
         Err(error) => {
-            let refused = Refused::by(error, "")?;
+            let refused = Mistakes::of(error, "")?;
             let (who, held) = held(&admin, &broker, &id, Some(kept)).await?;
             Ok(page::refused(&RolesPage {
                 frame: Frame::new(&admin, "administrators", ""),
@@ -270,14 +270,14 @@ struct DeletePage {
     id: String,
     email: String,
     roles: Vec<String>,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 async fn delete_page(
     admin: &Admin,
     broker: &Broker,
     id: &str,
-    refused: Refused,
+    refused: Mistakes,
 ) -> Result<DeletePage, Problem> {
     let (who, held) = held(admin, broker, id, None).await?;
     Ok(DeletePage {
@@ -295,7 +295,7 @@ pub async fn delete_get(
     broker: Data<Broker>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let page = delete_page(&admin, &broker, &id, Refused::default()).await?;
+    let page = delete_page(&admin, &broker, &id, Mistakes::default()).await?;
     admin.require_fresh(broker.clock.now(), request.path())?;
     Ok(page::show(&page))
 }
@@ -307,10 +307,10 @@ pub async fn delete_post(
     id: Path<String>,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let page = delete_page(&admin, &broker, &id, Refused::default()).await?;
+    let page = delete_page(&admin, &broker, &id, Mistakes::default()).await?;
     admin.require_fresh(broker.clock.now(), request.path())?;
     if form.text("typed").to_lowercase() != page.email.to_lowercase() {
-        let refused = Refused::field("typed", "This is not the account's address.");
+        let refused = Mistakes::one("typed", "This is not the account's address.");
         return Ok(page::refused(&DeletePage { refused, ..page }));
     }
     let (ctx, rights, wanted) = (admin.ctx(&broker), admin.rights.clone(), id.clone());
@@ -321,7 +321,7 @@ pub async fn delete_post(
     match deleted {
         Ok(()) => Ok(page::done(PATH, "deleted")),
         Err(error) => {
-            let refused = Refused::by(error, "")?;
+            let refused = Mistakes::of(error, "")?;
             Ok(page::refused(&DeletePage { refused, ..page }))
         }
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::super::door::{Admin, Form};
-use super::super::fields::Refused;
+use super::super::filled::Mistakes;
 use super::super::page::{self, Frame};
 use super::super::problem::Problem;
 use super::super::roles::{self, Choice, Names, RoleFields};
@@ -29,7 +29,7 @@ struct RulesPage {
     connections: Vec<Choice>,
     group: String,
     fields: RoleFields,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 /// A rule in words.
@@ -138,7 +138,7 @@ async fn page(admin: &Admin, broker: &Broker, query: &str, typed: Typed) -> Resu
         connections: contents.connections,
         group: typed.group,
         fields: contents.fields,
-        refused: Refused::default(),
+        refused: Mistakes::default(),
     })
 }
 
@@ -182,7 +182,7 @@ pub async fn post(admin: Admin, broker: Data<Broker>, form: Form) -> Result<Http
         Ok(_) => Ok(page::done(PATH, "created")),
         Err(error) => {
             let mut page = page(&admin, &broker, "", typed).await?;
-            page.refused = Refused::by(error, "group")?;
+            page.refused = Mistakes::of(error, "group")?;
             Ok(page::refused(&page))
         }
     }

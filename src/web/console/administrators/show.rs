@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::super::account::{self, SessionRow};
 use super::super::door::{Admin, Form};
-use super::super::fields::Refused;
+use super::super::filled::Mistakes;
 use super::super::page::{self, Frame};
 use super::super::problem::Problem;
 use super::super::roles::Names;
@@ -33,7 +33,7 @@ struct ShowPage {
     may_change: bool,
     is_self: bool,
     sessions: Vec<SessionRow>,
-    refused: Refused,
+    refused: Mistakes,
 }
 
 async fn page(
@@ -41,7 +41,7 @@ async fn page(
     admin: &Admin,
     broker: &Broker,
     id: &str,
-    refused: Refused,
+    refused: Mistakes,
 ) -> Result<ShowPage, Problem> {
     let (rights, session, wanted, now) = (
         admin.rights.clone(),
@@ -89,7 +89,7 @@ pub async fn get(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     Ok(page::show(
-        &page(&request, &admin, &broker, &id, Refused::default()).await?,
+        &page(&request, &admin, &broker, &id, Mistakes::default()).await?,
     ))
 }
 
@@ -131,7 +131,7 @@ async fn set_enabled(
             if enabled { "enabled" } else { "disabled" },
         )),
         Err(error) => {
-            let refused = Refused::by(error, "")?;
+            let refused = Mistakes::of(error, "")?;
             Ok(page::refused(&page(request, admin, broker, id, refused).await?))
         }
     }

@@ -10,7 +10,7 @@ const LONGEST: usize = 300;
 pub struct Change {
     /// `settings › scopes`; '' when the difference is a single value.
     pub member: String,
-    /// What it was, where the event says so.
+    /// What it was, where it was anything.
     pub old: Option<String>,
     pub new: String,
 }
@@ -34,7 +34,7 @@ fn walk(member: String, value: &Value, changes: &mut Vec<Change>) {
     if let (2, Some(old), Some(new)) = (members.len(), members.get("old"), members.get("new")) {
         changes.push(Change {
             member,
-            old: Some(text(old)),
+            old: (!old.is_null()).then(|| text(old)),
             new: text(new),
         });
         return;
@@ -94,7 +94,7 @@ mod tests {
                 line("left", None, "none"),
                 line("provider", None, "acme-okta"),
                 line("settings › scopes", Some("openid"), "openid, email"),
-                line("tenant", Some("nothing"), "acme"),
+                line("tenant", None, "acme"),
             ]
         );
         assert_eq!(changes(&json!({})), []);

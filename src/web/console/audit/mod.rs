@@ -42,7 +42,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn of(params: &Params, now: UnixTime) -> Fields {
+    fn of(params: &Params, query: &str, now: UnixTime) -> Fields {
         let text = |name: &str| given(params, name).unwrap_or_default();
         Fields {
             actor: text("actor"),
@@ -50,7 +50,7 @@ impl Fields {
             target: text("target"),
             pool: text("pool"),
             sign_ins: params.get("sign-ins").is_some(),
-            period: Period::of(params, now, DAYS),
+            period: Period::of(query, now, DAYS),
         }
     }
 
@@ -150,11 +150,16 @@ async fn list(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Resul
 fn asked(request: &HttpRequest, broker: &Broker) -> Result<(Params, Fields), Problem> {
     let params = Params::parse(request.query_string().as_bytes())
         .map_err(|malformed| Problem::Malformed(malformed.0))?;
-    let fields = Fields::of(&params, broker.clock.now());
+    let fields = Fields::of(&params, request.query_string(), broker.clock.now());
     Ok((params, fields))
 }
 
 impl Line {
+    /// Folded away until somebody wants to read it.
+    fn is_long(&self) -> bool {
+        self.changes.len() > 4
+    }
+
     fn of(event: Event) -> Line {
         Line {
             when: Moment(event.at),
@@ -169,11 +174,12 @@ impl Line {
 fn page_of(event: &Event) -> Option<String> {
     let target = &event.target;
     let room = match event.action.split('.').next()? {
-        "provider" | "mapping" => "connections",
+        "provider" => "connections",
         "user" => "users",
         "client" => "clients",
         "pool" => "pools",
         "trace" => "traces",
+        "webhook" => "webhooks",
         _ => return None,
     };
     let plain = target

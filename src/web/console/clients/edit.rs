@@ -113,7 +113,7 @@ pub async fn new(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Re
 pub async fn create(admin: Admin, form: Form, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
     let (pool, offer) = chosen(&broker, &admin, form.text("pool")).await?;
     let mut mistakes = Mistakes::default();
-    let settings = form::read(&form, &mut mistakes);
+    let settings = form::read(&form, Settings::default(), &mut mistakes);
     let public = settings.public;
     if mistakes.is_empty() {
         let new = NewClient {
@@ -181,18 +181,19 @@ pub async fn update(
 ) -> Result<HttpResponse, Problem> {
     let view = look_to_change(&broker, &admin, &id, "edit").await?;
     let mut mistakes = Mistakes::default();
-    let settings = form::read(&form, &mut mistakes);
+    form::read(&form, view.client.settings.0.clone(), &mut mistakes);
     if mistakes.is_empty() {
-        let change = ClientChange {
-            name: Some(form.text("name").to_owned()),
-            enabled: None,
-            settings: Some(settings),
-        };
+        let typed = form.clone();
         let (ctx, reach, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
         let outcome = broker
             .db
             .write(move |conn| {
-                clients::find_within(conn, &reach, &id)?;
+                let before = clients::find_within(conn, &reach, &id)?.settings.0;
+                let change = ClientChange {
+                    name: Some(typed.text("name").to_owned()),
+                    enabled: None,
+                    settings: Some(form::read(&typed, before, &mut Mistakes::default())),
+                };
                 clients::update(conn, &ctx, &id, change)
             })
             .await;

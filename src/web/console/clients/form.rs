@@ -1,7 +1,7 @@
 //! The form of an app client, between the settings that are stored and the fields of the page, in both directions.
 
 use super::super::door::Form;
-use super::super::filled::{Choice, Mistakes};
+use super::super::filled::{Choice, Mistakes, number};
 use crate::model::client::{Flow, Rotation, Settings};
 use crate::model::pool::{self, STANDARD};
 use crate::model::provider::Provider;
@@ -161,8 +161,9 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
     }
 }
 
-/// The settings that were typed; what cannot be read becomes a mistake at its field.
-pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
+/// The settings that were typed, and of `before` what the form does not speak of; what cannot be read becomes a mistake
+/// at its field.
+pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings {
     let all = |field: &'static str| -> Vec<String> { form.all(field).map(str::to_owned).collect() };
     let mut seconds = |field: &'static str| Lifetime::typed(form, field).seconds(field, mistakes);
     let (access_token_seconds, id_token_seconds, refresh_token_seconds) = (
@@ -186,10 +187,11 @@ pub fn read(form: &Form, mistakes: &mut Mistakes) -> Settings {
         revocation: form.is_checked("revocation"),
         rotation: Rotation {
             enabled: form.is_checked("rotation"),
-            grace_seconds: super::super::filled::number(form, "grace_seconds", mistakes),
+            grace_seconds: number(form, "grace_seconds", mistakes),
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        ..before
     }
 }
 

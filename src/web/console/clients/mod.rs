@@ -17,7 +17,7 @@ use super::door::Admin;
 use super::lists::{self, Asked};
 use super::page::{self, Frame};
 use super::time::Moment;
-use crate::actions::clients;
+use crate::actions::{clients, pools};
 use crate::broker::Broker;
 use crate::error::Error;
 use crate::model::client::{self, Client, Flow};
@@ -70,7 +70,7 @@ async fn look(broker: &Broker, admin: &Admin, id: &str, tab: &'static str) -> Re
         .db
         .read(move |conn| -> Result<_, Error> {
             let client = clients::find_within(conn, &reach, &wanted)?;
-            let pool = crate::actions::pools::find_within(conn, &reach, &client.user_pool_id)?;
+            let pool = pools::find_within(conn, &reach, &client.user_pool_id)?;
             Ok((client, pool))
         })
         .await?;
@@ -99,7 +99,6 @@ async fn look_to_change(
 
 /// The client's own page.
 fn path(client_id: &str) -> String {
-    // Ids may hold a plus sign, which is itself in a path.
     format!("/console/clients/{client_id}")
 }
 
@@ -149,7 +148,7 @@ async fn list(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Resul
         .db
         .read(move |conn| -> Result<_, Error> {
             let pool = match &chosen {
-                Some(id) => Some(crate::actions::pools::find_within(conn, &reach, id)?),
+                Some(id) => Some(pools::find_within(conn, &reach, id)?),
                 None => None,
             };
             let after = match &wanted.after {

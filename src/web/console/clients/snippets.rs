@@ -197,7 +197,9 @@ fn amplify(facts: &Facts) -> Snippet {
         true => {
             "Version 6. Amplify always calls the domain by https, which this installation does not speak."
         }
-        false => "Version 6, as with a Cognito user pool that has a domain of its own.",
+        false => {
+            "Version 6. Signing in and out works as with a Cognito user pool. Amplify renews tokens by Cognito's own InitiateAuth, which is not served here: users sign in anew when their tokens end. oidc-client-ts renews them."
+        }
     };
     let provider = facts.providers.first().map_or("NAME", String::as_str);
     Snippet {
@@ -213,6 +215,7 @@ Amplify.configure({{
     Cognito: {{
       userPoolId: '{pool}',
       userPoolClientId: '{id}',
+      userPoolEndpoint: '{origin}',
       loginWith: {{
         oauth: {{
           domain: '{host}',
@@ -232,6 +235,7 @@ await signOut();
             pool = facts.pool_id,
             id = facts.client_id,
             host = facts.host(),
+            origin = facts.origin,
             scopes = Facts::quoted(&facts.scopes, '\''),
             callback = facts.callback,
             after_logout = facts.after_logout,

@@ -41,6 +41,13 @@ struct IssuerPage {
     place_error: Option<String>,
 }
 
+impl IssuerPage {
+    /// The choice in the form is one of what is typed in it now.
+    fn is_looked_up(&self, form: &Form) -> bool {
+        bounded(form.text("looked_up")) == self.typed
+    }
+}
+
 /// A pool, or a tenant in it.
 #[derive(Clone, Debug)]
 struct Place {
@@ -95,7 +102,7 @@ pub async fn begun(
     };
     let by_tenant = by_tenant(&admin, &place.user_pool_id);
     let chosen = form.text("issuer").to_owned();
-    if chosen.is_empty() {
+    if chosen.is_empty() || !page.is_looked_up(&form) {
         return Ok(ask(&broker, page, by_tenant).await);
     }
     let (ctx, allowed) = (admin.ctx(&broker), broker.upstream.allowed().to_vec());
@@ -164,7 +171,7 @@ pub async fn changed(
     let mut page = change_page(&admin, &request, At::new(&admin, &opened, "/issuer"));
     page.typed = bounded(form.text("domain"));
     let chosen = form.text("issuer").to_owned();
-    if chosen.is_empty() {
+    if chosen.is_empty() || !page.is_looked_up(&form) {
         return Ok(ask(&broker, page, by_tenant).await);
     }
     let (ctx, allowed) = (admin.ctx(&broker), broker.upstream.allowed().to_vec());

@@ -4,6 +4,7 @@
 mod check;
 mod credentials;
 mod delete;
+mod health;
 mod issuer;
 mod list;
 mod live;
@@ -76,6 +77,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(secrets::save),
         )
         .service(resource("/console/connections/{id}/secrets/promote").post(secrets::promote))
+        .service(resource("/console/connections/{id}/health").document(health::page))
+        .service(resource("/console/connections/{id}/probe").post(health::probe_now))
+        .service(resource("/console/connections/{id}/health/accept").post(health::accept))
         .service(resource("/console/connections/{id}/disable").post(show::disable))
         .service(resource("/console/connections/{id}/enable").post(show::enable))
         .service(
@@ -272,7 +276,7 @@ impl At {
         let tab = |segment, label| Tab { segment, label };
         let mut tabs = vec![tab("", "Overview"), tab("/mapping", "Mapping")];
         if !self.is_draft() {
-            tabs.push(tab("/okta", "In Okta"));
+            tabs.extend([tab("/health", "Health"), tab("/okta", "In Okta")]);
         }
         if self.may_change {
             if !self.is_draft() {

@@ -50,7 +50,7 @@ pub async fn page(
 ) -> Result<HttpResponse, Problem> {
     let (id, state) = path.into_inner();
     let opened = open(&broker, admin.changes(), &id).await?;
-    let (hash, session, now) = (secret::hash(&state), admin.session.id.clone(), broker.clock.now());
+    let (hash, now) = (secret::hash(&state), broker.clock.now());
     let row = broker
         .db
         .read(move |conn| -> Result<_, StoreError> { Ok(single_use::find(conn, &hash, TEST_PURPOSE, now)?) })

@@ -74,7 +74,7 @@ struct Show {
     name: String,
     created: Moment,
     connections: Vec<Provider>,
-    /// The pool's connections that could be given to it, with whose they are now.
+    /// The pool's connections that could be given to it.
     others: Vec<Provider>,
     administrators: Vec<(String, Role)>,
     may_rename: bool,
@@ -225,7 +225,7 @@ async fn prepare(
             ))
         })
         .await?;
-    let (own, others) = connections
+    let (own, others): (Vec<_>, Vec<_>) = connections
         .into_iter()
         .partition(|connection| connection.tenant_id.as_ref() == Some(&tenant.id));
     let has_pool = admin.changes().has_pool(&tenant.user_pool_id);
@@ -236,7 +236,10 @@ async fn prepare(
         name: tenant.name.clone(),
         created: Moment(tenant.created_at),
         connections: own,
-        others: if has_pool { others } else { Vec::new() },
+        others: others
+            .into_iter()
+            .filter(|connection: &Provider| has_pool && !connection.settings.shared_callback)
+            .collect(),
         administrators: administrators
             .into_iter()
             .map(|(administrator, role)| (administrator.email, role))

@@ -95,7 +95,7 @@ async fn list(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Resul
         cause: text("cause"),
         connection: text("connection"),
         app: text("app"),
-        period: Period::of(&params, broker.clock.now(), DAYS),
+        period: Period::of(request.query_string(), broker.clock.now(), DAYS),
     };
     let mut problem = None;
     let mut person = None;

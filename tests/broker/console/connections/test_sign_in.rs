@@ -84,7 +84,7 @@ async fn a_known_user_is_recognised_and_left_alone() {
         .expect(200);
     assert!(page.shows("A known user would sign in"), "{page:?}");
     assert!(
-        page.shows("Byron") && page.shows("Lovelace") && page.shows("changes"),
+        page.shows("Byron") && page.shows("Lovelace") && page.shows("written"),
         "{page:?}"
     );
     assert_eq!(rows(&stage), before);

@@ -160,6 +160,26 @@ async fn the_choice_itself_is_held_against_the_same_rule() {
 }
 
 #[actix_web::test]
+async fn another_address_is_looked_up_before_anything_is_made_of_it() {
+    let stage = Stage::new().await;
+    let mut browser = stage.console(ACME_ADMIN);
+    let issuer = stage.acme.issuer();
+    let choice = fill(&mut browser, "/console/connections/new", &[("domain", &issuer)]).await;
+    let form = Form::to(&choice.body, "/console/connections/new");
+    let custom = stage.acme.default_issuer();
+    // The radio button is still on what was typed before.
+    let again = browser
+        .submit(&form, &[("domain", &custom), ("name", "acme-new")])
+        .await
+        .expect(200);
+    let form = Form::to(&again.body, "/console/connections/new");
+    let chosen = form.fields.iter().find(|(name, _)| name == "issuer").unwrap();
+    assert_eq!(chosen.1, custom, "{again:?}");
+    browser.submit(&form, &[]).await.expect(200);
+    assert_eq!(connection(&stage, "acme-new").issuer, custom);
+}
+
+#[actix_web::test]
 async fn an_operator_may_go_live_untested_and_with_another_provider() {
     let stage = Stage::new().await;
     let mut browser = stage.console(OPERATOR);
@@ -208,7 +228,7 @@ async fn a_key_of_our_own_needs_no_secret() {
     let fields = [("client_id", NEW_APP), ("method", "private_key_jwt")];
     let page = fill(&mut browser, path, &fields).await.expect(200);
     let shown = crate::support::unescape(&page.body);
-    let jwk = shown.split("id=\"public-key\">").nth(1).unwrap();
+    let jwk = shown.split("aria-label=\"Our public key\">").nth(1).unwrap();
     let jwk: serde_json::Value = serde_json::from_str(jwk.split("</pre>").next().unwrap()).unwrap();
     assert!(
         jwk.get("d").is_none() && jwk.get("p").is_none(),

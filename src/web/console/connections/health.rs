@@ -3,14 +3,11 @@
 
 use std::time::Duration;
 
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::Problem;
-use super::door::{Admin, Form};
-use super::page::{self, Frame};
-use super::time::Moment;
+use super::{At, open};
 use crate::actions::watch;
 use crate::broker::Broker;
 use crate::error::StoreError;
@@ -18,26 +15,21 @@ use crate::jobs;
 use crate::model::claims_seen::{self, Profile};
 use crate::model::notice::{self, Notice};
 use crate::model::probe::{self, Probe};
-use crate::model::provider::{self, Provider};
+use crate::model::provider::Provider;
 use crate::rules::drift::Drift;
-use crate::web::resource;
+use crate::web::console::door::{Admin, Form};
+use crate::web::console::page::{self, Frame};
+use crate::web::console::problem::Problem;
+use crate::web::console::time::Moment;
 
 /// How long the page waits for a look that was asked for; it goes on by itself.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
-pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console/connections/{id}/health").document(health))
-        .service(resource("/console/connections/{id}/probe").post(probe_now))
-        .service(resource("/console/connections/{id}/health/accept").post(accept));
-}
-
 #[derive(Template)]
-#[template(path = "console/health.html")]
+#[template(path = "console/connections/health.html")]
 struct Health {
     frame: Frame,
-    provider: Provider,
-    /// May ask for a look and accept what has changed.
-    may_change: bool,
+    at: At,
     notices: Vec<Notice>,
     probe: Option<Probe>,
     claims: Vec<Claim>,
@@ -60,33 +52,28 @@ struct Strange {
     since: Moment,
 }
 
-async fn health(
+pub async fn page(
     admin: Admin,
-    broker: Data<Broker>,
     id: Path<String>,
+    broker: Data<Broker>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (sees, changes, id) = (admin.sees().clone(), admin.changes().clone(), id.into_inner());
-    let found = broker
+    let opened = open(&broker, admin.sees(), &id).await?;
+    let id = opened.provider.id.clone();
+    let (notices, probe, profile) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
-            let Some(provider) = provider::find_within(conn, &sees, &id)? else {
-                return Ok(None);
-            };
-            let may_change = provider::find_within(conn, &changes, &id)?.is_some();
             let notices = notice::of_provider(conn, &id)?;
             let probe = probe::find(conn, &id)?;
             let profile = claims_seen::profile(conn, &id)?.map(|(profile, _)| profile);
-            Ok(Some((provider, may_change, notices, probe, profile)))
+            Ok((notices, probe, profile))
         })
         .await?;
-    let (provider, may_change, notices, probe, profile) = found.ok_or(Problem::NotFound)?;
     Ok(page::show(&Health {
         frame: Frame::new(&admin, "connections", request.query_string()),
-        secrets: secrets(&provider),
+        at: At::new(&admin, &opened, "/health"),
+        secrets: secrets(&opened.provider),
         claims: claims(&profile.unwrap_or_default()),
-        provider,
-        may_change,
         notices,
         probe,
     }))
@@ -132,18 +119,13 @@ fn claims(profile: &Profile) -> Vec<Claim> {
     claims
 }
 
-async fn probe_now(
+pub async fn probe_now(
     admin: Admin,
-    broker: Data<Broker>,
     id: Path<String>,
     _form: Form,
+    broker: Data<Broker>,
 ) -> Result<HttpResponse, Problem> {
-    let (changes, wanted) = (admin.changes().clone(), id.clone());
-    let found = broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(provider::find_within(conn, &changes, &wanted)?))
-        .await?;
-    let provider = found.ok_or(Problem::NotFound)?;
+    let provider = open(&broker, admin.changes(), &id).await?.provider;
     let path = format!("/console/connections/{}/health", provider.id);
     let looking = broker.clone();
     // A task of its own: a dead provider takes longer than a page may, and what is found is kept all the same.
@@ -159,13 +141,14 @@ async fn probe_now(
     Ok(page::done(&path, said))
 }
 
-async fn accept(
+pub async fn accept(
     admin: Admin,
-    broker: Data<Broker>,
     id: Path<String>,
     form: Form,
+    broker: Data<Broker>,
 ) -> Result<HttpResponse, Problem> {
-    let (ctx, changes, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
+    let id = open(&broker, admin.changes(), &id).await?.provider.id;
+    let (ctx, changes) = (admin.ctx(&broker), admin.changes().clone());
     let path = format!("/console/connections/{id}/health");
     let claim = form.text("claim").to_owned();
     broker
