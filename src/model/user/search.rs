@@ -309,12 +309,13 @@ fn by_term(
 ) -> QueryResult<Page> {
     // Whoever is found by several terms stands where the first of them does.
     let earlier = diesel::alias!(user_terms as earlier);
-    let end = format!("{begins}\u{10ffff}");
+    let after = after.and_then(|after| after.split_once('.'));
+    // The place to begin at once more by itself: SQLite looks a pair up only where nothing else bounds the term.
+    let first = after.map_or(begins, |(_, term)| term.max(begins));
     let mut query = user_terms::table
         .inner_join(users::table)
-        .filter(user_terms::user_pool_id.eq(user_pool_id.to_owned()))
-        .filter(user_terms::term.ge(begins.to_owned()))
-        .filter(user_terms::term.lt(end))
+        .filter(user_terms::term.ge(first.to_owned()))
+        .filter(user_terms::term.lt(format!("{begins}\u{10ffff}")))
         .filter(not(exists(
             earlier
                 .filter(earlier.field(user_terms::user_sub).eq(user_terms::user_sub))
@@ -325,7 +326,20 @@ fn by_term(
         .order((user_terms::term, user_terms::user_sub))
         .limit(one_more(limit))
         .into_boxed();
-    if let Some((sub, term)) = after.and_then(|after| after.split_once('.')) {
+    let few = match &connections {
+        Some(ids) => has_few(conn, ids)?,
+        None => false,
+    };
+    if few {
+        // As in the list: along the few users, not along what the whole pool has under these letters.
+        let subs = identities::table
+            .filter(identities::provider_id.eq_any(connections.clone().unwrap_or_default()))
+            .select(identities::user_sub);
+        query = query.filter(user_terms::user_sub.eq_any(subs));
+    } else {
+        query = query.filter(user_terms::user_pool_id.eq(user_pool_id.to_owned()));
+    }
+    if let Some((sub, term)) = after {
         query = query.filter(
             sql::<Bool>("(user_terms.term, user_terms.user_sub) > (")
                 .bind::<Text, _>(term.to_owned())
@@ -334,7 +348,7 @@ fn by_term(
                 .sql(")"),
         );
     }
-    let found: Vec<(String, User)> = narrowed!(query, filter, connections).load(conn)?;
+    let found: Vec<(String, User)> = narrowed!(query, filter, connections.filter(|_| !few)).load(conn)?;
     Ok(cut(found, limit, |(term, user)| {
         (user.clone(), format!("{}.{term}", user.sub))
     }))
