@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../../support/browser.mjs';
 import { accessible, fits, launch, newPage, nothingFound, screenshot } from '../../support/chromium.mjs';
-import { ACME_ADMIN, OPERATOR, crawl, enter, fileName, misbehave } from '../../support/console.mjs';
-import { CALLBACK, WEB, okta, signIn, startDemo } from '../../support/demo.mjs';
+import { ACME_ADMIN, OPERATOR, crawl, enter, enterQuickly, fileName, misbehave } from '../../support/console.mjs';
+import { CALLBACK, POOL, WEB, okta, signIn, startDemo } from '../../support/demo.mjs';
 
 const SIZES = [{ width: 360, height: 740 }, { width: 768, height: 1024 }, { width: 1280, height: 800 }, { width: 1920, height: 1080 }];
 
@@ -18,9 +18,24 @@ let demo, browser;
 before(async () => {
   demo = await startDemo({ faults: true });
   browser = await launch();
+  await nameThingsAfterCanaries();
   await signInWithCanaries();
 });
 after(async () => { await browser?.close(); await demo?.stop(); });
+
+/** A tenant, an app client, a pool and an administrator whose names are the canary. */
+async function nameThingsAfterCanaries() {
+  const operator = await enterQuickly(demo.origin, OPERATOR);
+  const make = async (path, values) => {
+    const form = await operator.open(`${demo.origin}/console/${path}`);
+    const made = await operator.submit(form, values);
+    assert.equal(made.status, 200, `${path} was refused: ${made}`);
+  };
+  await make(`pools/${POOL}/tenants/new`, { name: CANARY, id: 'canary' });
+  await make(`clients/new?pool=${POOL}`, { name: CANARY, redirect_uris: CALLBACK });
+  await make('pools/new', { name: CANARY });
+  await make('administrators/invite', { name: CANARY, email: 'canary@forebay.test' });
+}
 
 /** Sign-ins that work and that fail, with the canary in every claim and every parameter that anybody may choose. */
 async function signInWithCanaries() {
