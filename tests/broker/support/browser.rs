@@ -262,7 +262,8 @@ impl Form {
 
     /// What a browser would send of it untouched; of the buttons none.
     fn read(html: &str) -> Option<Form> {
-        let html = &html[..html.find("</form>").unwrap_or(html.len())];
+        let html = without_templates(&html[..html.find("</form>").unwrap_or(html.len())]);
+        let html = html.as_str();
         let head = &html[..html.find('>')?];
         let mut fields = Vec::new();
         for (at, _) in html.match_indices('<') {
@@ -305,6 +306,15 @@ impl Form {
             fields,
         })
     }
+}
+
+/// What a script would copy is no part of the page.
+fn without_templates(html: &str) -> String {
+    let mut parts = html.split("<template");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |page, part| {
+        page + part.split_once("</template>").map_or("", |(_, rest)| rest)
+    })
 }
 
 /// The targets of a page's links.
