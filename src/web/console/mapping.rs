@@ -56,7 +56,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
 struct Editor {
     frame: Frame,
     provider: Provider,
-    pool: Pool,
     may_change: bool,
     /// May save what breaks an app's contract: apps are the pool's.
     may_break: bool,
@@ -208,7 +207,7 @@ impl Room {
         self,
         conn: &mut Conn,
         provider: Provider,
-        pool: Pool,
+        pool: &Pool,
         draft: Draft,
         asked: &Asked,
     ) -> Result<Editor, Problem> {
@@ -246,7 +245,6 @@ impl Room {
             error: None,
             frame: self.frame,
             provider,
-            pool,
             draft,
         })
     }
@@ -371,7 +369,7 @@ async fn open(
                 Some(Err(_)) => return Err(Problem::NotFound),
                 None => live.map(|live| live.rules.0).unwrap_or_default(),
             };
-            room.editor(conn, provider, pool, Draft::of(&rules, seen), &Asked::nothing())
+            room.editor(conn, provider, &pool, Draft::of(&rules, seen), &Asked::nothing())
         })
         .await?;
     Ok(page::show(&page))
@@ -518,7 +516,7 @@ fn result(
             }
         },
     }
-    let page = room.editor(conn, provider, pool, draft, asked)?;
+    let page = room.editor(conn, provider, &pool, draft, asked)?;
     Ok(Editor {
         preview,
         preview_error,

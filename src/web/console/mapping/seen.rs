@@ -201,8 +201,12 @@ fn watch(
     settings: &Settings,
     claims: &Map<String, Value>,
 ) {
-    let (Source::Claim(text) | Source::Expression(text)) = source;
-    if text.trim().is_empty() {
+    let is_readable = match source {
+        Source::Claim(name) => !name.is_empty(),
+        // What is wrong with it stands beside it as a mistake.
+        Source::Expression(text) => expression::compile(text).is_ok(),
+    };
+    if !is_readable {
         return;
     }
     seen.asked = true;
