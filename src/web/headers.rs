@@ -100,7 +100,7 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
     // No name of the console's has a NUL, and PostgreSQL cannot even be asked for one.
     let has_nul = |text: &str| text.contains("%00");
     if uri.path().starts_with("/console") && (has_nul(uri.path()) || uri.query().is_some_and(has_nul)) {
-        return Some(StatusCode::BAD_REQUEST);
+        return Some(StatusCode::NOT_FOUND);
     }
     let headers = request.headers();
     let size: usize = headers

@@ -448,13 +448,27 @@ fn the_doctor_changes_nothing_and_names_what_is_wrong() {
 #[test]
 fn administrators_are_made_locked_out_and_given_new_links() {
     let shell = Shell::new();
-    let link = shell.json(&["admin", "setup-link"])["set_up_link"].as_str().unwrap().to_owned();
+    let link = shell.json(&["admin", "setup-link"])["set_up_link"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(link.starts_with("http://localhost:8080/console/setup/"), "{link}");
-    assert_ne!(shell.json(&["admin", "setup-link"])["set_up_link"], link.as_str(), "a fresh one each time");
+    assert_ne!(
+        shell.json(&["admin", "setup-link"])["set_up_link"],
+        link.as_str(),
+        "a fresh one each time"
+    );
 
     std::fs::write(shell.path().join("password"), "password1234\n").unwrap();
     let create = [
-        "admin", "create", "--email", "Op@example.com", "--role", "operator", "--password-file", "password",
+        "admin",
+        "create",
+        "--email",
+        "Op@example.com",
+        "--role",
+        "operator",
+        "--password-file",
+        "password",
     ];
     let said = shell.refused(1, &create);
     assert!(said.contains("the first that anybody would try"), "{said}");
@@ -465,19 +479,46 @@ fn administrators_are_made_locked_out_and_given_new_links() {
     let said = shell.refused(1, &["admin", "setup-link"]);
     assert!(said.contains("there are administrators already"), "{said}");
 
-    let invited = shell.json(&["admin", "create", "--email", "look@example.com", "--role", "viewer"]);
+    let invited = shell.json(&[
+        "admin",
+        "create",
+        "--email",
+        "look@example.com",
+        "--role",
+        "viewer",
+    ]);
     let link = invited["link"].as_str().unwrap();
     assert!(link.contains("/console/password/"), "{link}");
-    shell.refused(1, &["admin", "create", "--email", "x@example.com", "--role", "tenant_admin:none"]);
-    shell.refused(2, &["admin", "create", "--email", "x@example.com", "--role", "king"]);
+    shell.refused(
+        1,
+        &[
+            "admin",
+            "create",
+            "--email",
+            "x@example.com",
+            "--role",
+            "tenant_admin:none",
+        ],
+    );
+    shell.refused(
+        2,
+        &["admin", "create", "--email", "x@example.com", "--role", "king"],
+    );
     let said = shell.refused(1, &["admin", "disable", "op@example.com"]);
     assert!(said.contains("the last operator"), "{said}");
     shell.text(&["admin", "disable", "look@example.com"]);
     shell.refused(1, &["admin", "reset-password", "look@example.com"]);
     shell.text(&["admin", "enable", "look@example.com"]);
-    assert!(shell.text(&["admin", "reset-password", "op@example.com"]).contains("/console/password/"));
+    assert!(
+        shell
+            .text(&["admin", "reset-password", "op@example.com"])
+            .contains("/console/password/")
+    );
     let list = shell.text(&["admin", "list"]);
-    assert!(list.contains("op@example.com") && list.contains("look@example.com"), "{list}");
+    assert!(
+        list.contains("op@example.com") && list.contains("look@example.com"),
+        "{list}"
+    );
 }
 
 /// Ends with the test, however that ends.
@@ -505,7 +546,9 @@ fn serve_answers_discovery_and_stops_when_told() {
         .unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
     let mut offered = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut offered).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut offered)
+        .unwrap();
     assert!(offered.contains("/console/setup/"), "{offered}");
     let mut child = Running(child);
     let mut lines = log.lines().map(Result::unwrap);

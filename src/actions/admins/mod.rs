@@ -109,6 +109,7 @@ pub fn invite(
     rights: &Rights,
     new: NewAdministrator,
 ) -> Result<(Administrator, String), Error> {
+    check_roles(conn, &new.roles)?;
     for (role, scope) in &new.roles {
         check_may_give(conn, rights, *role, scope)?;
     }

@@ -345,7 +345,9 @@ async fn a_viewer_looks_and_changes_nothing() {
     let stage = Stage::new().await;
     stage.console(OPERATOR);
     stage.act(|conn| {
-        let found = administrator::find_by_email(conn, "admin@acme.test").unwrap().unwrap();
+        let found = administrator::find_by_email(conn, "admin@acme.test")
+            .unwrap()
+            .unwrap();
         let mut grants = administrator::grants(conn, &found.id).unwrap();
         grants[0].role = Role::Viewer;
         administrator::set_grants(conn, &grants[0].administrator_id.clone(), &grants).unwrap();

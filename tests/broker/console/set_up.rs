@@ -33,7 +33,7 @@ async fn the_first_start_to_the_first_operator() {
     let form = Form::to(&page.body, &link);
     for (fill, why) in [
         (
-            [("email", "first"), ("name", "First"), ("password", PASSWORD)],
+            [("email", "somebody"), ("name", "First"), ("password", PASSWORD)],
             "has no @",
         ),
         (

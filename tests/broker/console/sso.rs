@@ -312,7 +312,8 @@ async fn the_pools_app_client_of_the_console_is_nobodys_else_to_use() {
         ("code", "x"),
         ("client_id", id.as_str()),
     ];
-    stage.post("/oauth2/token", &[], &fields).await.expect(401);
+    let refused = stage.post("/oauth2/token", &[], &fields).await.expect(400);
+    assert_eq!(refused.error(), "invalid_client");
 
     // A rule that goes takes its people with it.
     let (mut browser, _) = come(&stage, ADA).await;
