@@ -59,7 +59,8 @@ test('first start to first sign-in', async () => {
   // A pool and an app client.
   await page.goto(`${origin}/console/pools/new`);
   await page.getByLabel('Name', { exact: true }).fill('Customers');
-  await press('Make the pool');
+  // Its keys are made while one waits.
+  await page.getByRole('button', { name: 'Make the pool' }).click({ timeout: 60_000 });
   await page.waitForURL(/\/console\/pools\/(?!new)[^/?]+/);
   const pool = decodeURIComponent(new URL(page.url()).pathname.split('/')[3]);
   await page.goto(`${origin}/console/clients/new?pool=${encodeURIComponent(pool)}`);
