@@ -59,13 +59,14 @@ test('first start to first sign-in', async () => {
   // A pool and an app client.
   await page.goto(`${origin}/console/pools/new`);
   await page.getByLabel('Name', { exact: true }).fill('Customers');
-  await press('Make the pool');
+  // Its keys are made while one waits.
+  await page.getByRole('button', { name: 'Make the pool' }).click({ timeout: 60_000 });
   await page.waitForURL(/\/console\/pools\/(?!new)[^/?]+/);
   const pool = decodeURIComponent(new URL(page.url()).pathname.split('/')[3]);
   await page.goto(`${origin}/console/clients/new?pool=${encodeURIComponent(pool)}`);
   await page.getByLabel('Name', { exact: true }).fill('Portal');
   await page.getByLabel('Callback URLs').fill(CALLBACK);
-  for (const scope of ['openid', 'email', 'profile']) await page.getByRole('group', { name: 'Scopes' }).getByLabel(scope, { exact: true }).check();
+  for (const scope of [/^openid\b/, /^email\b/, /^profile\b/]) await page.getByRole('group', { name: 'Scopes' }).getByRole('checkbox', { name: scope }).check();
   await press('Make the app client');
   await page.locator('#client-secret').waitFor();
   const app = { id: await page.locator('#client-id').innerText(), secret: await page.locator('#client-secret').innerText() };
@@ -74,7 +75,7 @@ test('first start to first sign-in', async () => {
   // The wizard.
   await page.goto(`${origin}/console/connections`);
   await page.getByRole('link', { name: 'Connect Okta' }).first().click();
-  await page.getByLabel('Okta domain or issuer').fill(`127.0.0.1:${oktaPort}/admin/dashboard`);
+  await page.getByLabel('Okta domain or issuer').fill(`${okta.issuer}/`);
   await press('Look it up');
   await page.getByRole('radio').first().waitFor();
   await shot('issuer');

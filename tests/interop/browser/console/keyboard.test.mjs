@@ -39,7 +39,8 @@ async function walk(page) {
     });
     return globalThis.left.size;
   });
-  for (let i = 0; i < count + 8; i++) {
+  // More than there are: a date has four stops, and what scrolls is a stop of its own.
+  for (let i = 0; i < 2 * count + 20; i++) {
     await page.keyboard.press('Tab');
     if (i >= count - 1 && await page.evaluate(() => globalThis.left.size === 0)) break;
   }
