@@ -129,6 +129,7 @@ test('first start to first sign-in', async () => {
     redirect_uri: CALLBACK, scope: 'openid email profile', state: 'a-state',
     code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
   }).href);
+  await ada.page.getByText('Okta SSO').click();
   await ada.page.waitForURL((url) => url.port === String(oktaPort));
   await ada.page.fill('input[name=username]', 'ada@acme.test');
   await ada.page.fill('input[name=password]', 'demo');

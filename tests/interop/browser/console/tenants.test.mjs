@@ -20,12 +20,12 @@ before(async () => {
 });
 after(async () => { await browser?.close(); await demo?.stop(); });
 
-/** All that an administrator is led to: the addresses, and the addresses of the forms that change something. */
+/** All that an administrator is led to: the addresses, and the forms that change something, as they stand there. */
 async function reach(who) {
   const guest = await enterQuickly(demo.origin, who);
   const queue = [`${demo.origin}/console`];
   const addresses = new Set(queue);
-  const forms = new Set();
+  const forms = new Map();
   let csrf;
   while (queue.length) {
     const page = await guest.open(queue.shift());
@@ -34,8 +34,7 @@ async function reach(who) {
     for (const form of page.forms.filter(({ method }) => method === 'POST')) {
       const action = new URL(form.action ?? page.url, page.url);
       csrf ??= form.fields.find(({ name }) => name === 'csrf')?.value;
-      if (action.pathname !== '/console/sign-out') forms.add(action.pathname);
-      for (const button of form.buttons) if (button.action) forms.add(new URL(button.action, page.url).pathname);
+      if (action.pathname !== '/console/sign-out') forms.set(action.pathname, form.fields);
     }
     for (const { href } of page.links) {
       const url = new URL(href, page.url);
@@ -69,11 +68,11 @@ test('what one is shown does not exist for the other', async () => {
     assert.ok(hidden > 10, `${mine} has only ${hidden} addresses of its own: ${own.join('\n')}`);
 
     const { guest, csrf } = admins[other];
-    const theirs = [...admins[mine].forms].filter((path) => !admins[other].forms.has(path));
-    assert.ok(theirs.length > 5, `${mine} has only these forms of its own: ${theirs.join(' ')}`);
-    for (const path of theirs) {
-      const form = { action: `${demo.origin}${path}`, method: 'POST', fields: [{ name: 'csrf', value: csrf }], buttons: [] };
-      const answer = await guest.send({ url: new URL(`${demo.origin}/console`) }, form, {});
+    const theirs = [...admins[mine].forms].filter(([path]) => !admins[other].forms.has(path));
+    assert.ok(theirs.length > 5, `${mine} has only these forms of its own: ${theirs.map(([path]) => path).join(' ')}`);
+    for (const [path, fields] of theirs) {
+      const form = { action: `${demo.origin}${path}`, method: 'POST', fields, buttons: [] };
+      const answer = await guest.send({ url: new URL(`${demo.origin}/console`) }, form, { csrf });
       assert.equal(answer.status, 404, `${other}'s admin sent a form to ${path} and got ${answer}`);
     }
   }
