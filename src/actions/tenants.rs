@@ -46,8 +46,8 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewTenant) -> Result<Tenant, Erro
 }
 
 pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -> Result<Tenant, Error> {
-    check_name(name)?;
     let old = find(conn, reach, id)?;
+    check_name(name)?;
     let mut row = old.clone();
     row.name = name.to_owned();
     row.updated_at = ctx.now;

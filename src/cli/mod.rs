@@ -64,10 +64,10 @@ enum Command {
     Pool(pool::Command),
     /// App clients: the applications that sign their users in here
     #[command(subcommand)]
-    Client(client::Command),
+    Client(Box<client::Command>),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
-    Provider(provider::Command),
+    Provider(Box<provider::Command>),
     /// Resource servers: APIs with scopes of their own
     #[command(subcommand)]
     ResourceServer(resource_server::Command),
@@ -155,8 +155,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Demo(args) => demo::run(&settings, &args),
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
-        Command::Client(command) => client::run(&settings, output, command),
-        Command::Provider(command) => provider::run(&settings, output, command),
+        Command::Client(command) => client::run(&settings, output, *command),
+        Command::Provider(command) => provider::run(&settings, output, *command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),
         Command::Keys(command) => keys::run(&settings, output, command),
         Command::Tenant(command) => tenant::run(&settings, output, command),

@@ -109,7 +109,7 @@ pub async fn look(broker: &Broker, id: &str) -> Result<bool, Error> {
         false => format!("{}{}/{id}", broker.public_url, paths::IDPRESPONSE),
     };
     let (stages, facts) = broker.upstream.probe(&connection, &back).await;
-    let failed = stages.iter().find(|stage| stage.code != "");
+    let failed = stages.iter().find(|stage| !stage.code.is_empty());
     info!(
         connection = id,
         failed = failed.map(|stage| stage.code),

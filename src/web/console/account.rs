@@ -16,7 +16,7 @@ use super::{guest, passkeys, sign_in};
 use crate::actions::admins;
 use crate::broker::Broker;
 use crate::db::Conn;
-use crate::error::{Error, StoreError};
+use crate::error::StoreError;
 use crate::model::admin_session::{self, AdminSession};
 use crate::model::{administrator, passkey};
 use crate::rules::{password, user_agent};
@@ -255,7 +255,7 @@ pub async fn sign_out_everywhere(
     let (ctx, who) = (admin.ctx(&broker), admin.administrator);
     broker
         .db
-        .write(move |conn| Ok::<_, Error>(admins::end_all_sessions(conn, &ctx, &who)?))
+        .write(move |conn| admins::end_all_sessions(conn, &ctx, &who))
         .await?;
     Ok(sign_in::with_cookie(
         page::done("/console/sign-in", "signed-out"),

@@ -32,6 +32,8 @@ impl<'a> Browser<'a> {
         #[allow(clippy::disallowed_methods)]
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A connection that the other side has just closed is no failure of what is tested.
+            .pool_max_idle_per_host(0)
             .no_proxy()
             .build()
             .unwrap();
