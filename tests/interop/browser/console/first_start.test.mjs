@@ -2,6 +2,7 @@
 // wizard that connects an Okta; then an app of somebody else's making signs Ada in.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import * as client from 'openid-client';
 import { accessible, launch, newPage, nothingFound, screenshot } from '../../support/chromium.mjs';
@@ -119,11 +120,14 @@ test('first start to first sign-in', async () => {
   // An app, and Ada.
   const config = await client.discovery(new URL(`${origin}/${pool}`), app.id, app.secret, undefined, { execute: [client.allowInsecureRequests] });
   const ada = await newPage(browser);
+  // Where the app waits for its code: a route of the page would not see the redirect that leads there.
   let callback;
-  await ada.page.route(`${CALLBACK}**`, async (route) => {
-    callback = new URL(route.request().url());
-    await route.fulfill({ status: 200, contentType: 'text/plain', body: 'signed in' });
+  const listener = http.createServer((request, response) => {
+    if (request.url.startsWith('/callback')) callback = new URL(request.url, CALLBACK);
+    response.end('signed in');
   });
+  await new Promise((listening) => listener.listen(new URL(CALLBACK).port, '127.0.0.1', listening));
+  after(() => listener.close());
   const verifier = client.randomPKCECodeVerifier();
   await ada.page.goto(client.buildAuthorizationUrl(config, {
     redirect_uri: CALLBACK, scope: 'openid email profile', state: 'a-state',
