@@ -32,7 +32,7 @@ async function nameThingsAfterCanaries() {
     assert.equal(made.status, 200, `${path} was refused: ${made}`);
   };
   await make(`pools/${POOL}/tenants/new`, { name: CANARY, id: 'canary' });
-  await make('administrators/invite', { name: CANARY, email: 'canary@forebay.test' });
+  await make('administrators/invite', { name: CANARY, email: 'canary@forebay.test', role: 'viewer', scope: 'tenant:acme' });
 }
 
 /** Sign-ins that work and that fail, with the canary in every claim and every parameter that anybody may choose. */
