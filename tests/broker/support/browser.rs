@@ -213,7 +213,13 @@ impl<'a> Browser<'a> {
                     .body(forebay::rules::params::encode(fields.iter().map(|(n, v)| (n, v)))),
                 _ => self.http.get(self.url.clone()),
             };
-            let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
+            let request = request.header("cookie", cookies.join("; "));
+            // A connection that breaks before anything came is tried again, as a browser does.
+            let again = request.try_clone().filter(|_| method == "GET");
+            let response = match (request.send().await, again) {
+                (Err(error), Some(again)) if error.is_request() => again.send().await.unwrap(),
+                (answer, _) => answer.unwrap(),
+            };
             Answer {
                 status: response.status().as_u16(),
                 headers: response
