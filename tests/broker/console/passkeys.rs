@@ -187,7 +187,11 @@ async fn a_disabled_administrators_passkey_opens_nothing_and_strangers_challenge
     let mut statuses = Vec::new();
     for _ in 0..40 {
         let answer = other
-            .request("POST", &format!("{SIGN_IN}/challenge"), &[csrf.clone()])
+            .request(
+                "POST",
+                &format!("{SIGN_IN}/challenge"),
+                std::slice::from_ref(&csrf),
+            )
             .await;
         statuses.push(answer.status);
     }

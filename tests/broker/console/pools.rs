@@ -127,7 +127,8 @@ async fn an_operator_makes_a_pool_that_signs_at_once() {
 async fn what_is_wrong_with_a_pool_stands_at_its_field_and_nothing_is_lost() {
     let stage = stage().await;
     let mut browser = signed_in(&stage, OPERATOR);
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 5] = [
         (&[("name", "")], "name", "1-128"),
         (&[("name", "A"), ("id", "acme")], "id", "must look like"),
         (&[("name", "A"), ("id", POOL)], "id", "already exists"),

@@ -52,7 +52,7 @@ impl Receiver {
                     signature: header("webhook-signature"),
                     body,
                 });
-                let status = answer.load(Ordering::SeqCst).try_into().unwrap_or(200);
+                let status = answer.load(Ordering::SeqCst);
                 let answer = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap())
                     .insert_header(("location", "/elsewhere"))
                     .finish();
