@@ -9,9 +9,8 @@ use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
 
-#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = administrators)]
-#[diesel(treat_none_as_null = true)]
 pub struct Administrator {
     /// A UUID.
     pub id: String,
@@ -232,9 +231,10 @@ pub fn insert(conn: &mut Conn, administrator: &Administrator) -> QueryResult<boo
     Ok(rows == 1)
 }
 
-pub fn update(conn: &mut Conn, administrator: &Administrator) -> QueryResult<Option<Administrator>> {
-    diesel::update(administrators::table.find(&administrator.id))
-        .set(administrator)
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Administrator>> {
+    diesel::update(administrators::table.find(id))
+        .set(administrators::updated_at.eq(administrators::updated_at))
         .returning(columns::<Administrator>())
         .get_result(conn)
         .optional()
@@ -246,6 +246,39 @@ pub fn grants(conn: &mut Conn, administrator_id: &str) -> QueryResult<Vec<Grant>
         .order((administrator_roles::role, administrator_roles::scope))
         .select(Grant::as_select())
         .load(conn)
+/// False when the account is disabled or not there.
+pub fn rename(conn: &mut Conn, id: &str, name: &str, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.eq(true))
+        .set((administrators::name.eq(name), administrators::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// False when the account is disabled or not there.
+pub fn set_password(conn: &mut Conn, id: &str, hash: &str, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.eq(true))
+        .set((
+            administrators::password_hash.eq(hash),
+            administrators::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// Lets the account in or keeps it out. False when it is so already, or not there.
+pub fn set_enabled(conn: &mut Conn, id: &str, enabled: bool, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.ne(enabled))
+        .set((
+            administrators::enabled.eq(enabled),
+            administrators::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
 }
 
 /// The roles of all of these.

@@ -4,7 +4,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Ctx, Place, Scope, check_may_give, check_role, record, sessions};
+use super::{Ctx, Place, Proof, Scope, check_may_give, check_role, record, sessions};
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
 use crate::actions::pools;
 use crate::actions::tokens::{self, Live};
@@ -261,7 +261,10 @@ pub fn arrive(
         admin_session::delete_named(conn, &id, session)?;
     }
     place.provider_id = Some(granted.provider_id.clone());
-    let opened = sessions::sign_in(conn, ctx, &id, "sso", place, None)?;
+    let proof = Proof::Pool {
+        asked_at: granted.auth_time,
+    };
+    let opened = sessions::sign_in(conn, ctx, &id, &proof, place, None)?;
     Ok(opened.ok_or(Refused::Disabled))
 }
 

@@ -218,11 +218,10 @@ async fn the_last_operator_stays() {
         .await
         .expect(422);
     stage.act(|conn| {
-        let mut second = administrator::find_by_email(conn, "second@forebay.test")
+        let second = administrator::find_by_email(conn, "second@forebay.test")
             .unwrap()
             .unwrap();
-        second.password_hash = Some("a hash".into());
-        administrator::update(conn, &second).unwrap();
+        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
     });
     post(
         &mut operator,

@@ -205,7 +205,7 @@ impl Stage {
             let found = administrator::find_by_email(conn, email)
                 .unwrap()
                 .expect("an administrator");
-            admins::open_session(conn, &ctx, &found.id, "password", Place::default()).unwrap()
+            admins::open_session(conn, &ctx, &found.id, "password", ctx.now, Place::default()).unwrap()
         });
         let mut browser = self.browser();
         browser.set_cookie(COOKIE, &token);
