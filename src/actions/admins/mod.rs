@@ -124,7 +124,8 @@ pub fn managed(conn: &mut Conn, rights: &Rights, id: &str) -> Result<Administrat
         .ok_or_else(|| Error::not_found("administrator", id))
 }
 
-/// Replaces the roles.
+/// Replaces the roles. A link by which the account could be entered goes: whoever made it may know it, and what it opens is
+/// another thing now.
 pub fn set_roles(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -148,6 +149,7 @@ pub fn set_roles(
     let old = administrator::grants(conn, id)?;
     let new = grants(id, roles);
     administrator::set_grants(conn, id, &new)?;
+    links::void_password_links(conn, id)?;
     record(
         conn,
         ctx,

@@ -390,3 +390,24 @@ async fn long_lists_have_pages() {
     assert!(first.shows("z00@forebay.test") && !first.shows("z59@forebay.test"));
     assert!(second.shows("z59@forebay.test") && !second.shows("z00@forebay.test"));
 }
+
+#[actix_web::test]
+async fn a_link_that_was_made_before_the_roles_changed_opens_nothing() {
+    let stage = Stage::new().await;
+    let mut acme = stage.console("admin@acme.test");
+    let shown = invite(&mut acme, "grace@acme.test", "viewer", "tenant:acme")
+        .await
+        .expect(200);
+    let start = shown.body.find("/console/password/").unwrap();
+    let link: String = shown.body[start..].chars().take_while(|c| *c != '<').collect();
+    let mut grace = stage.browser();
+    grace.open(&link).await.expect(200);
+    // Whoever invited her would come in by it as what she is now.
+    let mut operator = stage.console(OPERATOR);
+    let path = path(&stage, "grace@acme.test");
+    let more = [("role", "operator"), ("scope", "everything")];
+    post(&mut operator, &format!("{path}/roles"), &more)
+        .await
+        .expect(200);
+    grace.open(&link).await.expect(404);
+}
