@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::{administrator_roles, administrators, passkeys, tenants};
+use crate::db::schema::{administrator_roles, administrators, passkeys, tenants, users};
 use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, MultiBackend, columns};
 use crate::model::reach::Reach;
@@ -90,7 +90,8 @@ impl Rights {
     }
 }
 
-/// Those whose roles all lie within reach, and who have one at all; with the whole reach everybody.
+/// Those whose roles all lie within reach, and who have one at all; those who come through a pool within reach, which has
+/// all that they may get; with the whole reach everybody.
 fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
     let query = administrators::table.into_boxed();
     if reach.everything {
@@ -106,9 +107,14 @@ fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
     let outside = own()
         .filter(administrator_roles::scope.ne_all(scopes))
         .filter(administrator_roles::scope.ne_all(tenants_of_pools));
-    query
-        .filter(diesel::dsl::exists(own()))
-        .filter(diesel::dsl::not(diesel::dsl::exists(outside)))
+    let come_through_pools = users::table
+        .filter(users::user_pool_id.eq_any(reach.pools.clone()))
+        .select(users::sub.nullable());
+    query.filter(
+        diesel::dsl::exists(own())
+            .and(diesel::dsl::not(diesel::dsl::exists(outside)))
+            .or(administrators::user_sub.eq_any(come_through_pools)),
+    )
 }
 
 pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Administrator>> {
@@ -240,12 +246,6 @@ pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Administrator>> {
         .optional()
 }
 
-pub fn grants(conn: &mut Conn, administrator_id: &str) -> QueryResult<Vec<Grant>> {
-    administrator_roles::table
-        .filter(administrator_roles::administrator_id.eq(administrator_id))
-        .order((administrator_roles::role, administrator_roles::scope))
-        .select(Grant::as_select())
-        .load(conn)
 /// False when the account is disabled or not there.
 pub fn rename(conn: &mut Conn, id: &str, name: &str, now: UnixTime) -> QueryResult<bool> {
     let rows = diesel::update(administrators::table.find(id))
@@ -279,6 +279,12 @@ pub fn set_enabled(conn: &mut Conn, id: &str, enabled: bool, now: UnixTime) -> Q
     Ok(rows == 1)
 }
 
+pub fn grants(conn: &mut Conn, administrator_id: &str) -> QueryResult<Vec<Grant>> {
+    administrator_roles::table
+        .filter(administrator_roles::administrator_id.eq(administrator_id))
+        .order((administrator_roles::role, administrator_roles::scope))
+        .select(Grant::as_select())
+        .load(conn)
 }
 
 /// The roles of all of these.
