@@ -46,8 +46,9 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewTenant) -> Result<Tenant, Erro
 }
 
 pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -> Result<Tenant, Error> {
-    let old = find(conn, reach, id)?;
+    find(conn, reach, id)?;
     check_name(name)?;
+    let old = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
     let mut row = old.clone();
     row.name = name.to_owned();
     row.updated_at = ctx.now;
@@ -85,26 +86,31 @@ pub fn give_connection(
     provider_id: &str,
     tenant_id: Option<&str>,
 ) -> Result<(), Error> {
-    let mut row = providers::find(conn, provider_id)?;
+    // Held, and before the connection as `delete` does: a tenant that goes takes along what it was given.
+    let tenant = match tenant_id {
+        Some(id) => Some(tenant::lock(conn, id)?.ok_or_else(|| missing(id))?),
+        None => None,
+    };
+    let mut row = providers::lock(conn, provider_id)?;
     // Its administrators could turn it to another issuer, and one callback for parties that do not trust each other lets
     // one take the other's codes.
-    if tenant_id.is_some() && row.settings.shared_callback {
+    if tenant.is_some() && row.settings.shared_callback {
         return Err(Error::Conflict(format!(
             "connection {provider_id} uses the callback address without a name, which is for the pool's own connections: \
              switch that off first, and register the address with its name at the upstream"
         )));
     }
-    if let Some(id) = tenant_id {
-        let tenant = find(conn, &Reach::everything(), id)?;
-        if tenant.user_pool_id != row.user_pool_id {
-            return Err(Error::invalid(
-                "tenant",
-                "belongs to another pool than the connection",
-            ));
-        }
+    if tenant
+        .as_ref()
+        .is_some_and(|tenant| tenant.user_pool_id != row.user_pool_id)
+    {
+        return Err(Error::invalid(
+            "tenant",
+            "belongs to another pool than the connection",
+        ));
     }
     let old = row.tenant_id.clone();
-    row.tenant_id = tenant_id.map(str::to_owned);
+    row.tenant_id = tenant.map(|tenant| tenant.id);
     row.updated_at = ctx.now;
     provider::update(conn, &row)?;
     record(

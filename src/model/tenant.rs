@@ -64,6 +64,15 @@ pub fn insert(conn: &mut Conn, tenant: &Tenant) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Tenant>> {
+    diesel::update(tenants::table.find(id))
+        .set(tenants::updated_at.eq(tenants::updated_at))
+        .returning(columns::<Tenant>())
+        .get_result(conn)
+        .optional()
+}
+
 pub fn update(conn: &mut Conn, tenant: &Tenant) -> QueryResult<Option<Tenant>> {
     diesel::update(tenants::table.find(&tenant.id))
         .set(tenant)

@@ -196,7 +196,8 @@ pub async fn update(
         let outcome = broker
             .db
             .write(move |conn| {
-                let before = clients::find_within(conn, &reach, &id)?.settings.0;
+                clients::find_within(conn, &reach, &id)?;
+                let before = clients::lock(conn, &id)?.settings.0;
                 let change = ClientChange {
                     name: Some(typed.text("name").to_owned()),
                     enabled: None,
