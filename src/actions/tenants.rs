@@ -64,9 +64,12 @@ pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -
     Ok(row)
 }
 
-/// Deletes the tenant; its connections stay and belong to the pool alone.
+/// Deletes the tenant. Its connections stay, the pool's alone and switched off: as the pool's own they would vouch for
+/// more than the tenant's, which somebody has to want.
 pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(), Error> {
-    let row = find(conn, reach, id)?;
+    find(conn, reach, id)?;
+    let row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let switched_off = provider::disable_of_tenant(conn, id, ctx.now)?;
     tenant::delete(conn, id)?;
     record(
         conn,
@@ -74,7 +77,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(),
         "tenant.delete",
         Some(&row.user_pool_id),
         id,
-        json!({ "name": row.name }),
+        json!({ "name": row.name, "connections_switched_off": switched_off }),
     )?;
     Ok(())
 }

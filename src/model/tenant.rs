@@ -81,7 +81,7 @@ pub fn update(conn: &mut Conn, tenant: &Tenant) -> QueryResult<Option<Tenant>> {
         .optional()
 }
 
-/// Deletes the tenant; its connections stay and belong to the pool alone.
+/// Deletes the tenant; its connections stay and belong to the pool alone, so they are to be switched off before.
 pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(diesel::delete(tenants::table.find(id)).execute(conn)? == 1)
 }
