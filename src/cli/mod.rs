@@ -4,6 +4,7 @@
 //! Exit codes: 0 fine, 1 what was asked for failed (one line on standard error), 2 bad usage or configuration.
 
 mod client;
+mod credential;
 mod demo;
 mod doctor;
 mod logging;
@@ -62,6 +63,9 @@ enum Command {
     /// App clients: the applications that sign their users in here
     #[command(subcommand)]
     Client(client::Command),
+    /// Access keys for the management API, which AWS SDKs, the AWS CLI and Terraform speak
+    #[command(subcommand)]
+    Credential(credential::Command),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
     Provider(provider::Command),
@@ -144,6 +148,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
         Command::Client(command) => client::run(&settings, output, command),
+        Command::Credential(command) => credential::run(&settings, output, command),
         Command::Provider(command) => provider::run(&settings, output, command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),
         Command::Trace(command) => trace::run(&settings, output, command),

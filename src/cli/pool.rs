@@ -112,6 +112,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             deletion_protection: args.deletion_protection,
             attributes: args.required.into_iter().chain(args.attributes).collect(),
             trace_days: args.trace_days.unwrap_or(pool::Settings::default().trace_days),
+            ..pool::Settings::default()
         },
     };
     let keys = new_keys(&store.entropy)?;

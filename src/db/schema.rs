@@ -206,6 +206,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    management_credentials (id) {
+        id -> Text, secret_sealed -> Binary, role -> Text, user_pool_id -> Nullable<Text>, description -> Text,
+        enabled -> Bool, created_at -> BigInt, last_used_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
@@ -242,4 +249,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_deliveries,
     job_leases,
+    management_credentials,
 );

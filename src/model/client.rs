@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::db::schema::{app_clients, client_secrets};
 use crate::db::{Conn, Json, columns};
@@ -54,6 +55,8 @@ pub struct Settings {
     pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
+    /// Members of Cognito's `UserPoolClientType` that mean nothing here, as they were set.
+    pub cognito: Map<String, Value>,
 }
 
 impl Default for Settings {
@@ -74,6 +77,7 @@ impl Default for Settings {
             rotation: Rotation::default(),
             public: false,
             require_pkce: false,
+            cognito: Map::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod administrator;
 pub mod audit;
 pub mod client;
 pub mod code;
+pub mod credential;
 pub mod group;
 pub mod key;
 pub mod mapping;

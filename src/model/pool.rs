@@ -1,7 +1,10 @@
 //! User pool: one OpenID Connect provider with its own users, keys, clients and attribute schema.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::db::schema::user_pools;
 use crate::db::{Conn, Json, MultiBackend, columns};
@@ -34,6 +37,9 @@ pub struct Settings {
     pub attributes: Vec<Attribute>,
     /// Days that the trace of a login is kept.
     pub trace_days: u32,
+    pub tags: BTreeMap<String, String>,
+    /// Members of Cognito's `UserPoolType` that mean nothing here, as they were set.
+    pub cognito: Map<String, Value>,
 }
 
 impl Default for Settings {
@@ -44,6 +50,8 @@ impl Default for Settings {
             deletion_protection: false,
             attributes: Vec::new(),
             trace_days: 14,
+            tags: BTreeMap::new(),
+            cognito: Map::new(),
         }
     }
 }

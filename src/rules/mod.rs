@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod authorize;
+pub mod aws;
 pub mod claims;
 pub mod discovery;
 pub mod email;

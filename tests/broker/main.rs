@@ -6,6 +6,7 @@ mod command_line;
 mod console;
 mod database;
 mod leaks;
+mod management;
 mod oidc;
 mod support;
 mod traces;
