@@ -1,8 +1,8 @@
-//! Resource servers: made, and deleted together with the scopes that clients had of them.
+//! Resource servers: made, changed, and deleted; clients lose the scopes that go.
 
 use serde_json::json;
 
-use super::{Ctx, pools, record};
+use super::{Ctx, difference, pools, record};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::client;
@@ -27,16 +27,40 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, server: ResourceServer) -> Result<Reso
     Ok(server)
 }
 
-/// Deletes a resource server. Clients lose its scopes, so that a later namesake does not give them back.
-pub fn delete(
+/// Changes name and scopes. Clients lose the scopes that are there no more, so that later namesakes do not come back to
+/// them.
+pub fn update(conn: &mut Conn, ctx: &Ctx, server: ResourceServer) -> Result<ResourceServer, Error> {
+    let old = find(conn, &server.user_pool_id, &server.identifier)?;
+    registration::resource_server(&server)?;
+    let kept: Vec<String> = scope::names(&server).collect();
+    let gone: Vec<String> = scope::names(&old).filter(|name| !kept.contains(name)).collect();
+    let narrowed = take_from_clients(conn, ctx, &server.user_pool_id, &gone)?;
+    if !resource_server::update(conn, &server)? {
+        return Err(missing(&server.identifier));
+    }
+    let shape = |server: &ResourceServer| json!({ "name": server.name, "scopes": server.scopes });
+    let mut changes = difference(&shape(&old), &shape(&server));
+    if !narrowed.is_empty() {
+        changes["taken_from_clients"] = json!(narrowed);
+    }
+    record(
+        conn,
+        ctx,
+        "resource_server.update",
+        Some(&server.user_pool_id),
+        &server.identifier,
+        changes,
+    )?;
+    Ok(server)
+}
+
+/// Takes scopes away from the pool's clients; gives the ids of those that had one.
+fn take_from_clients(
     conn: &mut Conn,
     ctx: &Ctx,
     user_pool_id: &str,
-    identifier: &str,
-) -> Result<ResourceServer, Error> {
-    let missing = || Error::not_found("resource server", identifier);
-    let server = resource_server::find(conn, user_pool_id, identifier)?.ok_or_else(missing)?;
-    let gone: Vec<String> = scope::names(&server).collect();
+    gone: &[String],
+) -> Result<Vec<String>, Error> {
     let mut narrowed = Vec::new();
     for mut client in client::list(conn, user_pool_id)? {
         let before = client.settings.scopes.len();
@@ -47,6 +71,28 @@ pub fn delete(
             narrowed.push(client.id);
         }
     }
+    Ok(narrowed)
+}
+
+/// The resource server, or the error that says it is not there.
+pub fn find(conn: &mut Conn, user_pool_id: &str, identifier: &str) -> Result<ResourceServer, Error> {
+    resource_server::find(conn, user_pool_id, identifier)?.ok_or_else(|| missing(identifier))
+}
+
+fn missing(identifier: &str) -> Error {
+    Error::not_found("resource server", identifier)
+}
+
+/// Deletes a resource server. Clients lose its scopes, so that a later namesake does not give them back.
+pub fn delete(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    user_pool_id: &str,
+    identifier: &str,
+) -> Result<ResourceServer, Error> {
+    let server = find(conn, user_pool_id, identifier)?;
+    let gone: Vec<String> = scope::names(&server).collect();
+    let narrowed = take_from_clients(conn, ctx, user_pool_id, &gone)?;
     resource_server::delete(conn, user_pool_id, identifier)?;
     record(
         conn,
@@ -109,6 +155,43 @@ mod tests {
             },
         };
         fixture.act(|conn| clients::create(conn, &ctx, new)).unwrap();
+        let mut changed = server.clone();
+        changed.name = "The API".into();
+        changed.scopes.push(Scope {
+            name: "write".into(),
+            description: "Write things".into(),
+        });
+        fixture.act(|conn| update(conn, &ctx, changed.clone())).unwrap();
+        assert_eq!(
+            fixture
+                .act(|conn| clients::find(conn, "machine"))
+                .unwrap()
+                .settings
+                .scopes,
+            ["demo-api/read"]
+        );
+        assert_eq!(
+            fixture.last_event().difference.0["name"],
+            json!({ "old": "Demo API", "new": "The API" })
+        );
+        changed.scopes.remove(0);
+        fixture.act(|conn| update(conn, &ctx, changed)).unwrap();
+        assert_eq!(
+            fixture.last_event().difference.0["taken_from_clients"],
+            json!(["machine"])
+        );
+        fixture.act(|conn| update(conn, &ctx, server.clone())).unwrap();
+        let given = clients::ClientChange {
+            settings: Some(Settings {
+                flows: vec![Flow::ClientCredentials],
+                scopes: vec!["demo-api/read".into()],
+                ..Settings::default()
+            }),
+            ..clients::ClientChange::default()
+        };
+        fixture
+            .act(|conn| clients::update(conn, &ctx, "machine", given))
+            .unwrap();
         fixture
             .act(|conn| delete(conn, &ctx, &pool_id, "demo-api"))
             .unwrap();

@@ -78,7 +78,10 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                 sheet(
                     "Made a credential",
                     &entries,
-                    &["The secret is not shown again. Point an AWS SDK at this server with --endpoint-url.".into()],
+                    &[
+                        "The secret is not shown again. Point an AWS SDK at this server with --endpoint-url."
+                            .into(),
+                    ],
                 )
             })
         }
@@ -97,16 +100,29 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                         ]
                     })
                     .collect();
-                table(&["ACCESS KEY ID", "ROLE", "REACHES", "STATE", "DESCRIPTION"], &rows)
+                table(
+                    &["ACCESS KEY ID", "ROLE", "REACHES", "STATE", "DESCRIPTION"],
+                    &rows,
+                )
             })
         }
         Command::Rotate { id } => {
             let name = id.clone();
             let secret = store.act(move |conn, ctx| credentials::rotate(conn, ctx, &name))?;
-            output.answer(&json!({ "access_key_id": id, "secret_access_key": secret.as_str() }), || {
-                let entries = [("access key id", id.clone()), ("secret access key", secret.to_string())];
-                sheet("Made a new secret", &entries, &["It is not shown again; the old one is refused from now on.".into()])
-            })
+            output.answer(
+                &json!({ "access_key_id": id, "secret_access_key": secret.as_str() }),
+                || {
+                    let entries = [
+                        ("access key id", id.clone()),
+                        ("secret access key", secret.to_string()),
+                    ];
+                    sheet(
+                        "Made a new secret",
+                        &entries,
+                        &["It is not shown again; the old one is refused from now on.".into()],
+                    )
+                },
+            )
         }
         Command::Disable { id } => switch(&store, output, id, false),
         Command::Enable { id } => switch(&store, output, id, true),
@@ -114,7 +130,9 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             output::confirm(yes, "credential", &id)?;
             let name = id.clone();
             store.act(move |conn, ctx| credentials::delete(conn, ctx, &name))?;
-            output.answer(&json!({ "deleted": id }), || format!("Credential {id} is deleted."))
+            output.answer(&json!({ "deleted": id }), || {
+                format!("Credential {id} is deleted.")
+            })
         }
     }
 }

@@ -47,6 +47,16 @@ pub fn insert(conn: &mut Conn, server: &ResourceServer) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+pub fn update(conn: &mut Conn, server: &ResourceServer) -> QueryResult<bool> {
+    let rows = diesel::update(resource_servers::table.find((&server.user_pool_id, &server.identifier)))
+        .set((
+            resource_servers::name.eq(&server.name),
+            resource_servers::scopes.eq(&server.scopes),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
 pub fn delete(conn: &mut Conn, user_pool_id: &str, identifier: &str) -> QueryResult<bool> {
     Ok(diesel::delete(resource_servers::table.find((user_pool_id, identifier))).execute(conn)? == 1)
 }

@@ -36,7 +36,12 @@ pub async fn signed(request: &HttpRequest, body: &[u8], broker: &Data<Broker>) -
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
+        })
         .collect();
     let signed = Request {
         method: request.method().as_str(),

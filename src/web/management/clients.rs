@@ -102,7 +102,9 @@ impl Input {
         let units = &self.token_validity_units;
         let seconds = |value: Option<i64>, unit: &Option<String>, default: i64, usual: &str| {
             let unit = unit.as_deref().unwrap_or(usual);
-            value.filter(|value| *value > 0).map_or(default, |value| value.saturating_mul(unit_seconds(unit)))
+            value
+                .filter(|value| *value > 0)
+                .map_or(default, |value| value.saturating_mul(unit_seconds(unit)))
         };
         Ok(Settings {
             redirect_uris: self.callback_urls.clone(),
@@ -117,7 +119,12 @@ impl Input {
                 TOKEN_MINUTES * 60,
                 "hours",
             ),
-            id_token_seconds: seconds(self.id_token_validity, &units.id_token, TOKEN_MINUTES * 60, "hours"),
+            id_token_seconds: seconds(
+                self.id_token_validity,
+                &units.id_token,
+                TOKEN_MINUTES * 60,
+                "hours",
+            ),
             refresh_token_seconds: seconds(
                 self.refresh_token_validity,
                 &units.refresh_token,
@@ -155,7 +162,9 @@ pub async fn create(call: Call) -> Answer {
     remember_units(&call.input, &mut settings);
     let secret = match (input.generate_secret, input.client_secret) {
         (true, Some(_)) => {
-            return Err(Failure::invalid("GenerateSecret and ClientSecret exclude each other"));
+            return Err(Failure::invalid(
+                "GenerateSecret and ClientSecret exclude each other",
+            ));
         }
         (true, None) => NewSecret::Generate,
         (false, Some(text)) => NewSecret::Given(Zeroizing::new(text)),
@@ -232,8 +241,9 @@ pub async fn list(call: Call) -> Answer {
     let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 60)?;
     call.look(move |conn| {
         pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
-        let (clients, next) =
-            wanted.cut(client::list(conn, &id)?, |client| format!("{}\n{}", client.name, client.id));
+        let (clients, next) = wanted.cut(client::list(conn, &id)?, |client| {
+            format!("{}\n{}", client.name, client.id)
+        });
         let shown = clients
             .iter()
             .map(|client| json!({ "ClientId": client.id, "UserPoolId": id, "ClientName": client.name }))
@@ -262,7 +272,9 @@ fn kept(input: &Map<String, Value>) -> Map<String, Value> {
 /// Lifetimes are shown in the units in which they were given.
 fn remember_units(input: &Map<String, Value>, settings: &mut Settings) {
     if let Some(units) = input.get("TokenValidityUnits").filter(|units| !units.is_null()) {
-        settings.cognito.insert("TokenValidityUnits".into(), units.clone());
+        settings
+            .cognito
+            .insert("TokenValidityUnits".into(), units.clone());
     }
 }
 
@@ -285,9 +297,24 @@ fn shape(conn: &mut Conn, sealer: &Sealer, client: &Client) -> Result<Value, Fai
         .and_then(|units| serde_json::from_value(units).ok())
         .unwrap_or_default();
     for (member, seconds, unit, usual) in [
-        ("RefreshTokenValidity", settings.refresh_token_seconds, units.refresh_token, "days"),
-        ("AccessTokenValidity", settings.access_token_seconds, units.access_token, "hours"),
-        ("IdTokenValidity", settings.id_token_seconds, units.id_token, "hours"),
+        (
+            "RefreshTokenValidity",
+            settings.refresh_token_seconds,
+            units.refresh_token,
+            "days",
+        ),
+        (
+            "AccessTokenValidity",
+            settings.access_token_seconds,
+            units.access_token,
+            "hours",
+        ),
+        (
+            "IdTokenValidity",
+            settings.id_token_seconds,
+            units.id_token,
+            "hours",
+        ),
     ] {
         let given = unit.is_some();
         let unit = unit.unwrap_or_else(|| usual.to_owned());

@@ -87,8 +87,13 @@ impl From<StoreError> for Failure {
         tracing::error!(%cause, "a management call failed");
         match cause {
             // SDKs try this again by themselves, after a pause.
-            StoreError::Busy(_) => Failure::new("ServiceUnavailableException", "The database is busy; try again"),
-            _ => Failure::new("InternalErrorException", "Something went wrong here; the log says more"),
+            StoreError::Busy(_) => {
+                Failure::new("ServiceUnavailableException", "The database is busy; try again")
+            }
+            _ => Failure::new(
+                "InternalErrorException",
+                "Something went wrong here; the log says more",
+            ),
         }
     }
 }

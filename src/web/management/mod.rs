@@ -50,7 +50,10 @@ pub async fn post(request: HttpRequest, body: actix_web::web::Payload, broker: D
     let answer = match body.to_bytes_limited(LONGEST_BODY).await {
         Ok(Ok(body)) => serve(&request, &body, operation, &broker, &request_id).await,
         Ok(Err(_)) => Err(Failure::serialization("the body did not arrive whole")),
-        Err(_) => Err(Failure::new("RequestEntityTooLargeException", "The body is larger than 1 MiB")),
+        Err(_) => Err(Failure::new(
+            "RequestEntityTooLargeException",
+            "The body is larger than 1 MiB",
+        )),
     };
     match answer {
         Ok(_) if operation.is_some_and(|operation| operation.empty) => wire::empty(&request_id),
@@ -67,7 +70,10 @@ async fn serve(
     request_id: &str,
 ) -> Answer {
     let operation = operation.ok_or_else(|| {
-        Failure::new("UnknownOperationException", "The target names no operation of this service")
+        Failure::new(
+            "UnknownOperationException",
+            "The target names no operation of this service",
+        )
     })?;
     let caller = if operation.signed {
         authenticate::signed(request, body, broker).await?

@@ -17,11 +17,17 @@ pub struct Wanted {
 impl Wanted {
     /// Reads the two members that an operation names this.
     pub fn of(input: &Map<String, Value>, limit: &str, token: &str, most: usize) -> Result<Wanted, Failure> {
-        let asked = input.get(limit).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+        let asked = input
+            .get(limit)
+            .and_then(Value::as_u64)
+            .and_then(|number| usize::try_from(number).ok());
         let after = match input.get(token).and_then(Value::as_str) {
             None => None,
             Some(token) => {
-                let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                let text = URL_SAFE_NO_PAD
+                    .decode(token)
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok());
                 Some(text.ok_or_else(|| Failure::invalid("Invalid pagination token given."))?)
             }
         };
@@ -40,7 +46,10 @@ impl Wanted {
             Some(after) => key(item) > *after,
         });
         let page: Vec<T> = rest.by_ref().take(self.limit).collect();
-        let next = rest.next().and(page.last()).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+        let next = rest
+            .next()
+            .and(page.last())
+            .map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         (page, next)
     }
 }

@@ -28,11 +28,17 @@ fn kept_defaults() -> [(&'static str, Option<Value>); 20] {
         ("SmsVerificationMessage", None),
         ("EmailVerificationMessage", None),
         ("EmailVerificationSubject", None),
-        ("VerificationMessageTemplate", Some(json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" }))),
+        (
+            "VerificationMessageTemplate",
+            Some(json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" })),
+        ),
         ("SmsAuthenticationMessage", None),
         ("UserAttributeUpdateSettings", None),
         ("DeviceConfiguration", None),
-        ("EmailConfiguration", Some(json!({ "EmailSendingAccount": "COGNITO_DEFAULT" }))),
+        (
+            "EmailConfiguration",
+            Some(json!({ "EmailSendingAccount": "COGNITO_DEFAULT" })),
+        ),
         ("SmsConfiguration", None),
         (
             "AdminCreateUserConfig",
@@ -174,7 +180,9 @@ pub async fn add_custom_attributes(call: Call) -> Answer {
         for attribute in added {
             let name = format!("custom:{}", attribute.name.trim_start_matches("custom:"));
             if settings.attribute(&name).is_some() {
-                return Err(Failure::invalid(format!("{name}: Existing attribute already has name {name}.")));
+                return Err(Failure::invalid(format!(
+                    "{name}: Existing attribute already has name {name}."
+                )));
             }
             settings.attributes.push(Attribute { name, ..attribute });
         }
@@ -254,7 +262,9 @@ fn attribute(given: &Value) -> Result<Attribute, Failure> {
         None => standard.map_or(AttributeType::String, |(_, kind)| *kind),
     };
     if given["DeveloperOnlyAttribute"].as_bool() == Some(true) {
-        return Err(Failure::invalid("DeveloperOnlyAttribute: use the app client's write attributes instead"));
+        return Err(Failure::invalid(
+            "DeveloperOnlyAttribute: use the app client's write attributes instead",
+        ));
     }
     Ok(Attribute {
         name: match standard {
@@ -295,7 +305,10 @@ fn shape(conn: &mut Conn, pool: &Pool) -> Result<Value, Failure> {
 
 /// The whole schema with its constraints as strings, as Cognito shows it.
 fn schema_shown(settings: &Settings) -> Vec<Value> {
-    let own = settings.attributes.iter().map(|attribute| attribute.name.as_str());
+    let own = settings
+        .attributes
+        .iter()
+        .map(|attribute| attribute.name.as_str());
     let standard = STANDARD.iter().map(|(name, _)| *name);
     let mut shown = vec![json!({
         "Name": "sub", "AttributeDataType": "String", "DeveloperOnlyAttribute": false, "Mutable": false, "Required": true,

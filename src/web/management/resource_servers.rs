@@ -56,7 +56,11 @@ pub async fn describe(call: Call) -> Answer {
     let input: Input = call.read()?;
     let sees = call.caller.sees.clone();
     call.look(move |conn| {
-        let Input { user_pool_id, identifier, .. } = input;
+        let Input {
+            user_pool_id,
+            identifier,
+            ..
+        } = input;
         pool::find_within(conn, &sees, &user_pool_id)?.ok_or_else(|| Failure::no_pool(&user_pool_id))?;
         let server = resource_server::find(conn, &user_pool_id, &identifier)?;
         let server = server.ok_or_else(|| missing(&identifier))?;
@@ -79,7 +83,11 @@ pub async fn update(call: Call) -> Answer {
 pub async fn delete(call: Call) -> Answer {
     let input: Input = call.read()?;
     call.act(move |conn, ctx, reach| {
-        let Input { user_pool_id, identifier, .. } = input;
+        let Input {
+            user_pool_id,
+            identifier,
+            ..
+        } = input;
         pool::find_within(conn, reach, &user_pool_id)?.ok_or_else(|| Failure::no_pool(&user_pool_id))?;
         resource_server::find(conn, &user_pool_id, &identifier)?.ok_or_else(|| missing(&identifier))?;
         resource_servers::delete(conn, ctx, &user_pool_id, &identifier)?;

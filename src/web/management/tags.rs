@@ -26,7 +26,10 @@ pub async fn tag(call: Call) -> Answer {
     change(call, &input.resource_arn, move |tags| {
         tags.extend(input.tags);
         if tags.len() > MOST {
-            return Err(Failure::new("UserPoolTaggingException", format!("A user pool has at most {MOST} tags")));
+            return Err(Failure::new(
+                "UserPoolTaggingException",
+                format!("A user pool has at most {MOST} tags"),
+            ));
         }
         Ok(())
     })

@@ -13,7 +13,10 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 pub fn target(request: &HttpRequest) -> Option<&str> {
     let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !matches!(kind, "application/x-amz-json-1.1" | "application/x-amz-json-1.0" | "application/json") {
+    if !matches!(
+        kind,
+        "application/x-amz-json-1.1" | "application/x-amz-json-1.0" | "application/json"
+    ) {
         return None;
     }
     let mut targets = request.headers().get_all("x-amz-target");
@@ -50,7 +53,11 @@ pub fn failed(request_id: &str, failure: &Failure) -> HttpResponse {
     tracing::info!(request_id, error = failure.name, "a management call was refused");
     let mut answer = HttpResponse::build(failure.status());
     answer.insert_header(("x-amzn-ErrorType", format!("{}:", failure.name)));
-    let shown: String = failure.message.chars().filter(|letter| matches!(letter, ' '..='~')).collect();
+    let shown: String = failure
+        .message
+        .chars()
+        .filter(|letter| matches!(letter, ' '..='~'))
+        .collect();
     if let Ok(message) = HeaderValue::from_str(&shown) {
         answer.insert_header(("x-amzn-ErrorMessage", message));
     }

@@ -31,17 +31,46 @@ async fn a_signature_must_be_there_right_and_recent() {
     let good = Key::default();
     let list = json!({ "MaxResults": 10 });
     for (key, expected) in [
-        (Key { secret: "wrong".into(), ..good.clone() }, "InvalidSignatureException"),
-        (Key { id: "NOBODYNOBODYNOBODY00".into(), ..good.clone() }, "UnrecognizedClientException"),
-        (Key { timestamp: "20261120T235459Z", ..good.clone() }, "InvalidSignatureException"),
-        (Key { timestamp: "20261121T000501Z", ..good.clone() }, "InvalidSignatureException"),
+        (
+            Key {
+                secret: "wrong".into(),
+                ..good.clone()
+            },
+            "InvalidSignatureException",
+        ),
+        (
+            Key {
+                id: "NOBODYNOBODYNOBODY00".into(),
+                ..good.clone()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            Key {
+                timestamp: "20261120T235459Z",
+                ..good.clone()
+            },
+            "InvalidSignatureException",
+        ),
+        (
+            Key {
+                timestamp: "20261121T000501Z",
+                ..good.clone()
+            },
+            "InvalidSignatureException",
+        ),
     ] {
         let answer = call_as(&stage, &key, "ListUserPools", list.clone()).await;
         assert_eq!(refusal(&answer).0, expected);
     }
-    let altered = good.sign("ListUserPools", "{\"MaxResults\":10}").set_payload("{\"MaxResults\":60}");
+    let altered = good
+        .sign("ListUserPools", "{\"MaxResults\":10}")
+        .set_payload("{\"MaxResults\":60}");
     assert_eq!(refusal(&stage.send(altered).await).0, "InvalidSignatureException");
-    let another = Key { region: "eu-west-1", ..good };
+    let another = Key {
+        region: "eu-west-1",
+        ..good
+    };
     call_as(&stage, &another, "ListUserPools", list).await.expect(200);
 }
 
@@ -57,7 +86,10 @@ async fn a_disabled_credential_and_an_old_secret_are_refused_at_once() {
         refusal(&call_as(&stage, &key, "ListUserPools", list()).await).0,
         "InvalidSignatureException"
     );
-    let key = Key { secret: fresh.to_string(), ..key };
+    let key = Key {
+        secret: fresh.to_string(),
+        ..key
+    };
     call_as(&stage, &key, "ListUserPools", list()).await.expect(200);
     stage.act(|conn| credentials::set_enabled(conn, &ctx, &key.id, false).unwrap());
     assert_eq!(
@@ -72,13 +104,20 @@ async fn another_pool_is_as_unknown_as_one_that_does_not_exist() {
     let other = pool(&stage).await;
     let key = credential(&stage, Role::Admin, Some(POOL));
     let describe = |id: &str| json!({ "UserPoolId": id });
-    call_as(&stage, &key, "DescribeUserPool", describe(POOL)).await.expect(200);
+    call_as(&stage, &key, "DescribeUserPool", describe(POOL))
+        .await
+        .expect(200);
     for id in [other.as_str(), "us-local-1_Nothing00"] {
         let answer = call_as(&stage, &key, "DescribeUserPool", describe(id)).await;
-        let expected = ("ResourceNotFoundException".to_owned(), format!("User pool {id} does not exist."));
+        let expected = (
+            "ResourceNotFoundException".to_owned(),
+            format!("User pool {id} does not exist."),
+        );
         assert_eq!(refusal(&answer), expected);
     }
-    let answer = call_as(&stage, &key, "ListUserPools", json!({ "MaxResults": 60 })).await.expect(200);
+    let answer = call_as(&stage, &key, "ListUserPools", json!({ "MaxResults": 60 }))
+        .await
+        .expect(200);
     assert_eq!(answer.json()["UserPools"].as_array().unwrap().len(), 1);
     let make = call_as(&stage, &key, "CreateUserPool", json!({ "PoolName": "x" })).await;
     assert_eq!(refusal(&make).0, "NotAuthorizedException");
@@ -88,7 +127,9 @@ async fn another_pool_is_as_unknown_as_one_that_does_not_exist() {
 async fn a_reader_changes_nothing() {
     let stage = Stage::new().await;
     let key = credential(&stage, Role::ReadOnly, None);
-    call_as(&stage, &key, "ListUserPools", json!({ "MaxResults": 10 })).await.expect(200);
+    call_as(&stage, &key, "ListUserPools", json!({ "MaxResults": 10 }))
+        .await
+        .expect(200);
     for (operation, input) in [
         ("CreateUserPool", json!({ "PoolName": "x" })),
         ("DeleteUserPool", json!({ "UserPoolId": POOL })),
@@ -106,10 +147,14 @@ async fn changes_are_audited_under_the_access_key_and_its_use_is_remembered() {
     let (events, row) = stage.act(|conn| {
         (
             forebay::model::audit::recent(conn, Some(&made), 10).unwrap(),
-            forebay::model::credential::find(conn, ACCESS_KEY).unwrap().unwrap(),
+            forebay::model::credential::find(conn, ACCESS_KEY)
+                .unwrap()
+                .unwrap(),
         )
     });
     assert_eq!(events[0].actor, format!("credential:{ACCESS_KEY}"));
-    assert_eq!(row.last_used_at, Some(crate::support::stage::NOW));
-    call(&stage, "DeleteUserPool", json!({ "UserPoolId": made })).await.expect(200);
+    assert_eq!(row.last_used_at, Some(crate::support::NOW));
+    call(&stage, "DeleteUserPool", json!({ "UserPoolId": made }))
+        .await
+        .expect(200);
 }

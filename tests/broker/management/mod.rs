@@ -102,12 +102,17 @@ fn refusal(answer: &Answer) -> (String, String) {
     assert!(answer.status >= 400, "{answer:?}");
     let json = answer.json();
     let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-    assert_eq!(answer.header("x-amzn-errortype"), Some(format!("{}:", text("__type")).as_str()));
+    assert_eq!(
+        answer.header("x-amzn-errortype"),
+        Some(format!("{}:", text("__type")).as_str())
+    );
     (text("__type"), text("message"))
 }
 
 /// A pool made through the API.
 async fn pool(stage: &Stage) -> String {
-    let answer = call(stage, "CreateUserPool", json!({ "PoolName": "customers" })).await.expect(200);
+    let answer = call(stage, "CreateUserPool", json!({ "PoolName": "customers" }))
+        .await
+        .expect(200);
     answer.json()["UserPool"]["Id"].as_str().unwrap().to_owned()
 }

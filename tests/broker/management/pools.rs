@@ -16,21 +16,36 @@ async fn a_pool_is_made_and_shown_with_cognitos_defaults() {
     });
     let made = call(&stage, "CreateUserPool", input).await.expect(200).json()["UserPool"].clone();
     let id = made["Id"].as_str().unwrap();
-    let shown = call(&stage, "DescribeUserPool", json!({ "UserPoolId": id })).await.expect(200);
+    let shown = call(&stage, "DescribeUserPool", json!({ "UserPoolId": id }))
+        .await
+        .expect(200);
     let shown = &shown.json()["UserPool"];
     assert_eq!(*shown, made, "what is made is what is shown");
-    assert_eq!(shown["Arn"], format!("arn:aws:cognito-idp:us-local-1:000000000000:userpool/{id}"));
+    assert_eq!(
+        shown["Arn"],
+        format!("arn:aws:cognito-idp:us-local-1:000000000000:userpool/{id}")
+    );
     assert_eq!(shown["DeletionProtection"], "ACTIVE");
     assert_eq!(shown["MfaConfiguration"], "OFF");
     assert_eq!(shown["Policies"]["PasswordPolicy"]["MinimumLength"], 8);
-    assert_eq!(shown["AdminCreateUserConfig"], json!({ "AllowAdminCreateUserOnly": true }));
-    let names: Vec<&str> =
-        shown["SchemaAttributes"].as_array().unwrap().iter().filter_map(|entry| entry["Name"].as_str()).collect();
+    assert_eq!(
+        shown["AdminCreateUserConfig"],
+        json!({ "AllowAdminCreateUserOnly": true })
+    );
+    let names: Vec<&str> = shown["SchemaAttributes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["Name"].as_str())
+        .collect();
     for name in ["sub", "email", "updated_at", "custom:department", "identities"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     // It is a whole pool: apps find its documents.
-    stage.get(&format!("/{id}/.well-known/openid-configuration")).await.expect(200);
+    stage
+        .get(&format!("/{id}/.well-known/openid-configuration"))
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]
@@ -46,12 +61,25 @@ async fn an_update_resets_what_it_leaves_out_as_in_cognito() {
     let refused = refusal(&call(&stage, "DeleteUserPool", delete()).await);
     assert_eq!(refused.0, "InvalidParameterException");
     assert!(refused.1.contains("deletion protection"), "{}", refused.1);
-    call(&stage, "UpdateUserPool", json!({ "UserPoolId": id, "PoolName": "clients" })).await.expect(200);
-    let shown = call(&stage, "DescribeUserPool", delete()).await.expect(200).json()["UserPool"].clone();
+    call(
+        &stage,
+        "UpdateUserPool",
+        json!({ "UserPoolId": id, "PoolName": "clients" }),
+    )
+    .await
+    .expect(200);
+    let shown = call(&stage, "DescribeUserPool", delete())
+        .await
+        .expect(200)
+        .json()["UserPool"]
+        .clone();
     assert_eq!(shown["Name"], "clients");
     assert_eq!(shown["DeletionProtection"], "INACTIVE");
     assert_eq!(shown["UserPoolTier"], "ESSENTIALS");
-    assert_eq!(shown["UsernameConfiguration"]["CaseSensitive"], false, "fixed when it was made");
+    assert_eq!(
+        shown["UsernameConfiguration"]["CaseSensitive"], false,
+        "fixed when it was made"
+    );
     call(&stage, "DeleteUserPool", delete()).await.expect(200);
     assert_eq!(
         refusal(&call(&stage, "DescribeUserPool", delete()).await).0,
@@ -63,9 +91,15 @@ async fn an_update_resets_what_it_leaves_out_as_in_cognito() {
 async fn what_would_promise_something_is_refused() {
     let stage = Stage::new().await;
     let arn = "arn:aws:lambda:local:000000000000:function:hook";
-    for member in [json!({ "MfaConfiguration": "ON" }), json!({ "LambdaConfig": { "PreSignUp": arn } })] {
+    for member in [
+        json!({ "MfaConfiguration": "ON" }),
+        json!({ "LambdaConfig": { "PreSignUp": arn } }),
+    ] {
         let mut input = json!({ "PoolName": "x" });
-        input.as_object_mut().unwrap().extend(member.as_object().unwrap().clone());
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend(member.as_object().unwrap().clone());
         assert_eq!(
             refusal(&call(&stage, "CreateUserPool", input).await).0,
             "InvalidParameterException",
@@ -101,7 +135,10 @@ async fn pools_are_listed_in_pages() {
         let answer = call(&stage, "ListUserPools", input).await.expect(200).json();
         let page = answer["UserPools"].as_array().unwrap().clone();
         assert!(page.len() <= 2);
-        seen.extend(page.into_iter().map(|pool| pool["Id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page.into_iter()
+                .map(|pool| pool["Id"].as_str().unwrap().to_owned()),
+        );
         token = answer.get("NextToken").cloned();
         if token.is_none() {
             break;
@@ -111,7 +148,12 @@ async fn pools_are_listed_in_pages() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 5, "each once");
-    let bad = call(&stage, "ListUserPools", json!({ "MaxResults": 2, "NextToken": "*" })).await;
+    let bad = call(
+        &stage,
+        "ListUserPools",
+        json!({ "MaxResults": 2, "NextToken": "*" }),
+    )
+    .await;
     assert_eq!(refusal(&bad).0, "InvalidParameterException");
 }
 
@@ -121,9 +163,24 @@ async fn tags_come_and_go() {
     let arn = format!("arn:aws:cognito-idp:us-local-1:000000000000:userpool/{POOL}");
     let tags = |answer: crate::support::Answer| answer.json()["Tags"].clone();
     let list = || json!({ "ResourceArn": arn });
-    call(&stage, "TagResource", json!({ "ResourceArn": arn, "Tags": { "a": "1", "b": "2" } })).await.expect(200);
-    call(&stage, "UntagResource", json!({ "ResourceArn": arn, "TagKeys": ["a"] })).await.expect(200);
-    assert_eq!(tags(call(&stage, "ListTagsForResource", list()).await.expect(200)), json!({ "b": "2" }));
+    call(
+        &stage,
+        "TagResource",
+        json!({ "ResourceArn": arn, "Tags": { "a": "1", "b": "2" } }),
+    )
+    .await
+    .expect(200);
+    call(
+        &stage,
+        "UntagResource",
+        json!({ "ResourceArn": arn, "TagKeys": ["a"] }),
+    )
+    .await
+    .expect(200);
+    assert_eq!(
+        tags(call(&stage, "ListTagsForResource", list()).await.expect(200)),
+        json!({ "b": "2" })
+    );
 }
 
 #[actix_web::test]
@@ -136,11 +193,19 @@ async fn resource_servers_are_made_changed_listed_and_deleted() {
             "Scopes": [{ "ScopeName": "read", "ScopeDescription": description }],
         })
     };
-    let made = call(&stage, "CreateResourceServer", server("Read")).await.expect(200).json();
+    let made = call(&stage, "CreateResourceServer", server("Read"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(made["ResourceServer"], server("Read"));
-    call(&stage, "UpdateResourceServer", server("Read all")).await.expect(200);
+    call(&stage, "UpdateResourceServer", server("Read all"))
+        .await
+        .expect(200);
     let named = || json!({ "UserPoolId": id, "Identifier": "api" });
-    let shown = call(&stage, "DescribeResourceServer", named()).await.expect(200).json();
+    let shown = call(&stage, "DescribeResourceServer", named())
+        .await
+        .expect(200)
+        .json();
     assert_eq!(shown["ResourceServer"], server("Read all"));
     let list = json!({ "UserPoolId": id, "MaxResults": 50 });
     let listed = call(&stage, "ListResourceServers", list).await.expect(200).json();
