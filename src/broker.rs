@@ -4,8 +4,11 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+mod attempts;
+mod connections;
 mod gates;
 mod limits;
+mod passwords;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,13 +20,17 @@ use actix_web::web::Bytes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS};
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
+pub use passwords::Passwords;
 
-use crate::actions::Ctx;
+use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
+use crate::actions::{Ctx, keys};
 use crate::db::Db;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
+use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
@@ -34,7 +41,7 @@ use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{Connection, NextSecret, Upstream};
 use crate::world::{Clock, Entropy};
 
 /// How long configuration is used before it is read again.
@@ -54,6 +61,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// For how long audit events are kept.
+    pub audit_days: u32,
 }
 
 pub struct Broker {
@@ -64,6 +73,8 @@ pub struct Broker {
     pub entropy: Entropy,
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
+    pub audit_days: u32,
+    pub metrics: Metrics,
     /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
     /// Callbacks that ended badly before the upstream's answer was verified.
@@ -72,6 +83,13 @@ pub struct Broker {
     pub returned: Returned,
     /// Callbacks under way, by their `state`.
     pub arriving: Gates,
+    /// Tries to sign in to the console with a password.
+    pub attempts: Attempts,
+    pub passwords: Passwords,
+    /// Audit events of sign-ins to the console that failed.
+    pub failed_sign_ins: Allowance,
+    /// Challenges of passkeys, which strangers make us store.
+    pub challenges: Allowance,
     /// Counts the times configuration was forgotten, so that a value read before is not kept after.
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
@@ -146,6 +164,7 @@ impl Broker {
     pub fn new(parts: Parts) -> Broker {
         jwt::install();
         Broker {
+            metrics: Metrics::new(parts.upstream.calls()),
             public_url: parts.public_url,
             db: parts.db,
             sealer: parts.sealer,
@@ -153,10 +172,15 @@ impl Broker {
             entropy: parts.entropy,
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
+            audit_days: parts.audit_days,
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
             returned: Returned::default(),
             arriving: Gates::default(),
+            attempts: Attempts::default(),
+            passwords: Passwords::default(),
+            failed_sign_ins: Allowance::new(30, 5),
+            challenges: Allowance::new(300, 30),
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
@@ -276,6 +300,15 @@ impl Broker {
         Ok(found.map(|connection| self.keep(&self.connections, generation, id, connection)))
     }
 
+    /// How often each cache had what was asked of it, and how often it had not.
+    pub fn cache_use(&self) -> [(&'static str, u64, u64); 3] {
+        [
+            self.pools.asked("pools"),
+            self.apps.asked("apps"),
+            self.connections.asked("connections"),
+        ]
+    }
+
     /// Keeps what was read, unless configuration was forgotten since.
     fn keep<V>(&self, cache: &Cache<String, V>, generation: u64, key: &str, value: V) -> Arc<V> {
         let value = Arc::new(value);
@@ -285,10 +318,30 @@ impl Broker {
         value
     }
 
+    /// Makes a signing key, off the async threads: it takes a good part of a second.
+    pub async fn new_key(&self) -> Result<KeyPair, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || keys::make(&entropy)).await
+    }
+
+    /// Makes the two signing keys of a pool, off the async threads.
+    pub async fn new_keys(&self) -> Result<NewKeys, Error> {
+        let entropy = self.entropy.clone();
+        off_thread(move || NewKeys::make(&entropy)).await
+    }
+
     /// Draws a fresh request id.
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|cause| Err(StoreError::Lost(cause.to_string()).into()))
 }
 
 /// Whether a name that came from outside can be one of ours at all: PostgreSQL's text holds no NUL, and asking it for one
@@ -315,6 +368,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         }
     };
     let client_secret = open("client-secret", &provider.client_secret_sealed)?;
+    let next_secret = open("client-secret-next", &provider.next_secret_sealed)?;
     let private_key: Option<KeyPair> = open("client-key", &provider.private_key_sealed)?
         .map(|pem| jwks::from_pem(&pem).map_err(|_| unreadable("client-key")))
         .transpose()?;
@@ -322,6 +376,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         provider,
         client_secret,
         private_key: private_key.map(Arc::new),
+        next_secret: next_secret.map(NextSecret::new),
     })
 }
 
@@ -368,11 +423,19 @@ fn pool_facts(
 }
 
 /// Values that are read again when they are older than [`FRESH`].
-struct Cache<K, V>(RwLock<HashMap<K, (Instant, Arc<V>)>>);
+struct Cache<K, V> {
+    entries: RwLock<HashMap<K, (Instant, Arc<V>)>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Cache(RwLock::default())
+        Cache {
+            entries: RwLock::default(),
+            hits: AtomicU64::default(),
+            misses: AtomicU64::default(),
+        }
     }
 }
 
@@ -381,15 +444,23 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        entries
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries
             .get(key)
             .filter(|(read_at, _)| read_at.elapsed() < FRESH)
-            .map(|(_, value)| value.clone())
+            .map(|(_, value)| value.clone());
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn asked(&self, name: &'static str) -> (&'static str, u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (name, read(&self.hits), read(&self.misses))
     }
 
     fn put(&self, key: K, value: Arc<V>) {
-        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= KEPT {
             entries.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
         }
@@ -397,6 +468,9 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

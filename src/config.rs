@@ -19,6 +19,9 @@ use crate::world::Entropy;
 use check::Checker;
 pub use document::{markdown_table, unknown_variables};
 
+/// The audit log is kept so many days unless the settings say otherwise: a year, and time to look at it.
+pub const AUDIT_DAYS: u32 = 400;
+
 const NETWORK: &str = "Network";
 const STORAGE: &str = "Storage and keys";
 const UPSTREAM: &str = "Upstream (the way to Okta)";
@@ -42,6 +45,11 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "CIDR", env = "FOREBAY_TRUSTED_PROXY", help_heading = NETWORK, hide_env_values = true,
           value_delimiter = ',')]
     pub trusted_proxy: Vec<String>,
+
+    /// An address of its own for GET /metrics (Prometheus); it names connections and pools, so keep it from the public
+    /// [default: none, no metrics are served]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "FOREBAY_METRICS_LISTEN", help_heading = NETWORK, hide_env_values = true)]
+    pub metrics_listen: Option<String>,
 
     /// The database: sqlite://path or postgres://user:password@host/name?sslmode=verify-full
     /// [default: sqlite://forebay.db]
@@ -68,6 +76,10 @@ pub struct Flags {
     /// A file that holds the value of --root-key
     #[arg(long, global = true, value_name = "FILE", env = "FOREBAY_ROOT_KEY_FILE", help_heading = STORAGE, hide_env_values = true)]
     pub root_key_file: Option<String>,
+
+    /// Days for which the audit log is kept, 1-3650 [default: 400]
+    #[arg(long, global = true, value_name = "DAYS", env = "FOREBAY_AUDIT_DAYS", help_heading = STORAGE, hide_env_values = true)]
+    pub audit_days: Option<String>,
 
     /// An upstream host that may be reached although its address is private or it speaks plain http (development);
     /// repeat it, or separate with commas
@@ -103,8 +115,11 @@ pub struct Settings {
     pub public_url: PublicUrl,
     pub listen: SocketAddr,
     pub trusted_proxies: Vec<IpNet>,
+    /// Where metrics are served, if at all.
+    pub metrics_listen: Option<SocketAddr>,
     pub database: Target,
     pub database_connections: u32,
+    pub audit_days: u32,
     pub root_key: RootKeySource,
     pub allow_upstream: Vec<AllowedHost>,
     /// The PEM file's content.
@@ -299,8 +314,10 @@ impl Settings {
             public_url: check.public_url(&flags.public_url, listen.port()),
             listen,
             trusted_proxies: check.networks(&flags.trusted_proxy),
+            metrics_listen: check.metrics_listen(&flags.metrics_listen),
             database: check.database(database.as_ref().map(|text| text.as_str())),
             database_connections: check.connections(&flags.database_connections),
+            audit_days: check.audit_days(&flags.audit_days),
             root_key: check.root_key(root_key, &flags.keys),
             allow_upstream: check.hosts(&flags.allow_upstream),
             upstream_ca: check.certificates(&flags.upstream_ca),

@@ -10,7 +10,7 @@
 //! rules                    pure decisions
 //! model                    stored things: structs and their queries
 //! db                       connection, the one writer, column types, schema
-//! config, error, world, seal   beside the column
+//! config, error, metrics, world, seal   beside the column
 //! ```
 
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ pub mod db;
 pub mod demo;
 pub mod error;
 pub mod jobs;
+pub mod metrics;
 pub mod model;
 pub mod rules;
 pub mod seal;

@@ -41,6 +41,17 @@ impl UnixTime {
     pub fn since(self, earlier: UnixTime) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The first moment of a day in UTC, written `2027-01-31` as people and date fields write it.
+    pub fn of_day(text: &str) -> Option<UnixTime> {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(UnixTime(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp()))
+    }
+
+    /// The day of this moment in UTC, as [`UnixTime::of_day`] reads it.
+    pub fn day(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
 }
 
 impl fmt::Display for UnixTime {

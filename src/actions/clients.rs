@@ -7,13 +7,14 @@ use super::{Ctx, difference, pools, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::client::{self, Client, Secret, Settings};
+use crate::model::reach::Reach;
 use crate::model::{provider, resource_server};
 use crate::rules::registration::{self, client as rules};
 use crate::rules::secret;
 use crate::seal::Label;
 
 /// Secrets that a client may have at a time: the one in use, and the one that takes over.
-const MOST_SECRETS: usize = 2;
+pub const MOST_SECRETS: usize = 2;
 /// The sealing purpose of a client's secret; the pool is its scope, the secret's id its name.
 pub const SECRET_PURPOSE: &str = "app-secret";
 
@@ -207,6 +208,11 @@ pub fn delete_secret(conn: &mut Conn, ctx: &Ctx, id: &str, secret_id: &str) -> R
         json!({ "secret_id": secret_id }),
     )?;
     Ok(())
+}
+
+/// The client, for an administrator whose reach has its pool as a whole.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Client, Error> {
+    client::find_within(conn, reach, id)?.ok_or_else(|| missing(id))
 }
 
 /// The client, or the error that says it is not there.

@@ -1,13 +1,16 @@
 //! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
 //! app its code. One transaction, with the trace in it.
 
+use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Settled};
 use super::traces::{self, Draft};
-use super::{Ctx, tokens::Exchanged};
+use super::{Ctx, tokens::Exchanged, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code::{self, Code};
+use crate::model::group::Group;
+use crate::model::mapper_input::Contents;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
@@ -15,10 +18,12 @@ use crate::model::token::{self, Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, User};
 use crate::rules::authorize::ResponseType;
+use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
 use crate::world::UnixTime;
+use serde_json::Value;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
@@ -76,19 +81,27 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         ..
     } = work;
     let days = pool.settings.trace_days;
-    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: Refusal| {
+    for name in ["preferred_username", "email"] {
+        if let Some(address) = work.arrival.claims.get(name).and_then(Value::as_str) {
+            trace.concerns(&ctx.sealer, address);
+        }
+    }
+    let refused = |conn: &mut Conn, mut trace: Draft, step: &str, seen: String, refusal: &Refusal| {
         trace.step(step, false, seen);
         trace.story.remedy = refusal.remedy.to_string();
-        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
-        Ok(Completed::Refused { refusal, trace_code })
+        traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)
     };
-    // Before anything is changed: a refused sign-in leaves nothing but its trace.
+    // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
+    watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
+    // Before anything else is changed: a refused sign-in leaves nothing but its trace.
     if let Some(required) = &login.required_sub {
         let Arrival { issuer, subject, .. } = &work.arrival;
         let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;
         if known.is_none_or(|user| user.sub != *required) {
             let seen = "somebody else than the user that the app insists on".to_owned();
-            return refused(conn, trace, "user", seen, Refusal::other_user());
+            let refusal = Refusal::other_user();
+            let trace_code = refused(conn, trace, "user", seen, &refusal)?;
+            return Ok(Completed::Refused { refusal, trace_code });
         }
     }
     let Settled {
@@ -98,10 +111,12 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         mapping_version,
         effects,
         created,
+        contents,
     } = match profile::settle(conn, ctx, pool, provider, client, &work.arrival)? {
         Ok(settled) => settled,
         Err(refused_profile) => {
             trace.user_sub = refused_profile.user_sub;
+            trace.story.mapping_version = Some(refused_profile.mapping_version);
             trace.story.effects = refused_profile.effects;
             let refusal = refused_profile.refusal;
             let step = if refusal.cause == "user_disabled" {
@@ -109,17 +124,34 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             } else {
                 "mapping"
             };
-            return refused(conn, trace, step, refusal.detail.clone(), refusal.into());
+            let (seen, refusal) = (refusal.detail.clone(), refusal.into());
+            let sealed = seal_past(ctx, provider, &refused_profile.contents, &mut trace);
+            let user_sub = trace.user_sub.clone();
+            let trace_code = refused(conn, trace, step, seen, &refusal)?;
+            if let Some(sealed) = sealed {
+                let about = About {
+                    client,
+                    trace_code: &trace_code,
+                    user_sub,
+                    mapping_version: refused_profile.mapping_version,
+                };
+                past::keep(conn, ctx, provider, about, sealed)?;
+            }
+            return Ok(Completed::Refused { refusal, trace_code });
         }
     };
     trace.user_sub = Some(user.sub.clone());
     trace.story.effects = effects;
+    trace.story.mapping_version = Some(mapping_version);
     trace.step("mapping", true, format!("version {mapping_version}"));
     trace.step(
         "user",
         true,
         if created { "created just in time" } else { "known" },
     );
+
+    let sealed = seal_past(ctx, provider, &contents, &mut trace);
+    tell_contract(ctx, pool, client, provider, &user, &groups, &mut trace);
 
     let session_token = secret::token(&ctx.entropy);
     let session = Session {
@@ -154,10 +186,15 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         mapping_version,
     };
     let outgoing = match login.response_type {
-        ResponseType::Code => Outgoing::Code(issue_code(conn, ctx, &session, &grant)?),
+        ResponseType::Code => {
+            let (code, origin_jti) = issue_code(conn, ctx, &session, &grant)?;
+            trace.story.origin_jti = Some(origin_jti);
+            Outgoing::Code(code)
+        }
         ResponseType::Token => {
             let family = grant.family(ctx, &session);
             token::insert_family(conn, &family)?;
+            trace.story.origin_jti = Some(family.origin_jti.clone());
             let scopes = family.granted.scopes.clone();
             Outgoing::Tokens(Box::new(Exchanged {
                 family,
@@ -177,11 +214,59 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             ResponseType::Token => "tokens went to the app",
         },
     );
-    traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
+    let trace_code = traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
+    if let Some(sealed) = sealed {
+        let about = About {
+            client,
+            trace_code: &trace_code,
+            user_sub: Some(session.user_sub.clone()),
+            mapping_version,
+        };
+        past::keep(conn, ctx, provider, about, sealed)?;
+    }
     Ok(Completed::SignedIn {
         session_token,
         outgoing,
     })
+}
+
+/// Seals what the mapping saw; why it is not kept stands in the trace.
+fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Draft) -> Option<Sealed> {
+    past::seal(ctx, provider, contents).unwrap_or_else(|why| {
+        trace.step("replay", true, format!("not kept for replays: {why}"));
+        None
+    })
+}
+
+/// An app that does not get the claims it needs signs nobody in, and from outside nobody sees why: the trace says it.
+fn tell_contract(
+    ctx: &Ctx,
+    pool: &Pool,
+    client: &Client,
+    provider: &Provider,
+    user: &User,
+    groups: &[Group],
+    trace: &mut Draft,
+) {
+    if client.settings.contract.is_empty() {
+        return;
+    }
+    let someone = Someone {
+        sub: Some(&user.sub),
+        username: &user.username,
+        attributes: &user.attributes,
+        groups,
+        provider_id: &provider.id,
+        provider_name: &provider.name,
+        subject: "",
+    };
+    // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.
+    let breaches = sample("", pool, client, &someone, ctx.now).breaches;
+    if breaches.is_empty() {
+        return trace.step("contract", true, "the app gets the claims it needs");
+    }
+    let told: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    trace.step("contract", false, told.join("; "));
 }
 
 /// What an authorization request is granted, by a fresh login or by a session.
@@ -226,13 +311,13 @@ impl Grant<'_> {
     }
 }
 
-/// Stores a code for what is granted and gives it.
+/// Stores a code for what is granted; gives it, and the name of the token family that it leads to.
 pub fn issue_code(
     conn: &mut Conn,
     ctx: &Ctx,
     session: &Session,
     grant: &Grant<'_>,
-) -> Result<String, StoreError> {
+) -> Result<(String, String), StoreError> {
     let code = secret::token(&ctx.entropy);
     let row = Code {
         hash: secret::hash(&code),
@@ -251,7 +336,7 @@ pub fn issue_code(
         consumed_at: None,
     };
     code::insert(conn, &row)?;
-    Ok(code)
+    Ok((code, row.origin_jti))
 }
 
 /// Implicit tokens out of a session: a family without refresh tokens.

@@ -6,8 +6,11 @@ pub mod clients;
 pub mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod groups;
+pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod mappings;
 pub mod pools;
 pub mod profile;
 pub mod providers;
@@ -15,6 +18,9 @@ pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;
+pub mod users;
+pub mod watch;
+pub mod webhooks;
 
 use diesel::QueryResult;
 use serde_json::{Map, Value, json};
@@ -36,9 +42,35 @@ pub struct Ctx {
 }
 
 /// Writes the audit event of a change, in the change's own transaction. `difference` holds no secret.
+///
+/// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*` and
+/// `webhook.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address). What is deleted is recorded
+/// before, while it can be told whose it is.
 pub fn record(
     conn: &mut Conn,
     ctx: &Ctx,
+    action: &str,
+    user_pool_id: Option<&str>,
+    target: &str,
+    difference: Value,
+) -> QueryResult<()> {
+    let tenant_id = audit::tenant_of(conn, action, target)?;
+    record_for(
+        conn,
+        ctx,
+        tenant_id.as_deref(),
+        action,
+        user_pool_id,
+        target,
+        difference,
+    )
+}
+
+/// The same, where it is known whose own the thing is.
+pub fn record_for(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    tenant_id: Option<&str>,
     action: &str,
     user_pool_id: Option<&str>,
     target: &str,
@@ -54,6 +86,7 @@ pub fn record(
             target: target.to_owned(),
             difference: Json(difference),
             request_id: ctx.request_id.clone(),
+            tenant_id: tenant_id.map(str::to_owned),
         },
     )
 }

@@ -2,15 +2,16 @@
 
 use serde_json::json;
 
-use super::{Ctx, difference, record};
+use super::{Ctx, difference, keys, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
-use crate::model::key::{self, SigningKey, State, Usage};
+use crate::model::key::{State, Usage};
 use crate::model::pool::{self, Pool, Settings};
+use crate::model::reach::Reach;
 use crate::rules::jwks::KeyPair;
 use crate::rules::registration::{self, pool as rules};
 use crate::rules::secret;
-use crate::seal::Label;
+use crate::world::Entropy;
 
 /// What stands before the underscore in the ids that we make.
 const REGION: &str = "us-local-1";
@@ -26,11 +27,28 @@ pub struct NewPool {
     pub settings: Settings,
 }
 
-/// The keys that a new pool signs with. Making them takes long: do it before the transaction.
+/// The keys that a new pool signs with.
 #[derive(Clone, Debug)]
 pub struct NewKeys {
     pub id_token: KeyPair,
     pub access_token: KeyPair,
+}
+
+impl NewKeys {
+    /// Takes long: to be done off the async threads and before the transaction.
+    pub fn make(entropy: &Entropy) -> Result<NewKeys, Error> {
+        Ok(NewKeys {
+            id_token: keys::make(entropy)?,
+            access_token: keys::make(entropy)?,
+        })
+    }
+
+    pub fn each(self) -> [(Usage, KeyPair); 2] {
+        [
+            (Usage::IdToken, self.id_token),
+            (Usage::AccessToken, self.access_token),
+        ]
+    }
 }
 
 /// What to change; `None` leaves as it is.
@@ -40,13 +58,16 @@ pub struct PoolChange {
     pub settings: Option<Settings>,
 }
 
-/// Makes a pool and seals its two signing keys.
-pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewPool, keys: &NewKeys) -> Result<Pool, Error> {
+/// What can be told of a new pool without its keys and the other pools.
+pub fn check_new(new: &NewPool) -> Result<(), Error> {
     registration::display_name("name", &new.name)?;
     rules::settings(&new.settings)?;
-    if let Some(id) = &new.id {
-        rules::id(id)?;
-    }
+    new.id.as_deref().map_or(Ok(()), rules::id)
+}
+
+/// Makes a pool and seals its two signing keys.
+pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewPool, pairs: &NewKeys) -> Result<Pool, Error> {
+    check_new(&new)?;
     let mut pool = Pool {
         id: String::new(),
         name: new.name,
@@ -68,9 +89,13 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewPool, keys: &NewKeys) -> Resul
             return Err(Error::exists("user pool", pool.id));
         }
     }
-    insert_key(conn, ctx, &pool.id, Usage::IdToken, &keys.id_token)?;
-    insert_key(conn, ctx, &pool.id, Usage::AccessToken, &keys.access_token)?;
-    let kids = [&keys.id_token.kid, &keys.access_token.kid];
+    let mut kids = Vec::new();
+    for (usage, pair) in pairs.clone().each() {
+        if !keys::insert(conn, ctx, &pool.id, usage, State::Active, &pair)? {
+            return Err(Error::exists("signing key", pair.kid));
+        }
+        kids.push(pair.kid);
+    }
     record(
         conn,
         ctx,
@@ -80,28 +105,6 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewPool, keys: &NewKeys) -> Resul
         json!({ "name": pool.name, "settings": pool.settings, "signing_keys": kids }),
     )?;
     Ok(pool)
-}
-
-fn insert_key(conn: &mut Conn, ctx: &Ctx, pool_id: &str, usage: Usage, pair: &KeyPair) -> Result<(), Error> {
-    let label = Label {
-        purpose: "signing-key",
-        scope: pool_id,
-        name: &pair.kid,
-    };
-    key::insert(
-        conn,
-        &SigningKey {
-            kid: pair.kid.clone(),
-            user_pool_id: pool_id.to_owned(),
-            usage,
-            state: State::Active,
-            public_jwk: Json(pair.public_jwk.clone()),
-            private_sealed: ctx.sealer.seal(label, &pair.private_der),
-            created_at: ctx.now,
-            state_since: ctx.now,
-        },
-    )?;
-    Ok(())
 }
 
 /// Changes name or settings. The attribute schema only grows.
@@ -149,6 +152,11 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Pool, Error> {
     Ok(pool)
 }
 
+/// The pool, for an administrator whose reach has it as a whole.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Pool, Error> {
+    pool::find_within(conn, reach, id)?.ok_or_else(|| missing(id))
+}
+
 /// The pool, or the error that says it is not there.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Pool, Error> {
     pool::find(conn, id)?.ok_or_else(|| missing(id))
@@ -167,7 +175,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::fixture::{Fixture, keys};
     use super::*;
-    use crate::model::audit;
+    use crate::model::{audit, key};
+    use crate::seal::Label;
 
     fn new(id: Option<&str>) -> NewPool {
         NewPool {

@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ctx, record};
+use super::{Ctx, record_for};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::group::{self, Group};
+use crate::model::mapper_input::{self, Contents, Made};
 use crate::model::mapping::{self, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
@@ -50,6 +51,8 @@ pub struct Settled {
     pub effects: Vec<MappingEffect>,
     /// This was the first sign-in.
     pub created: bool,
+    /// What decided all this, to be tried with other rules later.
+    pub contents: Contents,
 }
 
 /// The sign-in was refused; nothing was changed.
@@ -61,6 +64,7 @@ pub struct Refused {
     /// The profile, where there is one.
     pub user_sub: Option<String>,
     pub mapping_version: i64,
+    pub contents: Contents,
 }
 
 /// Finds or makes the profile and applies the mapping to it. The outer error undoes everything; a refusal leaves all as
@@ -84,11 +88,9 @@ pub fn settle(
         rules: mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
     };
     if let Err(why) = check_subject(&arrival.subject) {
-        return Ok(Err(visit.refused(
-            Refusal::subject_invalid(why),
-            Vec::new(),
-            None,
-        )));
+        return visit
+            .refused(conn, Refusal::subject_invalid(why), Vec::new(), None)
+            .map(Err);
     }
     match visit.known(conn)? {
         Some(user) => visit.again(conn, user),
@@ -140,7 +142,7 @@ impl Visit<'_> {
     fn first(&self, conn: &mut Conn) -> Result<Result<Settled, Refused>, StoreError> {
         let outcome = self.apply(None);
         if let Some(refusal) = outcome.refusal {
-            return Ok(Err(self.refused(refusal, outcome.effects, None)));
+            return self.refused(conn, refusal, outcome.effects, None).map(Err);
         }
         let Some(user) = self.create(conn, outcome.attributes)? else {
             // The other sign-in has committed: its profile is ours.
@@ -159,11 +161,9 @@ impl Visit<'_> {
     /// A later sign-in.
     fn again(&self, conn: &mut Conn, mut user: User) -> Result<Result<Settled, Refused>, StoreError> {
         if !user.enabled {
-            return Ok(Err(self.refused(
-                Refusal::user_disabled(),
-                Vec::new(),
-                Some(&user),
-            )));
+            return self
+                .refused(conn, Refusal::user_disabled(), Vec::new(), Some(&user))
+                .map(Err);
         }
         let mut outcome = self.apply(Some(&user.attributes));
         if outcome.refusal.is_none() && outcome.attributes != *user.attributes {
@@ -172,17 +172,15 @@ impl Visit<'_> {
                 return Err(StoreError::Busy("the profile was deleted at the same moment"));
             };
             if !held.enabled {
-                return Ok(Err(self.refused(
-                    Refusal::user_disabled(),
-                    Vec::new(),
-                    Some(&held),
-                )));
+                return self
+                    .refused(conn, Refusal::user_disabled(), Vec::new(), Some(&held))
+                    .map(Err);
             }
             outcome = self.apply(Some(&held.attributes));
             user = held;
         }
         if let Some(refusal) = outcome.refusal {
-            return Ok(Err(self.refused(refusal, outcome.effects, Some(&user))));
+            return self.refused(conn, refusal, outcome.effects, Some(&user)).map(Err);
         }
         let before = user.attributes.0.clone();
         if outcome.attributes != before {
@@ -240,14 +238,10 @@ impl Visit<'_> {
 
     /// `<ProviderName>_<subject>`; a number from the second on, for a name whose earlier owner is somebody else.
     fn username(&self, number: u32) -> String {
-        let mut name = format!("{}_{}", self.provider.name, self.arrival.subject);
-        if number > 1 {
-            name.push_str(&format!("_{number}"));
-        }
-        if self.pool.settings.case_sensitive {
-            name
-        } else {
-            name.to_lowercase()
+        let name = username(self.pool, self.provider, &self.arrival.subject);
+        match number {
+            1 => name,
+            number => format!("{name}_{number}"),
         }
     }
 
@@ -273,12 +267,12 @@ impl Visit<'_> {
         mut effects: Vec<MappingEffect>,
         created: bool,
     ) -> Result<Settled, StoreError> {
-        // Without a groups rule this provider gives none, and takes back what an earlier mapping gave.
-        let wanted = wanted.unwrap_or_default();
-        let groups = self.settle_groups(conn, &user, wanted, &mut effects)?;
-        record(
+        let groups = self.settle_groups(conn, &user, wanted.unwrap_or_default(), &mut effects)?;
+        let (joined, left) = (&groups.memberships.joined, &groups.memberships.left);
+        record_for(
             conn,
             self.ctx,
+            self.provider.tenant_id.as_deref(),
             if created { "user.create" } else { "user.sign_in" },
             Some(&self.pool.id),
             &user.sub,
@@ -286,10 +280,22 @@ impl Visit<'_> {
                 "provider": self.provider.id,
                 "mapping_version": self.mapping_version,
                 "attributes": changes(&before, &user.attributes),
-                "groups": { "joined": groups.joined, "left": groups.left },
+                "groups": { "joined": joined, "left": left },
             }),
         )?;
+        let contents = Contents {
+            existing: (!created).then_some(before),
+            held: groups.before,
+            lacking: groups.lacking.into_iter().collect(),
+            made: Made {
+                attributes: user.attributes.0.clone(),
+                groups: groups.memberships.held,
+                refusal: None,
+            },
+            ..self.contents()
+        };
         Ok(Settled {
+            contents,
             groups: group::of_user(conn, &user.sub)?,
             identities: user::identities(conn, &user.sub)?,
             mapping_version: self.mapping_version,
@@ -299,14 +305,64 @@ impl Visit<'_> {
         })
     }
 
-    fn refused(&self, refusal: Refusal, effects: Vec<MappingEffect>, user: Option<&User>) -> Refused {
-        Refused {
+    fn refused(
+        &self,
+        conn: &mut Conn,
+        refusal: Refusal,
+        effects: Vec<MappingEffect>,
+        user: Option<&User>,
+    ) -> Result<Refused, StoreError> {
+        let existing = user.map(|user| user.attributes.0.clone());
+        let held = match user {
+            Some(user) => self.given_groups(conn, user)?,
+            None => Vec::new(),
+        };
+        let contents = Contents {
+            barred: refusal.is_about_the_person().then(|| refusal.cause.to_owned()),
+            made: Made {
+                attributes: existing.clone().unwrap_or_default(),
+                groups: held.clone(),
+                refusal: Some(mapper_input::Refused {
+                    cause: refusal.cause.to_owned(),
+                    detail: refusal.detail.clone(),
+                }),
+            },
+            existing,
+            held,
+            ..self.contents()
+        };
+        Ok(Refused {
             refusal,
             effects,
             user_sub: user.map(|user| user.sub.clone()),
             mapping_version: self.mapping_version,
+            contents,
+        })
+    }
+
+    /// What is known of every sign-in before anything came of it.
+    fn contents(&self) -> Contents {
+        Contents {
+            claims: self.arrival.claims.clone(),
+            write_attributes: self.client.settings.write_attributes.clone(),
+            ..Contents::default()
         }
     }
+}
+
+/// `<ProviderName>_<subject>`, in the case that the pool's usernames are compared in.
+pub fn username(pool: &Pool, provider: &Provider, subject: &str) -> String {
+    let name = format!("{}_{subject}", provider.name);
+    if pool.settings.case_sensitive {
+        name
+    } else {
+        name.to_lowercase()
+    }
+}
+
+/// The group of all who sign in through this provider, as Cognito names it.
+pub fn automatic_group(pool: &Pool, provider: &Provider) -> String {
+    format!("{}_{}", pool.id, provider.name)
 }
 
 /// The attributes that differ, each with its old and new value, redacted.

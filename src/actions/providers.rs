@@ -1,25 +1,34 @@
-//! Connections to upstream providers: made, changed, deleted; their identifiers; new versions of their mappings.
+//! Connections to upstream providers: made, changed, deleted; their identifiers. Their mappings are saved by
+//! [`mappings`](super::mappings); how they come from a draft to being live is in `lifecycle`.
 //!
 //! A stored secret belongs to the URLs it was entered for. When those change it is forgotten, or the next sign-in would
-//! send it to whoever the new URL belongs to.
+//! send it to whoever the new URL belongs to. A test belongs to the configuration it was made on, likewise.
+
+mod lifecycle;
 
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, difference, pools, record};
+use super::{Ctx, difference, mappings, pools, record, record_for};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::Error;
-use crate::model::mapping::{self, Mapping, Rules};
+use crate::model::client;
+use crate::model::mapping::Rules;
 use crate::model::provider::{self, ClientAuth, Provider, Settings};
-use crate::model::{client, pool};
-use crate::rules::mapping::check;
+use crate::rules::connection;
 use crate::rules::registration::{issuer, provider as rules};
 use crate::rules::{jwks, secret};
 use crate::seal::Label;
+use crate::world::UnixTime;
+
+pub use lifecycle::{
+    Delivery, NewDraft, TEST_PURPOSE, TestEnd, draft, go_live, keep_test, promote_next_secret, receivers,
+};
 
 /// Sealing purposes of what a connection holds; the pool is the scope, the provider's id the name.
 pub const SECRET_PURPOSE: &str = "client-secret";
+pub const NEXT_SECRET_PURPOSE: &str = "client-secret-next";
 pub const KEY_PURPOSE: &str = "client-key";
 
 /// Numbered slugs that are tried before a random one.
@@ -33,6 +42,8 @@ pub struct Credentials {
     pub client_secret: Option<Zeroizing<String>>,
     /// An RSA key in PEM.
     pub private_key: Option<Zeroizing<String>>,
+    /// The client secret that takes over once the upstream refuses the present one.
+    pub next_secret: Option<Zeroizing<String>>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -40,6 +51,7 @@ impl std::fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("client_secret", &self.client_secret.is_some())
             .field("private_key", &self.private_key.is_some())
+            .field("next_secret", &self.next_secret.is_some())
             .finish()
     }
 }
@@ -65,7 +77,19 @@ pub struct ProviderChange {
     pub enabled: Option<bool>,
     pub settings: Option<Settings>,
     pub credentials: Credentials,
+    /// The next client secret is not wanted any more.
+    pub forget_next_secret: bool,
+    pub expiries: Expiries,
     pub identifiers: Option<Vec<String>>,
+    /// A tenant's own administrator asks: only a host that Okta operates, and endpoints by discovery.
+    pub by_tenant: bool,
+}
+
+/// When the client secrets expire at the upstream, as far as somebody said so: `None` leaves it, `Some(None)` is unknown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expiries {
+    pub secret: Option<Option<UnixTime>>,
+    pub next_secret: Option<Option<UnixTime>>,
 }
 
 /// A changed connection.
@@ -94,7 +118,7 @@ pub fn create(
         new.credentials.private_key.is_some(),
     )?;
     let identifiers = rules::identifiers(&new.identifiers)?;
-    check_rules(&new.rules, &pool.settings)?;
+    mappings::check_rules(&new.rules, &pool.settings)?;
     if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {
         return Err(Error::exists("identity provider", new.name));
     }
@@ -119,7 +143,7 @@ pub fn create(
     insert_under_free_slug(conn, ctx, &mut provider, new.slug, &new.credentials)?;
     set_identifiers(conn, &provider, &identifiers)?;
     if new.rules != Rules::default() {
-        insert_version(conn, ctx, &provider, 1, &new.rules, "")?;
+        mappings::insert_version(conn, ctx, &provider, 1, &new.rules, "")?;
     }
     record(
         conn,
@@ -151,8 +175,12 @@ pub fn update(
         rules::settings(&settings, allowed)?;
         new.settings = Json(settings);
     }
+    if change.by_tenant {
+        check_tenants_choice(&old, &new, allowed)?;
+    }
     if let Some(enabled) = change.enabled {
         new.enabled = enabled;
+        new.live_since = new.live_since.or(enabled.then_some(ctx.now));
     }
     if new.issuer != old.issuer && provider::has_identities(conn, id)? {
         return Err(Error::Conflict(format!(
@@ -168,7 +196,26 @@ pub fn update(
     if secret_cleared {
         new.client_secret_sealed = None;
     }
+    // A date belongs to the secret that it was said of.
+    if secret_cleared || change.credentials.client_secret.is_some() {
+        new.secret_expires_at = None;
+    }
+    if moved || change.forget_next_secret || change.credentials.next_secret.is_some() {
+        new.next_secret_sealed = None;
+        new.next_secret_expires_at = None;
+    }
+    new.secret_expires_at = change.expiries.secret.unwrap_or(new.secret_expires_at);
+    new.next_secret_expires_at = change.expiries.next_secret.unwrap_or(new.next_secret_expires_at);
     seal(ctx, &mut new, &change.credentials);
+    if new.next_secret_sealed.is_some() && new.client_secret_sealed.is_none() {
+        return Err(Error::invalid(
+            "next_secret",
+            "takes over from a present secret, and there is none: enter it as the client secret",
+        ));
+    }
+    if connection::fingerprint(&new) != connection::fingerprint(&old) {
+        new.tested_at = None;
+    }
     if new.settings.client_auth != old.settings.client_auth {
         require_credentials(
             new.settings.client_auth,
@@ -186,6 +233,7 @@ pub fn update(
             (before != after).then(|| json!({ "old": before, "new": after }))
         }
     };
+    mappings::past::shorten(conn, id, &old.settings.replay, &new.settings.replay)?;
     let new = provider::update(conn, &new)?.ok_or_else(|| missing(id))?;
     let mut changes = difference(&shape(&old), &shape(&new));
     if let Value::Object(changes) = &mut changes {
@@ -195,13 +243,22 @@ pub fn update(
         for (name, entered) in [
             ("client_secret", change.credentials.client_secret.is_some()),
             ("private_key", change.credentials.private_key.is_some()),
+            ("next_secret", change.credentials.next_secret.is_some()),
         ] {
             if entered {
                 changes.insert(name.into(), json!("entered"));
             }
         }
-        if secret_cleared {
-            changes.insert("client_secret".into(), json!("forgotten"));
+        for (name, forgotten) in [
+            ("client_secret", secret_cleared),
+            (
+                "next_secret",
+                old.next_secret_sealed.is_some() && new.next_secret_sealed.is_none(),
+            ),
+        ] {
+            if forgotten {
+                changes.insert(name.into(), json!("forgotten"));
+            }
         }
     }
     record(conn, ctx, "provider.update", Some(&new.user_pool_id), id, changes)?;
@@ -225,57 +282,16 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
         }
     }
     provider::delete(conn, id)?;
-    record(
+    record_for(
         conn,
         ctx,
+        provider.tenant_id.as_deref(),
         "provider.delete",
         Some(&provider.user_pool_id),
         id,
         json!({ "name": provider.name, "issuer": provider.issuer, "taken_from_clients": clients }),
     )?;
     Ok(provider)
-}
-
-/// Saves a new version of the mapping. `seen` is the version that the author started from, 0 for none; when another was
-/// saved since, theirs is not overwritten. Rules that change nothing make no version.
-pub fn save_mapping(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    id: &str,
-    seen: i64,
-    rules: Rules,
-    note: &str,
-) -> Result<Mapping, Error> {
-    let provider = find(conn, id)?;
-    let pool = pools::find(conn, &provider.user_pool_id)?;
-    check_rules(&rules, &pool.settings)?;
-    if note.chars().count() > 500 || note.chars().any(char::is_control) {
-        return Err(Error::invalid("note", "at most 500 characters, in one line"));
-    }
-    let current = mapping::current(conn, id)?;
-    let version = current.as_ref().map_or(0, |current| current.version);
-    if version != seen {
-        return Err(Error::Conflict(format!(
-            "the mapping of '{}' is at version {version} by now: look at it, then save yours again",
-            provider.name
-        )));
-    }
-    if let Some(current) = &current
-        && current.rules.0 == rules
-    {
-        return Ok(current.clone());
-    }
-    let saved = insert_version(conn, ctx, &provider, version + 1, &rules, note)?;
-    let before = current.map(|current| current.rules.0).unwrap_or_default();
-    record(
-        conn,
-        ctx,
-        "provider.mapping.save",
-        Some(&provider.user_pool_id),
-        id,
-        json!({ "version": saved.version, "old": before, "new": rules }),
-    )?;
-    Ok(saved)
 }
 
 /// The connection with this slug, or the error that says it is not there.
@@ -338,12 +354,34 @@ fn seal(ctx: &Ctx, provider: &mut Provider, credentials: &Credentials) {
         .private_key
         .as_ref()
         .map(|text| sealed(KEY_PURPOSE, text));
+    let next_secret = credentials
+        .next_secret
+        .as_ref()
+        .map(|text| sealed(NEXT_SECRET_PURPOSE, text));
     if client_secret.is_some() {
         provider.client_secret_sealed = client_secret;
     }
     if private_key.is_some() {
         provider.private_key_sealed = private_key;
     }
+    if next_secret.is_some() {
+        provider.next_secret_sealed = next_secret;
+    }
+}
+
+/// Where a tenant's own administrator may lead a connection (attacks.md A-101).
+fn check_tenants_choice(old: &Provider, new: &Provider, allowed: &[AllowedHost]) -> Result<(), Error> {
+    if new.issuer != old.issuer {
+        connection::check_tenants_issuer(&new.issuer, allowed)
+            .map_err(|why| Error::invalid("issuer", why))?;
+    }
+    if new.settings.endpoints != old.settings.endpoints {
+        return Err(Error::invalid("endpoints", "come from discovery"));
+    }
+    if new.settings.shared_callback != old.settings.shared_callback {
+        return Err(Error::invalid("shared_callback", "is the operator's to choose"));
+    }
+    Ok(())
 }
 
 fn check_issuer(text: &str, allowed: &[AllowedHost]) -> Result<(), Error> {
@@ -351,23 +389,26 @@ fn check_issuer(text: &str, allowed: &[AllowedHost]) -> Result<(), Error> {
 }
 
 fn check_credentials(credentials: &Credentials) -> Result<(), Error> {
-    if let Some(secret) = &credentials.client_secret
-        && (secret.is_empty()
+    for (field, secret) in [
+        ("client_secret", &credentials.client_secret),
+        ("next_secret", &credentials.next_secret),
+    ] {
+        let Some(secret) = secret else { continue };
+        if secret.is_empty()
             || secret.len() > LONGEST_SECRET
-            || secret.chars().any(|c| c.is_control() || c == ' '))
-    {
-        return Err(Error::invalid(
-            "client_secret",
-            "must be the secret from the upstream's app page, without blanks or line breaks",
-        ));
-    }
-    if let Some(secret) = &credentials.client_secret
-        && secret.chars().all(|c| matches!(c, '*' | '•' | '●'))
-    {
-        return Err(Error::invalid(
-            "client_secret",
-            "is the mask that stands for a secret, not the secret",
-        ));
+            || secret.chars().any(|c| c.is_control() || c == ' ')
+        {
+            return Err(Error::invalid(
+                field,
+                "must be the secret from the upstream's app page, without blanks or line breaks",
+            ));
+        }
+        if secret.chars().all(|c| matches!(c, '*' | '•' | '●')) {
+            return Err(Error::invalid(
+                field,
+                "is the mask that stands for a secret, not the secret",
+            ));
+        }
     }
     if let Some(pem) = &credentials.private_key {
         jwks::from_pem(pem).map_err(|why| Error::invalid("private_key", why))?;
@@ -397,39 +438,6 @@ fn set_identifiers(conn: &mut Conn, provider: &Provider, identifiers: &[String])
     })
 }
 
-fn check_rules(rules: &Rules, pool: &pool::Settings) -> Result<(), Error> {
-    let mistakes: Vec<String> = check(rules, pool).iter().map(ToString::to_string).collect();
-    if mistakes.is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid("mapping", mistakes.join("; ")))
-}
-
-fn insert_version(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    provider: &Provider,
-    version: i64,
-    rules: &Rules,
-    note: &str,
-) -> Result<Mapping, Error> {
-    let mapping = Mapping {
-        provider_id: provider.id.clone(),
-        version,
-        rules: Json(rules.clone()),
-        author: ctx.actor.clone(),
-        note: note.to_owned(),
-        created_at: ctx.now,
-    };
-    if !mapping::insert(conn, &mapping)? {
-        return Err(Error::Conflict(format!(
-            "another version {version} of the mapping of '{}' was saved at the same moment",
-            provider.name
-        )));
-    }
-    Ok(mapping)
-}
-
 /// What the audit log may hold: everything but the secrets.
 fn shape(provider: &Provider) -> Value {
     json!({
@@ -437,6 +445,8 @@ fn shape(provider: &Provider) -> Value {
         "issuer": provider.issuer,
         "enabled": provider.enabled,
         "settings": provider.settings,
+        "secret_expires_at": provider.secret_expires_at,
+        "next_secret_expires_at": provider.next_secret_expires_at,
     })
 }
 

@@ -46,8 +46,8 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewTenant) -> Result<Tenant, Erro
 }
 
 pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -> Result<Tenant, Error> {
-    check_name(name)?;
     let old = find(conn, reach, id)?;
+    check_name(name)?;
     let mut row = old.clone();
     row.name = name.to_owned();
     row.updated_at = ctx.now;
@@ -86,6 +86,14 @@ pub fn give_connection(
     tenant_id: Option<&str>,
 ) -> Result<(), Error> {
     let mut row = providers::find(conn, provider_id)?;
+    // Its administrators could turn it to another issuer, and one callback for parties that do not trust each other lets
+    // one take the other's codes.
+    if tenant_id.is_some() && row.settings.shared_callback {
+        return Err(Error::Conflict(format!(
+            "connection {provider_id} uses the callback address without a name, which is for the pool's own connections: \
+             switch that off first, and register the address with its name at the upstream"
+        )));
+    }
     if let Some(id) = tenant_id {
         let tenant = find(conn, &Reach::everything(), id)?;
         if tenant.user_pool_id != row.user_pool_id {

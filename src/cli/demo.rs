@@ -1,7 +1,9 @@
-//! `forebay demo`: the ports of its parts. It takes no other setting but the log's: its database and keys are its own.
+//! `forebay demo`: the ports of its parts. It takes no other setting but the log's: its database and keys are its own,
+//! and `FOREBAY_DATABASE` means nothing to it.
 
 use super::{Failure, Outcome, logging};
 use crate::config::Settings;
+use crate::db::Target;
 use crate::demo::{self, Ports};
 
 #[derive(clap::Args)]
@@ -21,6 +23,9 @@ pub struct Args {
     /// The stand-ins take faults over HTTP, for tests in a browser
     #[arg(long, hide = true)]
     faults: bool,
+    /// An empty database to fill in place of a temporary file, for tests on PostgreSQL
+    #[arg(long, hide = true, value_name = "URL", value_parser = Target::parse)]
+    empty_database: Option<Target>,
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Outcome {
@@ -33,6 +38,6 @@ pub fn run(settings: &Settings, args: &Args) -> Outcome {
         faults: args.faults,
     };
     actix_web::rt::System::new()
-        .block_on(demo::run(ports))
+        .block_on(demo::run(ports, args.empty_database.clone()))
         .map_err(Failure::Refused)
 }

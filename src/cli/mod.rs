@@ -3,10 +3,12 @@
 //!
 //! Exit codes: 0 fine, 1 what was asked for failed (one line on standard error), 2 bad usage or configuration.
 
+mod admin;
 mod client;
 mod credential;
 mod demo;
 mod doctor;
+mod keys;
 mod logging;
 mod migrate;
 mod output;
@@ -15,6 +17,7 @@ mod provider;
 mod resource_server;
 mod serve;
 mod store;
+mod tenant;
 mod trace;
 
 use std::process::ExitCode;
@@ -62,19 +65,28 @@ enum Command {
     Pool(pool::Command),
     /// App clients: the applications that sign their users in here
     #[command(subcommand)]
-    Client(client::Command),
+    Client(Box<client::Command>),
     /// Access keys for the management API, which AWS SDKs, the AWS CLI and Terraform speak
     #[command(subcommand)]
     Credential(credential::Command),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
-    Provider(provider::Command),
+    Provider(Box<provider::Command>),
     /// Resource servers: APIs with scopes of their own
     #[command(subcommand)]
     ResourceServer(resource_server::Command),
+    /// Signing keys of a pool: what signs, what will, what did
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Tenants: customer organisations inside a pool, with connections of their own
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// The stories of sign-ins, by the code on the user's error page
     #[command(subcommand)]
     Trace(trace::Command),
+    /// Administrators of the console
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Check configuration, database, keys, clock and every connection, and say what to do
     Doctor,
 }
@@ -147,11 +159,14 @@ fn run(cli: Cli) -> Outcome {
         Command::Demo(args) => demo::run(&settings, &args),
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
-        Command::Client(command) => client::run(&settings, output, command),
         Command::Credential(command) => credential::run(&settings, output, command),
-        Command::Provider(command) => provider::run(&settings, output, command),
+        Command::Client(command) => client::run(&settings, output, *command),
+        Command::Provider(command) => provider::run(&settings, output, *command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),
+        Command::Keys(command) => keys::run(&settings, output, command),
+        Command::Tenant(command) => tenant::run(&settings, output, command),
         Command::Trace(command) => trace::run(&settings, output, command),
+        Command::Admin(command) => admin::run(&settings, output, command),
         Command::Doctor => doctor::run(&settings, output),
     }
 }

@@ -8,10 +8,7 @@ use super::output::{self, Output, lines, sheet, table, yes};
 use super::store::Store;
 use crate::actions::pools::{self, NewKeys, NewPool, PoolChange};
 use crate::config::Settings;
-use crate::error::{Error, StoreError};
 use crate::model::pool::{self, Attribute, AttributeType, Pool, STANDARD};
-use crate::rules::jwks;
-use crate::world::Entropy;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -58,6 +55,9 @@ pub struct Create {
     /// Days that the trace of a sign-in is kept [default: 14]
     #[arg(long, value_name = "DAYS")]
     trace_days: Option<u32>,
+    /// Days after which a signing key gets a successor; 0: never by itself [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    key_rotation_days: Option<u32>,
 }
 
 #[derive(Args)]
@@ -78,6 +78,9 @@ pub struct Update {
     /// Days that the trace of a sign-in is kept
     #[arg(long, value_name = "DAYS")]
     trace_days: Option<u32>,
+    /// Days after which a signing key gets a successor; 0: never by itself
+    #[arg(long, value_name = "DAYS")]
+    key_rotation_days: Option<u32>,
 }
 
 pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
@@ -112,10 +115,13 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             deletion_protection: args.deletion_protection,
             attributes: args.required.into_iter().chain(args.attributes).collect(),
             trace_days: args.trace_days.unwrap_or(pool::Settings::default().trace_days),
+            key_rotation_days: args
+                .key_rotation_days
+                .unwrap_or(pool::Settings::default().key_rotation_days),
             ..pool::Settings::default()
         },
     };
-    let keys = new_keys(&store.entropy)?;
+    let keys = NewKeys::make(&store.entropy)?;
     let pool = store.act(move |conn, ctx| pools::create(conn, ctx, new, &keys))?;
     let next = [
         format!(
@@ -134,17 +140,6 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             &pool,
             &next,
         )
-    })
-}
-
-/// The two keys of a new pool.
-fn new_keys(entropy: &Entropy) -> Result<NewKeys, Error> {
-    let failed = |error: rsa::Error| {
-        Error::Internal(StoreError::Lost(format!("no signing key could be made: {error}")))
-    };
-    Ok(NewKeys {
-        id_token: jwks::generate(entropy).map_err(failed)?,
-        access_token: jwks::generate(entropy).map_err(failed)?,
     })
 }
 
@@ -177,6 +172,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         settings.cognito_exact = args.cognito_exact.unwrap_or(settings.cognito_exact);
         settings.deletion_protection = args.deletion_protection.unwrap_or(settings.deletion_protection);
         settings.trace_days = args.trace_days.unwrap_or(settings.trace_days);
+        settings.key_rotation_days = args.key_rotation_days.unwrap_or(settings.key_rotation_days);
         let change = PoolChange {
             name: args.name,
             settings: Some(settings),
@@ -202,6 +198,10 @@ fn document(settings: &Settings, pool: &Pool) -> Value {
 fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) -> String {
     let issuer = settings.public_url.issuer(&pool.id);
     let attributes: Vec<String> = pool.settings.attributes.iter().map(attribute_text).collect();
+    let rotation = match pool.settings.key_rotation_days {
+        0 => "only when asked to".into(),
+        days => format!("every {days} days"),
+    };
     let usernames = match pool.settings.case_sensitive {
         true => "",
         false => "differ by more than case",
@@ -216,6 +216,7 @@ fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) ->
         ("cognito exact", yes(pool.settings.cognito_exact)),
         ("protected", yes(pool.settings.deletion_protection)),
         ("traces kept", format!("{} days", pool.settings.trace_days)),
+        ("keys rotate", rotation),
         ("made", pool.created_at.to_string()),
     ];
     sheet(heading, &entries, next)

@@ -8,20 +8,22 @@ use serde_json::{Value, json};
 use super::output::{self, Output, facts, line, lines, plain, sheet, table, yes};
 use super::store::Store;
 use super::{Failure, Outcome};
+use crate::actions::mappings::{self, Save};
 use crate::actions::pools;
 use crate::actions::providers::{self, NewProvider, ProviderChange};
 use crate::broker;
 use crate::config::{AllowedHost, Settings};
 use crate::db::Conn;
 use crate::error::Error;
-use crate::model::mapping::{self, GroupsRule, Mapping, MissingGroup};
+use crate::model::mapping::{self, Mapping};
 use crate::model::provider::{self, ClientAuth, Provider};
 use crate::rules::discovery::paths;
-use crate::rules::mapping::parse;
+use crate::rules::mapping::difference::groups_words;
+use crate::rules::mapping::{parse, usual};
 use crate::rules::okta_issuer;
 use crate::rules::registration::issuer;
 use crate::upstream::{Stage, Verdict};
-use options::{Options, usual_rules};
+use options::Options;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -87,6 +89,9 @@ pub struct Update {
     /// false takes the connection out of service
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
+    /// Save the mapping even if it breaks the claim contract of an app
+    #[arg(long)]
+    accept_breaches: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -141,7 +146,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
         issuer: read_issuer(&args.issuer, &allowed)?,
         settings,
         credentials: args.options.credentials()?,
-        rules: args.options.rules(usual_rules())?,
+        rules: args.options.rules(usual())?,
         identifiers: args.options.identifiers,
     };
     let found = store.act(move |conn, ctx| {
@@ -216,6 +221,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         .map(|typed| read_issuer(typed, &allowed))
         .transpose()?;
     let credentials = args.options.credentials()?;
+    let expiries = args.options.expiries();
     let which = args.which;
     let (id, before) = store.read(move |conn| {
         let provider = find(conn, &which)?;
@@ -225,7 +231,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
     let seen = before.as_ref().map_or(0, |mapping| mapping.version);
     let old_rules = before.map(|mapping| mapping.rules.0).unwrap_or_default();
     let rules = args.options.rules(old_rules.clone())?;
-    let options = args.options;
+    let (options, accept_breaches) = (args.options, args.accept_breaches);
     let (found, cleared) = store.act(move |conn, ctx| {
         let mut settings = providers::find(conn, &id)?.settings.0;
         options.apply(&mut settings);
@@ -235,10 +241,18 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
             settings: Some(settings),
             credentials,
             identifiers: (!options.identifiers.is_empty()).then(|| options.identifiers.clone()),
+            expiries,
+            ..ProviderChange::default()
         };
         let updated = providers::update(conn, ctx, &allowed, &id, change)?;
         if rules != old_rules {
-            providers::save_mapping(conn, ctx, &id, seen, rules, "")?;
+            let save = Save {
+                seen,
+                rules,
+                note: String::new(),
+                accept_breaches,
+            };
+            mappings::save(conn, ctx, &id, save)?;
         }
         Ok((whole(conn, updated.provider)?, updated.secret_cleared))
     })?;
@@ -280,6 +294,11 @@ fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
         }
     };
     let stages = store.wait(upstream.examine(&connection, &redirect_uri, each));
+    if connection.next_secret_took_over() {
+        let seen = connection.provider.clone();
+        store.act(move |conn, ctx| providers::promote_next_secret(conn, ctx, &seen))?;
+        eprintln!("forebay: the upstream takes the next client secret only; it is the present one now");
+    }
     let failed = stages
         .iter()
         .filter(|stage| stage.verdict == Verdict::Failed)
@@ -415,6 +434,10 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "settings": provider.settings,
         "has_client_secret": provider.client_secret_sealed.is_some(),
         "has_private_key": provider.private_key_sealed.is_some(),
+        "has_next_secret": provider.next_secret_sealed.is_some(),
+        "secret_expires_at": provider.secret_expires_at.map(|at| at.to_string()),
+        "next_secret_expires_at": provider.next_secret_expires_at.map(|at| at.to_string()),
+        "state": provider.state(),
         "identifiers": found.identifiers,
         "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
         "redirect_uri": redirect_uri(settings, provider),
@@ -422,14 +445,6 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "created_at": provider.created_at.to_string(),
         "updated_at": provider.updated_at.to_string(),
     })
-}
-
-fn groups_text(rule: &GroupsRule) -> String {
-    let missing = match rule.missing {
-        MissingGroup::Create => "missing ones are created",
-        MissingGroup::Ignore => "existing ones only",
-    };
-    format!("{} ({missing})", rule.claim)
 }
 
 fn sign_out_redirect_uri(settings: &Settings, provider: &Provider) -> String {
@@ -473,13 +488,20 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("endpoints", endpoints.unwrap_or_else(|| "by discovery".into())),
         ("client id", own.client_id.clone()),
         ("authenticates", format!("{}{missing}", own.client_auth)),
+        (
+            "next secret",
+            match provider.next_secret_sealed {
+                Some(_) => "waits for Okta to refuse the present one".into(),
+                None => String::new(),
+            },
+        ),
         ("scopes", own.scopes.join(" ")),
         ("button", own.label.clone()),
         ("identifiers", lines(&found.identifiers)),
         ("mapping", lines(&mapped)),
         (
             "groups from",
-            rules.groups.as_ref().map(groups_text).unwrap_or_default(),
+            rules.groups.as_ref().map(groups_words).unwrap_or_default(),
         ),
         ("signs out there", yes(own.upstream_logout)),
         ("enabled", yes(provider.enabled)),

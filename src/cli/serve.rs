@@ -7,7 +7,8 @@ use actix_web::web::Data;
 use tracing::info;
 
 use super::store::{open_sealer, upstream};
-use super::{Failure, Outcome, logging};
+use super::{Failure, Outcome, admin, logging, output};
+use crate::actions::admins::links;
 use crate::broker::{Broker, Parts};
 use crate::config::Settings;
 use crate::db::{self, Db};
@@ -23,15 +24,48 @@ pub fn run(settings: &Settings) -> Outcome {
             settings.listen
         ))
     })?;
+    let metrics = settings
+        .metrics_listen
+        .map(|address| {
+            TcpListener::bind(address).map_err(|error| {
+                Failure::Refused(format!(
+                    "cannot serve metrics on {address}: {error}. Choose another address with --metrics-listen"
+                ))
+            })
+        })
+        .transpose()?;
     let broker = Data::new(assemble(settings)?);
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     actix_web::rt::System::new().block_on(async {
+        offer_set_up(&broker).await?;
         jobs::start(&broker);
         let failed = |error: std::io::Error| Failure::Refused(format!("the server failed: {error}"));
+        if let Some(listener) = metrics {
+            let server = web::metrics::serve(broker.clone(), listener).map_err(failed)?;
+            tokio::spawn(server);
+        }
         let server = web::serve(broker, listener, workers).map_err(failed)?;
         info!(listen = %settings.listen, public_url = %settings.public_url, "Forebay is ready");
         server.await.map_err(failed)
     })
+}
+
+/// Prints the link that makes the first operator, as long as there is no administrator. Each start makes a new one, and the
+/// one before is void. The log says that there is one, not what it is.
+async fn offer_set_up(broker: &Broker) -> Outcome {
+    let ctx = broker.ctx("system", broker.request_id());
+    let made = broker
+        .db
+        .write(move |conn| links::set_up_link(conn, &ctx))
+        .await?;
+    if let Some(token) = made {
+        info!("the console has no administrator yet; the link to set it up is on standard output");
+        output::line(&format!(
+            "Open this within a day to make the console's first operator: {}",
+            admin::address(&broker.public_url, &token)
+        ));
+    }
+    Ok(())
 }
 
 /// The broker over the database that the settings name, its schema brought up to date.
@@ -59,6 +93,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         sealer: open_sealer(settings, &entropy)?,
         upstream: upstream(settings, &clock, &entropy)?,
         trusted_proxies: settings.trusted_proxies.clone(),
+        audit_days: settings.audit_days,
         clock,
         entropy,
     }))

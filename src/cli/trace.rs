@@ -145,9 +145,11 @@ mod tests {
                     reason: "the claim did not come".into(),
                 }],
                 remedy: "Map email from the claim email.".into(),
+                ..Story::default()
             }),
             started_at: UnixTime(1_790_000_000),
             expires_at: UnixTime(1_790_086_400),
+            person_hash: None,
         };
         assert_eq!(
             describe(&trace),

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{AllowedHost, LogFormat, Problem, PublicUrl, RootKeySource};
+use super::{AUDIT_DAYS, AllowedHost, LogFormat, Problem, PublicUrl, RootKeySource};
 use crate::db::Target;
 use crate::seal::Sealer;
 use crate::world::Entropy;
@@ -87,6 +87,19 @@ impl Checker {
         })
     }
 
+    pub(super) fn metrics_listen(&mut self, text: &Option<String>) -> Option<SocketAddr> {
+        let text = given(text)?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.problem(
+                "metrics-listen",
+                format!("'{text}' is not an address and a port"),
+                "127.0.0.1:9464, or the address of a network that only Prometheus reaches",
+            );
+        }
+        address
+    }
+
     pub(super) fn public_url(&mut self, text: &Option<String>, port: u16) -> PublicUrl {
         let Some(text) = given(text) else {
             return PublicUrl::localhost(port);
@@ -144,6 +157,23 @@ impl Checker {
                     "8",
                 );
                 8
+            }
+        }
+    }
+
+    pub(super) fn audit_days(&mut self, text: &Option<String>) -> u32 {
+        let Some(text) = given(text) else {
+            return AUDIT_DAYS;
+        };
+        match text.parse() {
+            Ok(number) if (1..=3_650).contains(&number) => number,
+            _ => {
+                self.problem(
+                    "audit-days",
+                    format!("'{text}' is not a number from 1 to 3650"),
+                    "400",
+                );
+                AUDIT_DAYS
             }
         }
     }
@@ -331,6 +361,7 @@ mod tests {
             trusted_proxy: vec!["10.0.0.0/8".into(), "proxy".into()],
             database: some("mysql://forebay:s3cr3t@db"),
             database_connections: some("0"),
+            audit_days: some("0"),
             root_key: some("dG9vIHNob3J0"),
             keys: some("keys"),
             allow_upstream: vec!["http://127.0.0.1".into()],
@@ -348,6 +379,7 @@ mod tests {
             "--trusted-proxy",
             "--database",
             "--database-connections",
+            "--audit-days",
             "--root-key",
             "--allow-upstream",
             "--upstream-ca",
@@ -358,7 +390,7 @@ mod tests {
             assert!(flags.contains(&flag), "{flag} is not among {flags:?}");
         }
         // The root key has two: it is malformed, and there is a directory of keys as well.
-        assert_eq!(problems.len(), 12, "{problems:?}");
+        assert_eq!(problems.len(), 13, "{problems:?}");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(
             text.iter().any(|line| line.starts_with(

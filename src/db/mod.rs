@@ -8,6 +8,7 @@
 pub mod column;
 mod conn;
 pub mod schema;
+pub mod search;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -62,6 +63,15 @@ pub struct Db {
     target: Arc<Target>,
 }
 
+/// How busy the database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub connections: u32,
+    pub idle: u32,
+    /// SQLite only: what waits for the one writer.
+    pub waiting_writes: Option<usize>,
+}
+
 /// Runs in the writer's transaction and gives back what is to be done once it is known whether that was committed.
 type Job = Box<dyn FnOnce(&mut Conn) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -100,6 +110,19 @@ impl Db {
 
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// How busy it is now.
+    pub fn load(&self) -> Load {
+        let state = self.pool.state();
+        Load {
+            connections: state.connections,
+            idle: state.idle_connections,
+            waiting_writes: self
+                .writer
+                .as_ref()
+                .map(|queue| queue.max_capacity() - queue.capacity()),
+        }
     }
 
     /// Runs a closure that only reads.

@@ -113,6 +113,7 @@ diesel::table! {
     audit_events (id) {
         id -> BigInt, at -> BigInt, actor -> Text, action -> Text, user_pool_id -> Nullable<Text>, target -> Text,
         difference -> Text, request_id -> Text,
+        tenant_id -> Nullable<Text>,
     }
 }
 
@@ -140,7 +141,7 @@ diesel::table! {
 
 diesel::table! {
     administrator_rules (id) {
-        id -> Text, user_pool_id -> Text, group_name -> Text, role -> Text, scope_pool_id -> Nullable<Text>,
+        id -> Text, user_pool_id -> Text, group_name -> Text, provider_id -> Nullable<Text>, role -> Text, scope_pool_id -> Nullable<Text>,
         scope_tenant_id -> Nullable<Text>, created_at -> BigInt,
     }
 }
@@ -154,7 +155,7 @@ diesel::table! {
 
 diesel::table! {
     admin_sessions (hash) {
-        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, address -> Text,
+        hash -> Binary, administrator_id -> Text, id -> Text, method -> Text, provider_id -> Nullable<Text>, address -> Text,
         user_agent -> Text, created_at -> BigInt, last_seen_at -> BigInt, expires_at -> BigInt,
         authenticated_at -> BigInt, values_open_until -> Nullable<BigInt>,
     }
@@ -189,7 +190,7 @@ diesel::table! {
 diesel::table! {
     webhooks (id) {
         id -> Text, user_pool_id -> Text, tenant_id -> Nullable<Text>, url -> Text, secret_sealed -> Binary,
-        enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
+        enabled -> Bool, failing_since -> Nullable<BigInt>, stopped -> Text, created_at -> BigInt, updated_at -> BigInt,
     }
 }
 
@@ -198,6 +199,14 @@ diesel::table! {
         id -> Text, webhook_id -> Text, payload -> Text, attempts -> BigInt, last_answer -> Text,
         created_at -> BigInt, next_at -> BigInt, done_at -> Nullable<BigInt>,
     }
+}
+
+diesel::table! {
+    claim_sightings (id) { id -> BigInt, provider_id -> Text, shape -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    claim_profiles (provider_id) { provider_id -> Text, profile -> Text, at -> BigInt, }
 }
 
 diesel::table! {
@@ -213,8 +222,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
+diesel::joinable!(user_terms -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -248,6 +262,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     provider_notices,
     webhooks,
     webhook_deliveries,
+    claim_sightings,
+    claim_profiles,
     job_leases,
     management_credentials,
+    user_terms,
 );

@@ -18,13 +18,13 @@ use crate::actions::providers::{self, Credentials, NewProvider};
 use crate::actions::tenants::{self, NewTenant};
 use crate::actions::{Ctx, resource_servers};
 use crate::broker::{Broker, Parts};
-use crate::config::AllowedHost;
+use crate::config::{AUDIT_DAYS, AllowedHost};
 use crate::db::{self, Conn, Db, Json, Target};
 use crate::error::Error;
 use crate::model::administrator::Role;
 use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
 use crate::model::credential;
-use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
+use crate::model::mapping::{GroupsRule, Rule, Rules, Source};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
 use crate::model::provider::Settings as ProviderSettings;
 use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
@@ -275,12 +275,7 @@ pub fn seed_console(conn: &mut Conn, ctx: &Ctx, hashes: &[String; 2]) -> Result<
 }
 
 fn provider(upstream: &Registration) -> NewProvider {
-    let rule = |attribute: &str, claim: &str| Rule {
-        attribute: attribute.into(),
-        claim: claim.into(),
-        write: Write::Always,
-        absent: Absent::Keep,
-    };
+    let rule = |attribute: &str, claim: &str| Rule::new(attribute, Source::claim(claim));
     let same = [
         "email",
         "email_verified",
@@ -308,14 +303,12 @@ fn provider(upstream: &Registration) -> NewProvider {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new(upstream.client_secret.clone())),
             private_key: None,
+            ..Credentials::default()
         },
         identifiers: vec![upstream.identifier.into()],
         rules: Rules {
             attributes,
-            groups: Some(GroupsRule {
-                claim: "groups".into(),
-                missing: MissingGroup::Create,
-            }),
+            groups: Some(GroupsRule::new(Source::claim("groups"))),
         },
     }
 }
@@ -338,8 +331,9 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs the demo until Ctrl-C. Must be called within an actix system.
-pub async fn run(ports: Ports) -> Result<(), String> {
+/// Runs the demo until Ctrl-C, on a database file of its own unless an empty database is given. Must be called within an
+/// actix system.
+pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), String> {
     let (clock, entropy) = (Clock::system(), Entropy::system());
     let listen = |port: u16| {
         TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|cause| {
@@ -356,7 +350,8 @@ pub async fn run(ports: Ports) -> Result<(), String> {
     let app_origin = format!("http://127.0.0.1:{}", ports.app);
 
     let scratch = Scratch::new().map_err(|cause| format!("the temporary directory: {cause}"))?;
-    let target = Target::Sqlite(scratch.0.join("demo.db").display().to_string());
+    let target =
+        empty_database.unwrap_or_else(|| Target::Sqlite(scratch.0.join("demo.db").display().to_string()));
     let mut conn = target.open().map_err(|cause| cause.to_string())?;
     db::migrate(&mut conn).map_err(|cause| cause.to_string())?;
     let sealer = Sealer::new(vec![entropy.bytes::<32>()], entropy.clone());
@@ -416,6 +411,7 @@ pub async fn run(ports: Ports) -> Result<(), String> {
         entropy: entropy.clone(),
         upstream: Upstream::new(options, clock, entropy)?,
         trusted_proxies: Vec::new(),
+        audit_days: AUDIT_DAYS,
     }));
     let sample = app::SampleApp::new(app::Setup {
         origin: app_origin.clone(),

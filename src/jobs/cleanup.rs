@@ -1,10 +1,11 @@
-//! Deletes what has expired: codes, sessions, token families, traces; in small batches, so that no write waits long.
+//! Deletes what has expired: codes, sessions of users and administrators, token families, traces, audit events, links,
+//! webhook deliveries, sign-ins kept for replays; in small batches, so that no write waits long.
 
-use crate::actions::login;
+use crate::actions::{admins, login};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{code, session, token, trace};
+use crate::model::{admin_session, audit, code, mapper_input, session, single_use, token, trace, webhook};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -15,6 +16,8 @@ const CODES: i64 = 86_400;
 const FAMILIES: i64 = 86_400;
 /// How long a refresh token is remembered after its exchange, so that showing it again ends its family.
 const ROTATED: i64 = 30 * 86_400;
+/// Deliveries to webhooks, with what was answered.
+const DELIVERIES: i64 = 14 * 86_400;
 /// Traces of attempts that never reached an upstream.
 const UNREACHED: i64 = 1_000;
 
@@ -22,26 +25,45 @@ const UNREACHED: i64 = 1_000;
 pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     let mut gone = 0;
     type Step = fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize>;
-    let steps: [Step; 6] = [
+    let steps: &[Step] = &[
         |conn, now| code::delete_expired(conn, now.plus(-CODES), BATCH),
         |conn, now| session::delete_expired(conn, now, now.plus(-login::SIGN_OUT_SECONDS), BATCH),
         |conn, now| token::delete_expired(conn, now.plus(-FAMILIES), BATCH),
         |conn, now| token::delete_rotated(conn, now.plus(-ROTATED), BATCH),
         |conn, now| trace::delete_expired(conn, now, BATCH),
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
+        |conn, now| admin_session::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
+        |conn, now| single_use::delete_expired(conn, now, BATCH),
+        |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
+        |conn, now| mapper_input::delete_expired(conn, now, BATCH),
+        |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),
     ];
     for step in steps {
-        loop {
-            let now = broker.clock.now();
-            let rows = broker
-                .db
-                .write(move |conn| Ok::<_, StoreError>(step(conn, now)?))
-                .await?;
-            gone += rows;
-            if rows < usize::try_from(BATCH).unwrap_or(usize::MAX) {
-                break;
-            }
+        gone += in_batches(broker, step).await?;
+    }
+    let kept = i64::from(broker.audit_days) * 86_400;
+    gone += in_batches(broker, move |conn, now| {
+        audit::delete_before(conn, now.plus(-kept), BATCH)
+    })
+    .await?;
+    Ok(gone)
+}
+
+/// Repeats a step until it finds less than a batch.
+async fn in_batches(
+    broker: &Broker,
+    step: impl Fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize> + Copy + Send + 'static,
+) -> Result<usize, StoreError> {
+    let mut gone = 0;
+    loop {
+        let now = broker.clock.now();
+        let rows = broker
+            .db
+            .write(move |conn| Ok::<_, StoreError>(step(conn, now)?))
+            .await?;
+        gone += rows;
+        if rows < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+            return Ok(gone);
         }
     }
-    Ok(gone)
 }

@@ -1,38 +1,71 @@
-//! Work on a schedule: clearing away what has expired, and fetching upstream metadata before it goes stale. Every job may
-//! run on several nodes at once: each step is a bounded statement that does no harm twice.
+//! Work on a schedule. Clearing away, fetching metadata and turning signing keys over may run on several nodes at once: each
+//! step is a bounded statement that does no harm twice. What may not is done under a lease (`model::job`), or claimed row by
+//! row.
 
 mod cleanup;
+mod keys;
+pub mod watch;
+pub mod webhooks;
 
+use std::future::Future;
 use std::time::Duration;
 
 use actix_web::web::Data;
 use tracing::warn;
 
 use crate::broker::Broker;
+use crate::error::StoreError;
 
 /// How often expired rows are looked for.
 const CLEANUP: Duration = Duration::from_secs(60);
 /// How often upstream metadata is looked over.
 const REFRESH: Duration = Duration::from_secs(30);
+/// How often the claims of new sign-ins are read, and connections looked for that are due for a probe.
+const WATCH: Duration = Duration::from_secs(60);
+/// How often deliveries to webhooks are looked for.
+const DELIVER: Duration = Duration::from_secs(5);
+/// How often signing keys are looked over.
+const KEYS: Duration = Duration::from_secs(60);
 
 /// Runs all jobs until the process ends. Must be called within a tokio runtime.
 pub fn start(broker: &Data<Broker>) {
-    let cleaning = broker.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(CLEANUP).await;
-            if let Err(cause) = cleanup::run(&cleaning).await {
-                warn!(%cause, "the clean-up was cut short; it goes on in a minute");
-            }
-        }
+    every(CLEANUP, "the clean-up", broker, |broker| async move {
+        cleanup::run(&broker).await.map(|_| ())
     });
-    let refreshing = broker.clone();
+    every(REFRESH, "the refresh of metadata", broker, |broker| async move {
+        broker.upstream.refresh_due().await;
+        Ok(())
+    });
+    every(WATCH, "the look at claims", broker, |broker| async move {
+        watch::read_claims(&broker).await
+    });
+    every(WATCH, "the probe of connections", broker, |broker| async move {
+        watch::probe_due(&broker).await
+    });
+    every(DELIVER, "the delivery to webhooks", broker, |broker| async move {
+        webhooks::run(&broker).await.map(|_| ())
+    });
+    every(KEYS, "the look over signing keys", broker, |broker| async move {
+        keys::run(&broker).await.map(|_| ())
+    });
+}
+
+/// Runs one job again and again, with a pause in between.
+fn every<F, Work>(pause: Duration, what: &'static str, broker: &Data<Broker>, work: F)
+where
+    F: Fn(Data<Broker>) -> Work + Send + 'static,
+    Work: Future<Output = Result<(), StoreError>> + Send,
+{
+    let broker = broker.clone();
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(REFRESH).await;
-            refreshing.upstream.refresh_due().await;
+            tokio::time::sleep(pause).await;
+            if let Err(cause) = work(broker.clone()).await {
+                warn!(%cause, "{what} was cut short; it goes on at its next turn");
+            }
         }
     });
 }
 
 pub use cleanup::run as clean_up;
+pub use keys::run as turn_keys_over;

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::{administrator_roles, administrators};
-use crate::db::{Conn, columns};
+use crate::db::schema::{administrator_roles, administrators, passkeys, tenants};
+use crate::db::{Conn, MultiBackend, columns};
 use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -14,7 +14,8 @@ use crate::world::UnixTime;
 pub struct Administrator {
     /// A UUID.
     pub id: String,
-    /// Lower case, unique.
+    /// Lower case, unique. Of one who comes through a pool's sign-in it is the username there and the pool: nobody can have
+    /// an address here by what an upstream says.
     pub email: String,
     pub name: String,
     /// Argon2id in PHC form.
@@ -60,6 +61,15 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// What an operator and the command line have.
+    pub fn everything() -> Rights {
+        Rights {
+            sees: Reach::everything(),
+            changes: Reach::everything(),
+            operates: true,
+        }
+    }
+
     pub fn of(grants: &[Grant]) -> Rights {
         let mut rights = Rights::default();
         for grant in grants {
@@ -78,6 +88,137 @@ impl Rights {
         }
         rights
     }
+}
+
+diesel::define_sql_function! {
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// Those whose roles all lie within reach, and who have one at all; with the whole reach everybody.
+fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
+    let query = administrators::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    // A scope is never null, '' is everything, and the ids of pools and tenants cannot be confused ('_' is in every pool's).
+    let scopes: Vec<String> = reach.pools.iter().chain(&reach.tenants).cloned().collect();
+    let own =
+        || administrator_roles::table.filter(administrator_roles::administrator_id.eq(administrators::id));
+    let tenants_of_pools = tenants::table
+        .filter(tenants::user_pool_id.eq_any(reach.pools.clone()))
+        .select(tenants::id);
+    let outside = own()
+        .filter(administrator_roles::scope.ne_all(scopes))
+        .filter(administrator_roles::scope.ne_all(tenants_of_pools));
+    query
+        .filter(diesel::dsl::exists(own()))
+        .filter(diesel::dsl::not(diesel::dsl::exists(outside)))
+}
+
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Administrator>> {
+    within(reach)
+        .filter(administrators::id.eq(id.to_owned()))
+        .select(Administrator::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// At most `limit` whose address or name contains `search`, by address, from the one after `after`.
+pub fn page(
+    conn: &mut Conn,
+    reach: &Reach,
+    search: &str,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Administrator>> {
+    let mut query = within(reach)
+        .order(administrators::email)
+        .limit(limit)
+        .select(Administrator::as_select());
+    if !search.is_empty() {
+        let escaped: String = search
+            .to_lowercase()
+            .chars()
+            .flat_map(|c| {
+                matches!(c, '%' | '_' | '\\')
+                    .then_some('\\')
+                    .into_iter()
+                    .chain([c])
+            })
+            .collect();
+        let pattern = format!("%{escaped}%");
+        query = query.filter(
+            lower(administrators::email)
+                .like(pattern.clone())
+                .escape('\\')
+                .or(lower(administrators::name).like(pattern).escape('\\')),
+        );
+    }
+    if let Some(after) = after {
+        query = query.filter(administrators::email.gt(after.to_owned()));
+    }
+    query.load(conn)
+}
+
+/// Whether there is any at all.
+pub fn any(conn: &mut Conn) -> QueryResult<bool> {
+    let first: Option<String> = administrators::table
+        .select(administrators::id)
+        .first(conn)
+        .optional()?;
+    Ok(first.is_some())
+}
+
+/// How many other operators there are who can sign in: enabled, with a password or a passkey. Nobody else counts them
+/// until the transaction ends, so that two operators cannot remove each other at the same moment.
+pub fn other_operators(conn: &mut Conn, id: &str) -> QueryResult<i64> {
+    let operators = || {
+        administrator_roles::table
+            .filter(administrator_roles::role.eq(Role::Operator))
+            .select(administrator_roles::administrator_id)
+    };
+    if let Conn::Postgres(c) = conn {
+        // On SQLite every write transaction holds the whole database already.
+        administrators::table
+            .filter(administrators::id.eq_any(operators()))
+            .order(administrators::id)
+            .for_update()
+            .select(administrators::id)
+            .load::<String>(c)?;
+    }
+    administrators::table
+        .filter(administrators::id.eq_any(operators()))
+        .filter(administrators::id.ne(id))
+        .filter(administrators::enabled.eq(true))
+        .filter(
+            administrators::password_hash
+                .is_not_null()
+                .or(diesel::dsl::exists(
+                    passkeys::table.filter(passkeys::administrator_id.eq(administrators::id)),
+                )),
+        )
+        .count()
+        .get_result(conn)
+}
+
+pub fn find_by_user(conn: &mut Conn, user_sub: &str) -> QueryResult<Option<Administrator>> {
+    administrators::table
+        .filter(administrators::user_sub.eq(user_sub))
+        .select(Administrator::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(administrators::table.find(id)).execute(conn)? == 1)
+}
+
+/// Remembers that they were there.
+pub fn touch(conn: &mut Conn, id: &str, now: UnixTime) -> QueryResult<()> {
+    diesel::update(administrators::table.find(id))
+        .set(administrators::last_seen_at.eq(now))
+        .execute(conn)
+        .map(|_| ())
 }
 
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Administrator>> {
@@ -118,6 +259,27 @@ pub fn grants(conn: &mut Conn, administrator_id: &str) -> QueryResult<Vec<Grant>
         .filter(administrator_roles::administrator_id.eq(administrator_id))
         .order((administrator_roles::role, administrator_roles::scope))
         .select(Grant::as_select())
+        .load(conn)
+}
+
+/// The roles of all of these.
+pub fn grants_of(conn: &mut Conn, administrator_ids: &[String]) -> QueryResult<Vec<Grant>> {
+    administrator_roles::table
+        .filter(administrator_roles::administrator_id.eq_any(administrator_ids.to_vec()))
+        .order((administrator_roles::role, administrator_roles::scope))
+        .select(Grant::as_select())
+        .load(conn)
+}
+
+/// The administrators who have a role at this tenant, by address, with the role.
+pub fn of_tenant(conn: &mut Conn, tenant_id: &str) -> QueryResult<Vec<(Administrator, Role)>> {
+    administrators::table
+        .inner_join(
+            administrator_roles::table.on(administrator_roles::administrator_id.eq(administrators::id)),
+        )
+        .filter(administrator_roles::tenant_id.eq(tenant_id))
+        .order((administrators::email, administrator_roles::role))
+        .select((Administrator::as_select(), administrator_roles::role))
         .load(conn)
 }
 

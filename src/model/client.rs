@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::db::schema::{app_clients, client_secrets};
-use crate::db::{Conn, Json, columns};
+use crate::db::search::{anywhere, lower};
+use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -57,6 +59,8 @@ pub struct Settings {
     pub require_pkce: bool,
     /// Members of Cognito's `UserPoolClientType` that mean nothing here, as they were set.
     pub cognito: Map<String, Value>,
+    /// The claims that the app needs; empty: none in particular.
+    pub contract: Vec<ContractClaim>,
 }
 
 impl Default for Settings {
@@ -78,8 +82,32 @@ impl Default for Settings {
             public: false,
             require_pkce: false,
             cognito: Map::new(),
+            contract: Vec::new(),
         }
     }
+}
+
+text_enum! {
+    /// A JSON type, as JSON Schema names it.
+    pub enum ContractKind {
+        String = "string",
+        Number = "number",
+        Boolean = "boolean",
+        Array = "array",
+        Object = "object",
+    }
+}
+
+/// One claim that the app needs in ID tokens and userInfo answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContractClaim {
+    pub claim: String,
+    pub kind: ContractKind,
+    #[serde(default)]
+    pub required: bool,
+    /// The values it may have, or a list's elements; empty: any.
+    #[serde(default)]
+    pub one_of: Vec<String>,
 }
 
 /// Cognito's `RefreshTokenRotation`. A public client's tokens rotate whatever it says (RFC 9700 §2.2.2).
@@ -118,6 +146,57 @@ pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Client>> {
         .order((app_clients::name, app_clients::id))
         .select(Client::as_select())
         .load(conn)
+}
+
+fn within(reach: &Reach) -> app_clients::BoxedQuery<'static, MultiBackend> {
+    let query = app_clients::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    query.filter(app_clients::user_pool_id.eq_any(reach.pools.clone()))
+}
+
+/// The client, for an administrator whose reach has its pool as a whole.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Client>> {
+    within(reach)
+        .filter(app_clients::id.eq(id.to_owned()))
+        .select(Client::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The first of the clients within reach, of one pool or of all, whose name or id holds `search`, by name, from the one
+/// after `after` on.
+pub fn page(
+    conn: &mut Conn,
+    reach: &Reach,
+    user_pool_id: Option<&str>,
+    search: &str,
+    after: Option<&Client>,
+    limit: i64,
+) -> QueryResult<Vec<Client>> {
+    let pattern = anywhere(search);
+    let mut query = within(reach)
+        .filter(
+            lower(app_clients::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(lower(app_clients::id).like(pattern).escape('!')),
+        )
+        .order((app_clients::name, app_clients::id))
+        .limit(limit)
+        .select(Client::as_select());
+    if let Some(id) = user_pool_id {
+        query = query.filter(app_clients::user_pool_id.eq(id.to_owned()));
+    }
+    if let Some(last) = after {
+        query = query.filter(
+            app_clients::name.gt(last.name.clone()).or(app_clients::name
+                .eq(last.name.clone())
+                .and(app_clients::id.gt(last.id.clone()))),
+        );
+    }
+    query.load(conn)
 }
 
 /// False when the id is taken.

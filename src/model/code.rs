@@ -63,6 +63,12 @@ pub fn find(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Code>> {
         .optional()
 }
 
+/// Deletes the user's codes, spent or not.
+pub fn delete_of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
+    diesel::delete(authorization_codes::table.filter(authorization_codes::user_sub.eq(user_sub)))
+        .execute(conn)
+}
+
 /// Deletes at most `limit` codes that expired before `before`.
 pub fn delete_expired(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<usize> {
     let old: Vec<Vec<u8>> = authorization_codes::table

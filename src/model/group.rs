@@ -1,10 +1,17 @@
 //! Group and membership. A membership says who gave it, so that a mapping takes away only what it gave.
 
+use diesel::dsl;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
-use crate::db::Conn;
-use crate::db::schema::{memberships, user_groups};
+use crate::db::schema::{memberships, user_groups, users};
+use crate::db::{Conn, columns};
+use crate::model::user::User;
 use crate::world::UnixTime;
+
+diesel::define_sql_function! {
+    fn lower(text: Text) -> Text;
+}
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = user_groups)]
@@ -56,6 +63,23 @@ pub fn existing(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryR
         .load(conn)
 }
 
+/// The names of the pool's groups.
+pub fn names(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<String>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .select(user_groups::name)
+        .load(conn)
+}
+
+/// Those of the named groups that the pool has, whole.
+pub fn find_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryResult<Vec<Group>> {
+    user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id))
+        .filter(user_groups::name.eq_any(names.to_vec()))
+        .select(Group::as_select())
+        .load(conn)
+}
+
 /// How many groups the pool has.
 pub fn count(conn: &mut Conn, user_pool_id: &str) -> QueryResult<i64> {
     user_groups::table
@@ -71,6 +95,96 @@ pub fn insert(conn: &mut Conn, group: &Group) -> QueryResult<bool> {
         .on_conflict_do_nothing()
         .execute(c))?;
     Ok(rows == 1)
+}
+
+pub fn update(conn: &mut Conn, group: &Group) -> QueryResult<Option<Group>> {
+    diesel::update(user_groups::table.find((&group.user_pool_id, &group.name)))
+        .set(group)
+        .returning(columns::<Group>())
+        .get_result(conn)
+        .optional()
+}
+
+/// Deletes the group with its memberships.
+pub fn delete(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(user_groups::table.find((user_pool_id, name))).execute(conn)? == 1)
+}
+
+/// Some of the pool's groups by name: those after `after`, those whose name contains the words whatever their case.
+pub fn page(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    contains: &str,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Group>> {
+    let mut query = user_groups::table
+        .filter(user_groups::user_pool_id.eq(user_pool_id.to_owned()))
+        .order(user_groups::name)
+        .limit(limit)
+        .select(Group::as_select())
+        .into_boxed();
+    if !contains.is_empty() {
+        let words: String = contains
+            .to_lowercase()
+            .chars()
+            .flat_map(|c| {
+                let escape = matches!(c, '%' | '_' | '\\').then_some('\\');
+                escape.into_iter().chain([c])
+            })
+            .collect();
+        query = query.filter(lower(user_groups::name).like(format!("%{words}%")).escape('\\'));
+    }
+    if let Some(after) = after {
+        query = query.filter(user_groups::name.gt(after.to_owned()));
+    }
+    query.load(conn)
+}
+
+/// How many members each of these groups has; a group without any is not among them.
+pub fn sizes(conn: &mut Conn, user_pool_id: &str, names: Vec<String>) -> QueryResult<Vec<(String, i64)>> {
+    memberships::table
+        .filter(memberships::user_pool_id.eq(user_pool_id))
+        .filter(memberships::group_name.eq_any(names))
+        .group_by(memberships::group_name)
+        .select((
+            memberships::group_name,
+            dsl::count(memberships::user_sub).aggregate_distinct(),
+        ))
+        .load(conn)
+}
+
+/// Some members of a group by sub: those after `after`, each once, whoever put them there.
+pub fn members(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    name: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<User>> {
+    let subs: Vec<String> = memberships::table
+        .filter(memberships::user_pool_id.eq(user_pool_id))
+        .filter(memberships::group_name.eq(name))
+        .filter(memberships::user_sub.gt(after))
+        .order(memberships::user_sub)
+        .select(memberships::user_sub)
+        .distinct()
+        .limit(limit)
+        .load(conn)?;
+    users::table
+        .filter(users::sub.eq_any(subs))
+        .order(users::sub)
+        .select(User::as_select())
+        .load(conn)
+}
+
+/// Every membership of a user, by group.
+pub fn memberships(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Membership>> {
+    memberships::table
+        .filter(memberships::user_sub.eq(user_sub))
+        .order((memberships::group_name, memberships::source))
+        .select(Membership::as_select())
+        .load(conn)
 }
 
 /// The groups a user is in, whoever put them there: strongest precedence first, then by name.

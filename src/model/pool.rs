@@ -6,7 +6,10 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::db::schema::user_pools;
+use crate::db::schema::{
+    app_clients, identity_providers, resource_servers, tenants, user_groups, user_pools, users,
+};
+use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, Json, MultiBackend, columns};
 use crate::model::reach::Reach;
 use crate::text_enum;
@@ -40,6 +43,8 @@ pub struct Settings {
     pub tags: BTreeMap<String, String>,
     /// Members of Cognito's `UserPoolType` that mean nothing here, as they were set.
     pub cognito: Map<String, Value>,
+    /// Days after which a signing key gets a successor; 0: never by itself.
+    pub key_rotation_days: u32,
 }
 
 impl Default for Settings {
@@ -52,6 +57,7 @@ impl Default for Settings {
             trace_days: 14,
             tags: BTreeMap::new(),
             cognito: Map::new(),
+            key_rotation_days: 90,
         }
     }
 }
@@ -137,6 +143,75 @@ pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Opti
         .select(Pool::as_select())
         .first(conn)
         .optional()
+}
+
+/// The first of the pools within reach whose name or id holds `search`, by name, from the one after `after` on.
+pub fn page(
+    conn: &mut Conn,
+    reach: &Reach,
+    search: &str,
+    after: Option<&Pool>,
+    limit: i64,
+) -> QueryResult<Vec<Pool>> {
+    let pattern = anywhere(search);
+    let mut query = within(reach)
+        .filter(
+            lower(user_pools::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(lower(user_pools::id).like(pattern).escape('!')),
+        )
+        .order((user_pools::name, user_pools::id))
+        .limit(limit)
+        .select(Pool::as_select());
+    if let Some(last) = after {
+        query = query.filter(
+            user_pools::name.gt(last.name.clone()).or(user_pools::name
+                .eq(last.name.clone())
+                .and(user_pools::id.gt(last.id.clone()))),
+        );
+    }
+    query.load(conn)
+}
+
+/// How much there is in a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    pub clients: i64,
+    pub connections: i64,
+    pub tenants: i64,
+    pub users: i64,
+    pub groups: i64,
+    pub resource_servers: i64,
+}
+
+pub fn numbers(conn: &mut Conn, id: &str) -> QueryResult<Numbers> {
+    Ok(Numbers {
+        clients: app_clients::table
+            .filter(app_clients::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+        connections: identity_providers::table
+            .filter(identity_providers::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+        tenants: tenants::table
+            .filter(tenants::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+        users: users::table
+            .filter(users::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+        groups: user_groups::table
+            .filter(user_groups::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+        resource_servers: resource_servers::table
+            .filter(resource_servers::user_pool_id.eq(id))
+            .count()
+            .get_result(conn)?,
+    })
 }
 
 /// The pools that are within reach as a whole.

@@ -4,9 +4,12 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::db::schema::{identities, identity_providers, provider_identifiers};
+use crate::db::schema::{
+    identities, identity_providers, login_traces, provider_identifiers, provider_notices,
+};
 use crate::db::{Conn, Json, MultiBackend, columns};
 use crate::model::reach::Reach;
+use crate::model::trace::Outcome;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -95,6 +98,22 @@ pub struct Settings {
     pub shared_callback: bool,
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
+    pub replay: Replay,
+}
+
+/// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Replay {
+    pub keep: bool,
+    /// 1-30.
+    pub days: u32,
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Replay { keep: true, days: 14 }
+    }
 }
 
 impl Default for Settings {
@@ -111,6 +130,7 @@ impl Default for Settings {
             upstream_logout_return: true,
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
+            replay: Replay::default(),
         }
     }
 }
@@ -169,6 +189,93 @@ pub fn list_within(conn: &mut Conn, reach: &Reach, user_pool_id: Option<&str>) -
     query.load(conn)
 }
 
+/// Whether there is any connection within reach.
+pub fn any_within(conn: &mut Conn, reach: &Reach) -> QueryResult<bool> {
+    let found: Option<String> = within(reach)
+        .select(identity_providers::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// One page of the connections within reach, by name: those of one pool, those whose name, slug or issuer
+/// has `text` in it. `after` is the last one of the page before.
+pub fn search_within(
+    conn: &mut Conn,
+    reach: &Reach,
+    user_pool_id: Option<&str>,
+    text: &str,
+    after: Option<&Provider>,
+    limit: i64,
+) -> QueryResult<Vec<Provider>> {
+    let mut query = within(reach)
+        .order((identity_providers::name, identity_providers::id))
+        .limit(limit)
+        .select(Provider::as_select());
+    if let Some(id) = user_pool_id {
+        query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
+    }
+    if !text.is_empty() {
+        let pattern = format!("%{}%", like(&text.to_lowercase()));
+        let has = |pattern: &str| pattern.to_owned();
+        query = query.filter(
+            lower(identity_providers::name)
+                .like(has(&pattern))
+                .escape('!')
+                .or(identity_providers::id.like(has(&pattern)).escape('!'))
+                .or(lower(identity_providers::issuer).like(has(&pattern)).escape('!')),
+        );
+    }
+    if let Some(last) = after {
+        query = query.filter(
+            identity_providers::name
+                .gt(last.name.clone())
+                .or(identity_providers::name
+                    .eq(last.name.clone())
+                    .and(identity_providers::id.gt(last.id.clone()))),
+        );
+    }
+    query.load(conn)
+}
+
+/// The text as `LIKE` takes it literally, `!` being the escape.
+fn like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// When somebody last got in through the connection, as far as traces reach back.
+pub fn last_sign_in(conn: &mut Conn, id: &str) -> QueryResult<Option<UnixTime>> {
+    login_traces::table
+        .filter(login_traces::provider_id.eq(id))
+        .filter(login_traces::outcome.eq(Outcome::SignedIn))
+        .order(login_traces::started_at.desc())
+        .select(login_traces::started_at)
+        .first(conn)
+        .optional()
+}
+
+/// What needs attention about the connection, as the watch over connections has noted it.
+pub fn notices(conn: &mut Conn, id: &str) -> QueryResult<Vec<String>> {
+    provider_notices::table
+        .filter(provider_notices::provider_id.eq(id))
+        .order((provider_notices::kind, provider_notices::subject))
+        .select(provider_notices::detail)
+        .load(conn)
+}
+
+/// How many people have signed in through the connection.
+pub fn count_identities(conn: &mut Conn, id: &str) -> QueryResult<i64> {
+    identities::table
+        .filter(identities::provider_id.eq(id))
+        .count()
+        .get_result(conn)
+}
+
 pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryResult<Option<Provider>> {
     identity_providers::table
         .filter(
@@ -222,6 +329,45 @@ pub fn update(conn: &mut Conn, provider: &Provider) -> QueryResult<Option<Provid
         .returning(columns::<Provider>())
         .get_result(conn)
         .optional()
+}
+
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
+    diesel::update(identity_providers::table.find(id))
+        .set(identity_providers::updated_at.eq(identity_providers::updated_at))
+        .returning(columns::<Provider>())
+        .get_result(conn)
+        .optional()
+}
+
+pub fn set_tested(conn: &mut Conn, id: &str, now: UnixTime) -> QueryResult<()> {
+    diesel::update(identity_providers::table.find(id))
+        .set(identity_providers::tested_at.eq(now))
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// Puts the next secret, sealed anew, in the present one's place, if both are still those. False otherwise.
+pub fn promote_next_secret(
+    conn: &mut Conn,
+    id: &str,
+    present: &[u8],
+    next: &[u8],
+    resealed: &[u8],
+    now: UnixTime,
+) -> QueryResult<bool> {
+    let rows = diesel::update(identity_providers::table.find(id))
+        .filter(identity_providers::client_secret_sealed.eq(present))
+        .filter(identity_providers::next_secret_sealed.eq(next))
+        .set((
+            identity_providers::client_secret_sealed.eq(resealed),
+            identity_providers::secret_expires_at.eq(identity_providers::next_secret_expires_at),
+            identity_providers::next_secret_sealed.eq(None::<Vec<u8>>),
+            identity_providers::next_secret_expires_at.eq(None::<UnixTime>),
+            identity_providers::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
 }
 
 pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {

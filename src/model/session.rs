@@ -77,6 +77,17 @@ pub fn delete(conn: &mut Conn, hash: &[u8]) -> QueryResult<bool> {
     Ok(diesel::delete(sessions::table.find(hash)).execute(conn)? == 1)
 }
 
+/// The user's sessions that are alive, the newest first.
+pub fn of_user(conn: &mut Conn, user_sub: &str, now: UnixTime, limit: i64) -> QueryResult<Vec<Session>> {
+    sessions::table
+        .filter(sessions::user_sub.eq(user_sub))
+        .filter(sessions::expires_at.gt(now))
+        .order((sessions::created_at.desc(), sessions::hash))
+        .limit(limit)
+        .select(Session::as_select())
+        .load(conn)
+}
+
 pub fn delete_of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
     diesel::delete(sessions::table.filter(sessions::user_sub.eq(user_sub))).execute(conn)
 }

@@ -76,6 +76,18 @@ pub fn revoke_family(conn: &mut Conn, origin_jti: &str, now: UnixTime) -> QueryR
     Ok(rows == 1)
 }
 
+/// The user's families that are alive, the newest first.
+pub fn of_user(conn: &mut Conn, user_sub: &str, now: UnixTime, limit: i64) -> QueryResult<Vec<Family>> {
+    token_families::table
+        .filter(token_families::user_sub.eq(user_sub))
+        .filter(token_families::expires_at.gt(now))
+        .filter(token_families::revoked_at.is_null())
+        .order((token_families::created_at.desc(), token_families::origin_jti))
+        .limit(limit)
+        .select(Family::as_select())
+        .load(conn)
+}
+
 /// Revokes all families of a user, and says how many were alive.
 pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryResult<usize> {
     diesel::update(token_families::table.filter(token_families::user_sub.eq(user_sub)))

@@ -1,10 +1,16 @@
-//! Trace: the story of one login attempt, redacted, found by the short code that the user was shown.
+//! Trace: the story of one login attempt, redacted, found by the short code that the user was shown. Lists of them are
+//! in `search`, numbers about them in `count`, what the app made of a sign-in in `delivery`.
+
+pub mod count;
+pub mod delivery;
+pub mod search;
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::login_traces;
 use crate::db::{Conn, Json};
+use crate::seal::Sealer;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -25,6 +31,8 @@ pub struct Trace {
     pub story: Json<Story>,
     pub started_at: UnixTime,
     pub expires_at: UnixTime,
+    /// Whose attempt it was, by [`person_hashes`] of the address; `None` where nobody said who came.
+    pub person_hash: Option<Vec<u8>>,
 }
 
 text_enum! {
@@ -40,6 +48,12 @@ pub struct Story {
     pub effects: Vec<MappingEffect>,
     /// A sentence that an Okta administrator can follow; empty when nothing is wrong.
     pub remedy: String,
+    /// The mapping that was applied; 0 where the connection has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping_version: Option<i64>,
+    /// The token family that the app's code leads to, or whose tokens it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin_jti: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +81,16 @@ pub struct MappingEffect {
     pub reason: String,
 }
 
+/// Half an HMAC of the address under the root key: a table of traces tells nobody who signed in, and still the attempts of
+/// one person are found. The first hash is the one to store; older root keys made the others.
+pub fn person_hashes(sealer: &Sealer, address: &str) -> Vec<Vec<u8>> {
+    let address = address.trim().to_lowercase();
+    sealer
+        .derive("person", address.as_bytes())
+        .map(|hash| hash[..16].to_vec())
+        .collect()
+}
+
 pub fn find(conn: &mut Conn, code: &str) -> QueryResult<Option<Trace>> {
     login_traces::table
         .find(code)
@@ -92,6 +116,25 @@ pub fn recent(conn: &mut Conn, user_pool_id: &str, limit: i64) -> QueryResult<Ve
         .limit(limit)
         .select(Trace::as_select())
         .load(conn)
+}
+
+/// The newest traces of a user, of these connections or of all.
+pub fn of_user(
+    conn: &mut Conn,
+    user_sub: &str,
+    provider_ids: Option<Vec<String>>,
+    limit: i64,
+) -> QueryResult<Vec<Trace>> {
+    let mut query = login_traces::table
+        .filter(login_traces::user_sub.eq(user_sub.to_owned()))
+        .order(login_traces::started_at.desc())
+        .limit(limit)
+        .select(Trace::as_select())
+        .into_boxed();
+    if let Some(ids) = provider_ids {
+        query = query.filter(login_traces::provider_id.assume_not_null().eq_any(ids));
+    }
+    query.load(conn)
 }
 
 /// Deletes at most `limit` traces whose time is over.

@@ -1,4 +1,7 @@
-//! User: a profile in a pool, and the upstream identities that lead to it.
+//! User: a profile in a pool, and the upstream identities that lead to it. How an administrator finds users is in
+//! [`search`].
+
+pub mod search;
 
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -114,8 +117,21 @@ pub fn set_attributes(
     attributes: &Json<Map<String, Value>>,
     now: UnixTime,
 ) -> QueryResult<Option<User>> {
-    diesel::update(users::table.find(sub))
+    let user = diesel::update(users::table.find(sub))
         .set((users::attributes.eq(attributes), users::updated_at.eq(now)))
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()?;
+    if let Some(user) = &user {
+        search::remember(conn, user)?;
+    }
+    Ok(user)
+}
+
+/// Lets the user in or keeps them out.
+pub fn set_enabled(conn: &mut Conn, sub: &str, enabled: bool, now: UnixTime) -> QueryResult<Option<User>> {
+    diesel::update(users::table.find(sub))
+        .set((users::enabled.eq(enabled), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
         .optional()
@@ -137,15 +153,22 @@ pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
         .values(user)
         .on_conflict_do_nothing()
         .execute(c))?;
+    if rows == 1 {
+        search::remember(conn, user)?;
+    }
     Ok(rows == 1)
 }
 
 pub fn update(conn: &mut Conn, user: &User) -> QueryResult<Option<User>> {
-    diesel::update(users::table.find(&user.sub))
+    let user = diesel::update(users::table.find(&user.sub))
         .set(user)
         .returning(columns::<User>())
         .get_result(conn)
-        .optional()
+        .optional()?;
+    if let Some(user) = &user {
+        search::remember(conn, user)?;
+    }
+    Ok(user)
 }
 
 pub fn delete(conn: &mut Conn, sub: &str) -> QueryResult<bool> {
@@ -171,5 +194,8 @@ pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool
         .values(identity)
         .on_conflict_do_nothing()
         .execute(c))?;
+    if rows == 1 {
+        search::remember_subject(conn, identity)?;
+    }
     Ok(rows == 1)
 }

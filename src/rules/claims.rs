@@ -4,7 +4,10 @@
 //!
 //! Names and shapes are Cognito's ("Tokens" and "userInfo" there); where they depart from OIDC Core §5.1 or RFC 9068 the
 //! standard holds, unless the pool asks for `cognito_exact`. An attribute can never stand in for a claim of
-//! [`RESERVED`], whatever the pool's schema or a mapping says.
+//! [`RESERVED`], whatever the pool's schema or a mapping says, and an attribute of another type than the client's contract
+//! has is left out.
+
+pub mod sample;
 
 use std::fmt;
 
@@ -19,6 +22,7 @@ use crate::model::pool::Pool;
 use crate::model::token::Granted;
 use crate::model::user::{Identity, User};
 use crate::rules::attribute::{CUSTOM, in_token, outside};
+use crate::rules::contract;
 use crate::world::UnixTime;
 
 /// Claims that only we set; besides them everything that begins with `cognito:`.
@@ -117,6 +121,7 @@ pub fn id_token(
             (attribute.name, value)
         })
         .collect();
+    contract::keep_types(&issue.client.settings.contract, &mut claims);
     let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     set("iss", json!(issue.issuer));
     set("sub", json!(person.user.sub));
@@ -215,6 +220,7 @@ pub fn userinfo(pool: &Pool, client: &Client, user: &User, scopes: &[String]) ->
             (attribute.name, value)
         })
         .collect();
+    contract::keep_types(&client.settings.contract, &mut claims);
     claims.insert("sub".into(), json!(user.sub));
     claims.insert("username".into(), json!(user.username));
     claims

@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey, LineEnding};
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{RsaPrivateKey, RsaPublicKey};
@@ -26,6 +26,15 @@ pub struct KeyPair {
 impl std::fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyPair({})", self.kid)
+    }
+}
+
+impl KeyPair {
+    /// The private key in PEM, as [`from_pem`] reads it.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, rsa::Error> {
+        RsaPrivateKey::from_pkcs1_der(&self.private_der)?
+            .to_pkcs1_pem(LineEnding::LF)
+            .map_err(rsa::Error::Pkcs1)
     }
 }
 

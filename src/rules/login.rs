@@ -67,6 +67,12 @@ pub struct Login {
     pub upstream_verifier: String,
     #[serde(rename = "i")]
     pub started_at: UnixTime,
+    /// The domain of a typed address led to the connection; else its button or the app named it.
+    #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_address: bool,
+    /// Whose sign-in the `login_hint` said it is, as the trace keeps it.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +88,9 @@ pub struct UpstreamLeg {
     pub shared_callback: bool,
     pub nonce: String,
     pub verifier: String,
+    pub by_address: bool,
+    /// Hash of the address in `login_hint`.
+    pub person_hash: Option<Vec<u8>>,
 }
 
 impl Login {
@@ -109,7 +118,14 @@ impl Login {
             upstream_nonce: leg.nonce,
             upstream_verifier: leg.verifier,
             started_at: now,
+            by_address: leg.by_address,
+            person: leg.person_hash.map(|hash| URL_SAFE_NO_PAD.encode(hash)),
         }
+    }
+
+    /// Hash of the address that the app or the login page gave as `login_hint`.
+    pub fn person_hash(&self) -> Option<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(self.person.as_deref()?).ok()
     }
 
     /// Where answers go, if the client still has that redirect URI registered.
@@ -246,6 +262,8 @@ mod tests {
             shared_callback: false,
             nonce: secret::short_token(&Entropy::seeded(1)),
             verifier: secret::token(&Entropy::seeded(2)),
+            by_address: true,
+            person_hash: Some(vec![7; 16]),
         };
         Login::new(client, &request, leg, UnixTime(1_000))
     }

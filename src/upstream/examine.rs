@@ -4,10 +4,12 @@
 //! It looks afresh: caches, lanes and circuits of the sign-in are left alone. Nobody is signed in by it; the code that it
 //! presents to the token endpoint is made up, and the authorization request says `prompt=none`.
 
+mod issuer;
 mod reach;
 mod registration;
 
 use http::StatusCode;
+use serde_json::Value;
 use url::Url;
 
 use super::http::place;
@@ -16,8 +18,11 @@ use super::keys::KeySet;
 use super::metadata::{Discovery, discovery_document, discovery_url, get, read_discovery};
 use super::okta::date_of;
 use super::{Connection, Failure, Inner, Upstream};
+use crate::model::probe::Facts;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
+
+pub use issuer::Answers;
 
 /// One stage's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +58,7 @@ impl Verdict {
 /// Collects stages and hands each on as it ends.
 struct Report<F> {
     stages: Vec<Stage>,
+    facts: Facts,
     each: F,
 }
 
@@ -101,10 +107,22 @@ impl Upstream {
     pub async fn examine(&self, c: &Connection, redirect_uri: &str, each: impl FnMut(&Stage)) -> Vec<Stage> {
         let mut report = Report {
             stages: Vec::new(),
+            facts: Facts::default(),
             each,
         };
         self.0.examine(c, redirect_uri, &mut report).await;
         report.stages
+    }
+
+    /// The same, with what the provider showed of itself.
+    pub async fn probe(&self, c: &Connection, redirect_uri: &str) -> (Vec<Stage>, Facts) {
+        let mut report = Report {
+            stages: Vec::new(),
+            facts: Facts::default(),
+            each: |_: &Stage| {},
+        };
+        self.0.examine(c, redirect_uri, &mut report).await;
+        (report.stages, report.facts)
     }
 }
 
@@ -185,9 +203,15 @@ impl Inner {
             }
         };
         report.passed("discovery", format!("{} answers", place(&url)));
+        report.facts.issuer = document
+            .get("issuer")
+            .and_then(Value::as_str)
+            .map(|issuer| plain(issuer, 300))
+            .unwrap_or_default();
         match read_discovery(&document, &c.provider.issuer, &self.http) {
             Ok(discovery) => {
                 report.passed("issuer", format!("is {}", plain(&c.provider.issuer, 200)));
+                report.facts.endpoints = discovery.named();
                 (Some(discovery), date)
             }
             Err(failure) => {
@@ -219,10 +243,13 @@ impl Inner {
                 .ok_or_else(|| failed("holds no key that can verify an ID token".into()))
         };
         match fetched.await {
-            Ok(keys) => report.passed(
-                "jwks",
-                format!("{} usable keys, {} others", keys.len(), keys.skipped),
-            ),
+            Ok(keys) => {
+                report.facts.key_ids = keys.names().map(|id| plain(id, 100)).collect();
+                report.passed(
+                    "jwks",
+                    format!("{} usable keys, {} others", keys.len(), keys.skipped),
+                );
+            }
             Err(failure) => report.failed("jwks", &failure),
         }
     }

@@ -4,7 +4,7 @@
 //! What went wrong is a [`Trouble`] with a cause; neither it nor the log holds a query, a body or a header of the request.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -14,6 +14,7 @@ use super::Options;
 use super::fence::{self, Allowed, NoAddress, Resolver};
 use super::lane::{Closed, Lanes, Went};
 use super::tls::Trust;
+use crate::metrics::Calls;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::{Clock, UnixTime};
 
@@ -57,6 +58,7 @@ pub struct Http {
     allowed: Allowed,
     lanes: Lanes,
     clock: Clock,
+    pub(super) calls: Calls,
     pub(super) trust: Trust,
     pub(super) proxied: bool,
     /// From the first look at the name to the last byte of the body.
@@ -103,6 +105,7 @@ impl Http {
             allowed: Allowed::parse(&options.allow)?,
             lanes: Lanes::new(clock.clone()),
             clock,
+            calls: Calls::default(),
             proxied: proxy.is_some(),
             deadline,
             trust,
@@ -133,7 +136,13 @@ impl Http {
                 retry_at: Some(until),
             },
         })?;
+        let begun = Instant::now();
         let answer = self.send_now(request).await;
+        self.calls.ended(
+            lane.strip_prefix("connection ").unwrap_or("metadata"),
+            answer.as_ref().ok().map(|answer| answer.status().as_u16()),
+            begun.elapsed(),
+        );
         turn.report(match &answer {
             Err(trouble) if trouble.cause == Cause::AddressRefused => Went::Well,
             Err(_) => Went::Badly,

@@ -64,6 +64,11 @@ impl KeySet {
             .collect()
     }
 
+    /// The names of those that have one.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.kid.as_deref())
+    }
+
     /// A key of this name is in the set, whatever it is for.
     pub fn has(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))

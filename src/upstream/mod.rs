@@ -12,6 +12,7 @@ mod keys;
 mod lane;
 mod metadata;
 mod okta;
+mod post;
 mod tls;
 mod verify;
 
@@ -20,6 +21,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,8 +31,10 @@ use zeroize::Zeroizing;
 
 use crate::rules::json;
 
-pub use examine::{Stage, Verdict};
+pub use examine::{Answers, Stage, Verdict};
 
+use crate::config::AllowedHost;
+use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
 use crate::rules::upstream_error::{Cause, Refusal};
@@ -50,6 +54,7 @@ struct Inner {
     clock: Clock,
     entropy: Entropy,
     sign_in_within: Duration,
+    allowed: Vec<AllowedHost>,
     /// Connections (with their client id) that take `client_secret_post` only, as was found out.
     posting: Mutex<HashSet<(String, String)>>,
 }
@@ -70,6 +75,31 @@ pub struct Connection {
     pub provider: Provider,
     pub client_secret: Option<Zeroizing<String>>,
     pub private_key: Option<Arc<KeyPair>>,
+    /// Tried when the provider refuses the present secret.
+    pub next_secret: Option<Arc<NextSecret>>,
+}
+
+/// The client secret that waits for its time.
+pub struct NextSecret {
+    secret: Zeroizing<String>,
+    took_over: AtomicBool,
+}
+
+impl NextSecret {
+    pub fn new(secret: Zeroizing<String>) -> Arc<NextSecret> {
+        Arc::new(NextSecret {
+            secret,
+            took_over: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Connection {
+    /// The provider has refused the present secret and taken the next one: it is to be stored as the present one.
+    pub fn next_secret_took_over(&self) -> bool {
+        let next = self.next_secret.as_ref();
+        next.is_some_and(|next| next.took_over.load(Ordering::Relaxed))
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -137,6 +167,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// When trying again makes sense, where the provider said so.
     pub retry_at: Option<UnixTime>,
+    /// The address that an ID token names which was then refused: not to be believed, only to find the attempt by.
+    pub claimed_email: Option<String>,
 }
 
 impl Failure {
@@ -146,6 +178,7 @@ impl Failure {
             detail: detail.into(),
             status: None,
             retry_at: None,
+            claimed_email: None,
         }
     }
 
@@ -170,6 +203,7 @@ impl From<http::Trouble> for Failure {
             detail: trouble.detail,
             status: None,
             retry_at: trouble.retry_at,
+            claimed_email: None,
         }
     }
 }
@@ -189,14 +223,26 @@ impl Upstream {
     ) -> Result<Upstream, String> {
         let deadline = sign_in_within.mul_f32(0.8);
         let http = Arc::new(http::Http::new(&options, deadline, clock.clone())?);
+        let allowed = options.allow.iter().map(|host| AllowedHost::parse(host));
         Ok(Upstream(Arc::new(Inner {
             metadata: metadata::Metadata::new(http.clone(), clock.clone()),
             http,
             sign_in_within,
             clock,
             entropy,
+            allowed: allowed.collect::<Result<_, _>>()?,
             posting: Mutex::default(),
         })))
+    }
+
+    /// How long calls take, by connection.
+    pub fn calls(&self) -> &Calls {
+        &self.0.http.calls
+    }
+
+    /// The hosts that may be private and spoken to without TLS.
+    pub fn allowed(&self) -> &[AllowedHost] {
+        &self.0.allowed
     }
 
     /// Refreshes metadata and keys that are past their cache time; for a background job.

@@ -167,6 +167,24 @@ impl Inner {
             .await
             .inspect_err(|failure| failed(steps, "token", failure))?;
         passed(steps, "token", "the code was exchanged");
+        let claimed_email = verify::claimed_email(&tokens.id_token);
+        self.believed(c, e, &discovery, tokens, steps)
+            .await
+            .map_err(|failure| Failure {
+                claimed_email,
+                ..failure
+            })
+    }
+
+    /// Who the tokens say it is, once all of it is verified.
+    async fn believed(
+        &self,
+        c: &Connection,
+        e: &Expectation,
+        discovery: &Discovery,
+        tokens: Tokens,
+        steps: &mut Vec<Step>,
+    ) -> Result<Identity, Failure> {
         let clock_differs = self.clock_step(tokens.date, steps);
         let claims = self
             .verified(c, e, &tokens, steps)

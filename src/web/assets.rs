@@ -1,4 +1,4 @@
-//! The files that pages load: the style sheet, the script of the `form_post` page, the mark.
+//! The files that pages load: the style sheets, the scripts of the `form_post` page and of the console, the mark.
 //!
 //! They are embedded in the binary and served under a name that contains the hash of their content, so that a
 //! browser may keep them for ever (RFC 8246) and still sees every change at once. Nothing is loaded from another
@@ -19,12 +19,60 @@ pub static STYLE_SHEET: Asset = Asset::new(
     include_bytes!("../../templates/assets/forebay.css"),
 );
 
+/// What the console's pages need besides, loaded after the first.
+pub static CONSOLE_STYLE_SHEET: Asset = Asset::new(
+    "console",
+    "css",
+    "text/css; charset=utf-8",
+    include_bytes!("../../templates/assets/console.css"),
+);
+
+/// Copy buttons and local times on the console's pages.
+pub static CONSOLE_SCRIPT: Asset = Asset::new(
+    "console",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/console.js"),
+);
+
 /// Sends the form of a `form_post` page on without a click.
 pub static FORM_POST: Asset = Asset::new(
     "form_post",
     "js",
     "text/javascript; charset=utf-8",
     include_bytes!("../../templates/assets/form_post.js"),
+);
+
+/// Registers passkeys and signs in with them.
+pub static PASSKEY: Asset = Asset::new(
+    "passkey",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/passkey.js"),
+);
+
+/// Follows a page's one link without a click.
+pub static ONWARD: Asset = Asset::new(
+    "onward",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/onward.js"),
+);
+
+/// The mapping editor's part of the design.
+pub static MAPPING_STYLE_SHEET: Asset = Asset::new(
+    "mapping",
+    "css",
+    "text/css; charset=utf-8",
+    include_bytes!("../../templates/assets/mapping.css"),
+);
+
+/// Adds and moves rows of the mapping editor in place, and checks while somebody types.
+pub static MAPPING_SCRIPT: Asset = Asset::new(
+    "mapping",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("../../templates/assets/mapping.js"),
 );
 
 /// Forebay's mark, also the icon of the window.
@@ -35,7 +83,17 @@ pub static MARK: Asset = Asset::new(
     include_bytes!("../../templates/assets/mark.svg"),
 );
 
-static ALL: [&Asset; 3] = [&STYLE_SHEET, &FORM_POST, &MARK];
+static ALL: &[&Asset] = &[
+    &MAPPING_STYLE_SHEET,
+    &MAPPING_SCRIPT,
+    &STYLE_SHEET,
+    &CONSOLE_STYLE_SHEET,
+    &CONSOLE_SCRIPT,
+    &FORM_POST,
+    &PASSKEY,
+    &ONWARD,
+    &MARK,
+];
 
 /// One embedded file.
 #[derive(Debug)]

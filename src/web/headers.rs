@@ -1,7 +1,7 @@
 //! What every answer carries: a request id, the security headers, and `no-store` unless the handler said otherwise. Also
 //! the outer limits of a request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -49,6 +49,8 @@ pub async fn apply<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let begun = Instant::now();
+    let method = request.method().clone();
     let id = broker.request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = match refusal(request.request()) {
@@ -61,6 +63,10 @@ pub async fn apply<B: MessageBody>(
             .map_err(|_| InternalError::new("the request took too long", StatusCode::REQUEST_TIMEOUT))??
             .map_into_left_body(),
     };
+    let (route, status) = (response.request().match_pattern(), response.status().as_u16());
+    broker
+        .metrics
+        .request(method.as_str(), route, status, begun.elapsed());
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {
@@ -90,6 +96,11 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
     let uri = request.uri();
     if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI {
         return Some(StatusCode::URI_TOO_LONG);
+    }
+    // No name of the console's has a NUL, and PostgreSQL cannot even be asked for one.
+    let has_nul = |text: &str| text.contains("%00");
+    if uri.path().starts_with("/console") && (has_nul(uri.path()) || uri.query().is_some_and(has_nul)) {
+        return Some(StatusCode::NOT_FOUND);
     }
     let headers = request.headers();
     let size: usize = headers

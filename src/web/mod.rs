@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod headers;
 mod health;
 pub mod management;
+pub mod metrics;
 pub mod oidc;
 pub mod pages;
 mod peer;

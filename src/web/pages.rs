@@ -246,4 +246,4 @@ pub struct ContinuePage {
 mod samples;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

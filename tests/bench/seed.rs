@@ -117,7 +117,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
             mapping_version: 1,
         };
         (0..count)
-            .map(|_| login::issue_code(conn, ctx, &session, &grant))
+            .map(|_| Ok(login::issue_code(conn, ctx, &session, &grant)?.0))
             .collect()
     };
     let callback = format!("{APP}/callback");

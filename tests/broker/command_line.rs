@@ -132,6 +132,19 @@ fn a_real_pool_is_set_up_from_a_shell() {
     assert_eq!(provider["mapping"]["rules"]["attributes"][0]["absent"], "refuse");
     assert_eq!(provider["mapping"]["rules"]["groups"]["missing"], "existing");
     assert!(!provider.to_string().contains("upstream-secret"));
+    std::fs::write(shell.path().join("next"), "the-next-secret\n").unwrap();
+    let rotating = shell.json(&[
+        "provider",
+        "update",
+        "acme-okta",
+        "--next-secret-file",
+        "next",
+        "--secret-expires",
+        "2027-01-31",
+    ]);
+    assert_eq!(rotating["has_next_secret"], true);
+    assert_eq!(rotating["secret_expires_at"], "2027-01-31T00:00:00Z");
+    assert!(!rotating.to_string().contains("the-next-secret"));
 
     shell.text(&[
         "resource-server",
@@ -209,6 +222,110 @@ fn a_real_pool_is_set_up_from_a_shell() {
     shell.text(&["client", "delete", id, "--yes"]);
     shell.text(&["pool", "delete", pool_id, "--yes"]);
     assert_eq!(shell.json(&["pool", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn signing_keys_are_shown_rotated_and_revoked_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme", "--key-rotation-days", "30"]);
+    assert_eq!(pool["settings"]["key_rotation_days"], 30);
+    let id = pool["id"].as_str().unwrap();
+    let states = || {
+        let keys = shell.json(&["keys", "show", id]);
+        let mut states: Vec<String> = keys
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| {
+                format!(
+                    "{} {}",
+                    key["use"].as_str().unwrap(),
+                    key["state"].as_str().unwrap()
+                )
+            })
+            .collect();
+        states.sort();
+        states
+    };
+    assert_eq!(states(), ["access active", "id active"]);
+    let published = shell.json(&["keys", "rotate", id]);
+    assert_eq!(published["published"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        states(),
+        ["access active", "access pending", "id active", "id pending"]
+    );
+    let said = shell.refused(1, &["keys", "rotate", id]);
+    assert!(said.contains("a rotation is under way"), "{said}");
+
+    let keys = shell.json(&["keys", "show", id]);
+    let active = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["state"] == "active")
+        .unwrap();
+    let kid = active["kid"].as_str().unwrap();
+    let said = shell.refused(2, &["keys", "revoke", id, kid]);
+    assert!(said.contains("add --yes"), "{said}");
+    let said = shell.text(&["keys", "revoke", id, kid, "--yes"]);
+    assert!(said.contains("Its successor signs from now on"), "{said}");
+    assert_eq!(
+        states().iter().filter(|state| state.ends_with("active")).count(),
+        2
+    );
+    assert!(!shell.text(&["keys", "show", id]).contains(kid));
+}
+
+#[test]
+fn tenants_are_made_and_given_connections_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme"]);
+    let id = pool["id"].as_str().unwrap();
+    let tenant = shell.json(&[
+        "tenant",
+        "create",
+        "--pool",
+        id,
+        "--id",
+        "acme",
+        "--name",
+        "Acme Inc.",
+    ]);
+    assert_eq!(tenant["user_pool_id"], id);
+    std::fs::write(shell.path().join("secret"), "upstream-secret\n").unwrap();
+    shell.text(&[
+        "provider",
+        "create",
+        "--pool",
+        id,
+        "--name",
+        "acme-okta",
+        "--issuer",
+        "https://acme.okta.com",
+        "--client-id",
+        "0oa1",
+        "--client-secret-file",
+        "secret",
+    ]);
+    shell.text(&["tenant", "give", "acme-okta", "--to", "acme"]);
+    let shown = shell.json(&["tenant", "show", "acme"]);
+    assert_eq!(shown["connections"], serde_json::json!(["acme-okta"]));
+    shell.refused(2, &["tenant", "give", "acme-okta"]);
+    let said = shell.refused(1, &["tenant", "give", "acme-okta", "--to", "globex"]);
+    assert!(said.contains("tenant 'globex' does not exist"), "{said}");
+    shell.text(&["tenant", "give", "acme-okta", "--back"]);
+    assert_eq!(
+        shell.json(&["tenant", "show", "acme"])["connections"],
+        serde_json::json!([])
+    );
+    assert!(
+        shell
+            .text(&["tenant", "list", "--pool", id])
+            .contains("Acme Inc.")
+    );
+    shell.text(&["tenant", "delete", "acme", "--yes"]);
+    assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
+    shell.text(&["provider", "show", "acme-okta"]);
 }
 
 #[test]
@@ -328,6 +445,82 @@ fn the_doctor_changes_nothing_and_names_what_is_wrong() {
     assert!(String::from_utf8(output.stdout).unwrap().contains("chmod 600"));
 }
 
+#[test]
+fn administrators_are_made_locked_out_and_given_new_links() {
+    let shell = Shell::new();
+    let link = shell.json(&["admin", "setup-link"])["set_up_link"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(link.starts_with("http://localhost:8080/console/setup/"), "{link}");
+    assert_ne!(
+        shell.json(&["admin", "setup-link"])["set_up_link"],
+        link.as_str(),
+        "a fresh one each time"
+    );
+
+    std::fs::write(shell.path().join("password"), "password1234\n").unwrap();
+    let create = [
+        "admin",
+        "create",
+        "--email",
+        "Op@example.com",
+        "--role",
+        "operator",
+        "--password-file",
+        "password",
+    ];
+    let said = shell.refused(1, &create);
+    assert!(said.contains("the first that anybody would try"), "{said}");
+    std::fs::write(shell.path().join("password"), "quite a long password\n").unwrap();
+    let made = shell.json(&create);
+    assert_eq!(made["email"], "op@example.com");
+    assert_eq!(made["roles"], serde_json::json!(["operator"]));
+    let said = shell.refused(1, &["admin", "setup-link"]);
+    assert!(said.contains("there are administrators already"), "{said}");
+
+    let invited = shell.json(&[
+        "admin",
+        "create",
+        "--email",
+        "look@example.com",
+        "--role",
+        "viewer",
+    ]);
+    let link = invited["link"].as_str().unwrap();
+    assert!(link.contains("/console/password/"), "{link}");
+    shell.refused(
+        1,
+        &[
+            "admin",
+            "create",
+            "--email",
+            "x@example.com",
+            "--role",
+            "tenant_admin:none",
+        ],
+    );
+    shell.refused(
+        2,
+        &["admin", "create", "--email", "x@example.com", "--role", "king"],
+    );
+    let said = shell.refused(1, &["admin", "disable", "op@example.com"]);
+    assert!(said.contains("the last operator"), "{said}");
+    shell.text(&["admin", "disable", "look@example.com"]);
+    shell.refused(1, &["admin", "reset-password", "look@example.com"]);
+    shell.text(&["admin", "enable", "look@example.com"]);
+    assert!(
+        shell
+            .text(&["admin", "reset-password", "op@example.com"])
+            .contains("/console/password/")
+    );
+    let list = shell.text(&["admin", "list"]);
+    assert!(
+        list.contains("op@example.com") && list.contains("look@example.com"),
+        "{list}"
+    );
+}
+
 /// Ends with the test, however that ends.
 struct Running(Child);
 
@@ -347,10 +540,16 @@ fn serve_answers_discovery_and_stops_when_told() {
     drop(free);
     let mut child = shell
         .command(&["serve", "--listen", &address, "--log-format", "json"])
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
+    let mut offered = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut offered)
+        .unwrap();
+    assert!(offered.contains("/console/setup/"), "{offered}");
     let mut child = Running(child);
     let mut lines = log.lines().map(Result::unwrap);
     let ready = lines.find(|line| line.contains("Forebay is ready")).unwrap();

@@ -7,6 +7,7 @@ mod console;
 mod database;
 mod leaks;
 mod management;
+mod metrics;
 mod oidc;
 mod support;
 mod traces;

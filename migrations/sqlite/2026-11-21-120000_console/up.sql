@@ -24,6 +24,9 @@ CREATE INDEX identity_providers_by_tenant ON identity_providers (tenant_id);
 
 ALTER TABLE signing_keys ADD COLUMN state_since BIGINT NOT NULL DEFAULT 0;
 UPDATE signing_keys SET state_since = created_at;
+-- Whatever races with whatever: of each use, one key signs and one at most waits.
+CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (user_pool_id, usage) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_one_pending ON signing_keys (user_pool_id, usage) WHERE state = 'pending';
 
 CREATE TABLE administrators (
   id TEXT PRIMARY KEY NOT NULL,
@@ -51,11 +54,13 @@ CREATE TABLE administrator_roles (
 CREATE INDEX administrator_roles_by_pool ON administrator_roles (user_pool_id);
 CREATE INDEX administrator_roles_by_tenant ON administrator_roles (tenant_id);
 
--- Members of a pool's group are administrators with this role.
+-- Members of a pool's group are administrators with this role, if an administrator here put them into the group or, where
+-- one is named, this connection did.
 CREATE TABLE administrator_rules (
   id TEXT PRIMARY KEY NOT NULL,
   user_pool_id TEXT NOT NULL REFERENCES user_pools (id) ON DELETE CASCADE,
   group_name TEXT NOT NULL,
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   role TEXT NOT NULL,
   scope_pool_id TEXT REFERENCES user_pools (id) ON DELETE CASCADE,
   scope_tenant_id TEXT REFERENCES tenants (id) ON DELETE CASCADE,
@@ -79,6 +84,8 @@ CREATE TABLE admin_sessions (
   -- Names the session in lists; says nothing about the cookie.
   id TEXT NOT NULL UNIQUE,
   method TEXT NOT NULL,
+  -- The connection by which an administrator came who signs in through a pool.
+  provider_id TEXT REFERENCES identity_providers (id) ON DELETE CASCADE,
   address TEXT NOT NULL,
   user_agent TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -123,10 +130,27 @@ CREATE INDEX mapper_inputs_by_expiry ON mapper_inputs (expires_at);
 
 -- A keyed hash of the person's address, so that an administrator finds the sign-ins of somebody who never got in.
 ALTER TABLE login_traces ADD COLUMN person_hash BLOB;
-CREATE INDEX login_traces_by_person ON login_traces (person_hash);
+CREATE INDEX login_traces_by_person ON login_traces (person_hash, started_at);
 CREATE INDEX login_traces_by_provider ON login_traces (provider_id, started_at);
 CREATE INDEX login_traces_by_user ON login_traces (user_sub, started_at);
-CREATE INDEX audit_events_by_target ON audit_events (target, id);
+CREATE INDEX login_traces_by_start ON login_traces (started_at);
+-- What did not end in a sign-in is little, and what administrators look for: nothing else is in these.
+CREATE INDEX login_traces_unsuccessful ON login_traces (started_at) WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_pool ON login_traces (user_pool_id, started_at)
+  WHERE outcome <> 'signed_in';
+CREATE INDEX login_traces_unsuccessful_by_provider ON login_traces (provider_id, started_at)
+  WHERE outcome <> 'signed_in';
+
+-- Whose own thing the event is about, as it was then.
+ALTER TABLE audit_events ADD COLUMN tenant_id TEXT;
+CREATE INDEX audit_events_by_target ON audit_events (target, at);
+CREATE INDEX audit_events_by_tenant ON audit_events (tenant_id, at);
+CREATE INDEX audit_events_by_time ON audit_events (at);
+-- Sign-ins are most of the log; what else happened is found without walking through them.
+CREATE INDEX audit_changes_by_time ON audit_events (at) WHERE action <> 'user.sign_in';
+CREATE INDEX audit_changes_by_pool ON audit_events (user_pool_id, at) WHERE action <> 'user.sign_in';
+CREATE INDEX audit_changes_by_tenant ON audit_events (tenant_id, at) WHERE action <> 'user.sign_in';
+
 CREATE INDEX users_by_pool ON users (user_pool_id, created_at, sub);
 
 -- The latest look at a connection.
@@ -156,6 +180,10 @@ CREATE TABLE webhooks (
   url TEXT NOT NULL,
   secret_sealed BLOB NOT NULL,
   enabled BOOLEAN NOT NULL,
+  -- Since when every delivery has failed; none when the last one went well.
+  failing_since BIGINT,
+  -- Why we have switched it off ourselves; '' otherwise.
+  stopped TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL
 );
@@ -180,3 +208,38 @@ CREATE TABLE job_leases (
   locked_until BIGINT NOT NULL,
   done_at BIGINT NOT NULL
 );
+
+-- Which claims came at a sign-in, by name and type; read into the connection's profile within minutes and then deleted.
+CREATE TABLE claim_sightings (
+  id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  provider_id TEXT NOT NULL REFERENCES identity_providers (id) ON DELETE CASCADE,
+  shape TEXT NOT NULL,
+  at BIGINT NOT NULL
+);
+
+-- What usually comes at a connection's sign-ins: names, types and counts, no values.
+CREATE TABLE claim_profiles (
+  provider_id TEXT PRIMARY KEY NOT NULL REFERENCES identity_providers (id) ON DELETE CASCADE,
+  profile TEXT NOT NULL,
+  at BIGINT NOT NULL
+);
+
+-- What an administrator's search finds a user by, in lower case: address, name, last name, username, upstream subject, sub.
+CREATE TABLE user_terms (
+  user_pool_id TEXT NOT NULL,
+  term TEXT NOT NULL,
+  user_sub TEXT NOT NULL REFERENCES users (sub) ON DELETE CASCADE,
+  PRIMARY KEY (user_pool_id, term, user_sub)
+) WITHOUT ROWID;
+CREATE INDEX user_terms_by_user ON user_terms (user_sub);
+INSERT INTO user_terms SELECT DISTINCT user_pool_id, substr(lower(term), 1, 100), sub FROM (
+  SELECT user_pool_id, sub, json_extract(attributes, '$.email') AS term FROM users
+  UNION ALL SELECT user_pool_id, sub, json_extract(attributes, '$.name') FROM users
+  UNION ALL SELECT user_pool_id, sub, json_extract(attributes, '$.family_name') FROM users
+  UNION ALL SELECT user_pool_id, sub, username FROM users
+  UNION ALL SELECT user_pool_id, sub, sub FROM users
+) WHERE term IS NOT NULL AND term <> '';
+INSERT INTO user_terms SELECT DISTINCT u.user_pool_id, substr(lower(i.subject), 1, 100), u.sub
+  FROM identities i JOIN users u ON u.sub = i.user_sub WHERE true ON CONFLICT DO NOTHING;
+
+CREATE INDEX memberships_in_order ON memberships (user_pool_id, group_name, user_sub);

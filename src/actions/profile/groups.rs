@@ -7,23 +7,26 @@
 use std::collections::BTreeSet;
 
 use super::Visit;
+use crate::actions::groups::MOST;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::group::{self, Group, Membership};
 use crate::model::mapping::MissingGroup;
 use crate::model::trace::MappingEffect;
 use crate::model::user::User;
+use crate::rules::mapping::{Memberships, shown};
 
-/// Groups of one pool (Cognito's quota). A mapping makes no more.
-const MAX_POOL_GROUPS: i64 = 10_000;
 /// Changed groups that are named one by one in effects; the rest is counted.
 const NAMED: usize = 50;
 
-/// What a sign-in changed.
+/// What a sign-in changed, and by what.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub joined: Vec<String>,
-    pub left: Vec<String>,
+    /// Groups that the provider had given before, without its automatic one.
+    pub before: Vec<String>,
+    /// Wanted groups that there are not.
+    pub lacking: BTreeSet<String>,
+    pub memberships: Memberships,
 }
 
 impl Visit<'_> {
@@ -47,50 +50,56 @@ impl Visit<'_> {
         wanted: Vec<String>,
         effects: &mut Vec<MappingEffect>,
     ) -> Result<Changes, StoreError> {
-        let mut wanted: BTreeSet<String> = wanted.into_iter().collect();
-        let mut notes = Notes::new(self.rules.groups.as_ref().map_or("", |rule| &rule.claim));
-        self.provide_groups(conn, &mut wanted, &mut notes)?;
+        let rule = self.rules.groups.as_ref();
+        let mut notes = Notes::new(rule.map_or_else(String::new, |rule| shown(&rule.source)));
+        let lacking = self.provide_groups(conn, &wanted, &mut notes)?;
 
         let source = group::by_provider(&self.provider.id);
-        let automatic = self.automatic_group();
-        let have: BTreeSet<String> = group::of_user_from(conn, &user.sub, &source)?
-            .into_iter()
-            .filter(|name| *name != automatic)
-            .collect();
-        let mut changes = Changes::default();
-        for name in wanted.difference(&have) {
+        let before = self.given_groups(conn, user)?;
+        let memberships = Memberships::after(rule, &wanted, &before, &lacking);
+        for name in &memberships.joined {
             if self.join(conn, user, name)? {
                 notes.add("joined", name, "");
-                changes.joined.push(name.clone());
             }
         }
-        for name in have.difference(&wanted) {
+        for name in &memberships.left {
             if group::leave(conn, &user.sub, name, &source)? {
                 notes.add("left", name, "the provider does not give it any more");
-                changes.left.push(name.clone());
             }
         }
         effects.extend(notes.finish());
-        Ok(changes)
+        Ok(Changes {
+            before,
+            lacking,
+            memberships,
+        })
     }
 
-    /// Creates the wanted groups that the pool lacks, or strikes them off, as the rule says.
+    /// The groups that this provider has given, without its automatic one.
+    pub(super) fn given_groups(&self, conn: &mut Conn, user: &User) -> Result<Vec<String>, StoreError> {
+        let automatic = self.automatic_group();
+        let mut names = group::of_user_from(conn, &user.sub, &group::by_provider(&self.provider.id))?;
+        names.retain(|name| *name != automatic);
+        Ok(names)
+    }
+
+    /// Creates the wanted groups that the pool lacks, if the rule says so; gives those that it lacks afterwards.
     fn provide_groups(
         &self,
         conn: &mut Conn,
-        wanted: &mut BTreeSet<String>,
+        wanted: &[String],
         notes: &mut Notes,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut lacking = BTreeSet::new();
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(lacking);
         }
-        let names: Vec<String> = wanted.iter().cloned().collect();
-        let existing: BTreeSet<String> = group::existing(conn, &self.pool.id, &names)?
+        let existing: BTreeSet<String> = group::existing(conn, &self.pool.id, wanted)?
             .into_iter()
             .collect();
-        let missing: Vec<String> = wanted.difference(&existing).cloned().collect();
+        let missing: Vec<&String> = wanted.iter().filter(|name| !existing.contains(*name)).collect();
         if missing.is_empty() {
-            return Ok(());
+            return Ok(lacking);
         }
         let create = self
             .rules
@@ -98,28 +107,28 @@ impl Visit<'_> {
             .as_ref()
             .is_some_and(|rule| rule.missing == MissingGroup::Create);
         let mut room = if create {
-            MAX_POOL_GROUPS.saturating_sub(group::count(conn, &self.pool.id)?)
+            MOST.saturating_sub(group::count(conn, &self.pool.id)?)
         } else {
             0
         };
         for name in missing {
             if room > 0 {
-                self.make_group(conn, &name, None)?;
+                self.make_group(conn, name, None)?;
                 room -= 1;
                 continue;
             }
             notes.add(
                 "skipped",
-                &name,
+                name,
                 if create {
                     "the pool has as many groups as it can have"
                 } else {
                     "the pool has no such group"
                 },
             );
-            wanted.remove(&name);
+            lacking.insert(name.clone());
         }
-        Ok(())
+        Ok(lacking)
     }
 
     fn make_group(&self, conn: &mut Conn, name: &str, description: Option<String>) -> Result<(), StoreError> {
@@ -152,7 +161,7 @@ impl Visit<'_> {
     }
 
     fn automatic_group(&self) -> String {
-        format!("{}_{}", self.pool.id, self.provider.name)
+        super::automatic_group(self.pool, self.provider)
     }
 }
 
@@ -164,9 +173,9 @@ struct Notes {
 }
 
 impl Notes {
-    fn new(source: &str) -> Notes {
+    fn new(source: String) -> Notes {
         Notes {
-            source: source.to_owned(),
+            source,
             effects: Vec::new(),
             unnamed: 0,
         }

@@ -153,8 +153,8 @@ impl World {
             rules: Json(Rules {
                 attributes: parse::rules(&texts).unwrap(),
                 groups: groups.map(|missing| mapping::GroupsRule {
-                    claim: "groups".into(),
                     missing,
+                    ..mapping::GroupsRule::new(mapping::Source::claim("groups"))
                 }),
             }),
             author: "test".into(),

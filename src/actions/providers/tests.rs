@@ -5,7 +5,7 @@
 use super::super::clients::{self, NewClient, NewSecret};
 use super::super::fixture::Fixture;
 use super::*;
-use crate::model::mapping::{Absent, Rule, Write};
+use crate::model::mapping::{self, Rule, Source};
 use crate::model::provider::Endpoints;
 use crate::model::user::{self, Identity, Status, User};
 
@@ -24,6 +24,7 @@ fn new(fixture: &Fixture, name: &str) -> NewProvider {
         credentials: Credentials {
             client_secret: Some(Zeroizing::new("upstream-secret".into())),
             private_key: None,
+            ..Credentials::default()
         },
         identifiers: vec![],
         rules: Rules::default(),
@@ -38,12 +39,7 @@ fn made(fixture: &mut Fixture, name: &str) -> Provider {
 
 fn email(claim: &str) -> Rules {
     Rules {
-        attributes: vec![Rule {
-            attribute: "email".into(),
-            claim: claim.into(),
-            write: Write::Always,
-            absent: Absent::Keep,
-        }],
+        attributes: vec![Rule::new("email", Source::claim(claim))],
         groups: None,
     }
 }
@@ -213,6 +209,7 @@ fn a_secret_is_forgotten_when_its_urls_change_unless_it_is_entered_again() {
             credentials: Credentials {
                 client_secret: Some(Zeroizing::new("new-secret".into())),
                 private_key: None,
+                ..Credentials::default()
             },
             ..change
         };
@@ -343,28 +340,4 @@ fn a_deleted_connection_leaves_the_clients_lists() {
         fixture.act(|conn| delete(conn, &ctx, &provider.id)),
         Err(Error::NotFound(_))
     ));
-}
-
-#[test]
-fn a_mapping_gets_a_version_per_change_and_nobodys_is_overwritten() {
-    let mut fixture = Fixture::with_pool();
-    let ctx = fixture.ctx.clone();
-    let id = made(&mut fixture, "acme-okta").id;
-    let mut save = |seen: i64, rules: Rules| {
-        fixture
-            .act(|conn| save_mapping(conn, &ctx, &id, seen, rules, "a note"))
-            .map(|mapping| mapping.version)
-    };
-    assert_eq!(save(0, email("email")).unwrap(), 1);
-    assert_eq!(save(1, email("mail")).unwrap(), 2);
-    assert_eq!(save(2, email("mail")).unwrap(), 2);
-    assert!(matches!(save(1, email("other")), Err(Error::Conflict(_))));
-    assert!(matches!(save(0, email("other")), Err(Error::Conflict(_))));
-    let mut unknown = email("email");
-    unknown.attributes[0].attribute = "custom:none".into();
-    assert!(matches!(save(2, unknown), Err(Error::Invalid { .. })));
-    assert_eq!(
-        fixture.last_event().difference.0,
-        json!({ "version": 2, "old": email("email"), "new": email("mail") })
-    );
 }

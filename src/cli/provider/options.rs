@@ -6,16 +6,14 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use zeroize::Zeroizing;
 
-use crate::actions::providers::Credentials;
+use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
-use crate::model::mapping::{Absent, GroupsRule, MissingGroup, Rule, Rules, Write};
+use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
 use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod};
 use crate::rules::mapping::parse;
 use crate::rules::scope;
-
-/// What is mapped when nothing is said: what nearly every app wants to know of a user.
-const USUAL: &[&str] = &["email", "email_verified", "name", "given_name", "family_name"];
+use crate::world::UnixTime;
 
 /// How we are registered upstream, and what becomes of a user's claims.
 #[derive(Args)]
@@ -30,6 +28,15 @@ pub(super) struct Options {
     /// A file that holds the client secret; - for standard input
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
+    /// A file that holds the secret which takes over once Okta refuses the present one; - for standard input
+    #[arg(long, value_name = "FILE")]
+    next_secret_file: Option<PathBuf>,
+    /// The day on which the present client secret expires at the upstream; never, when nobody knows
+    #[arg(long, value_name = "YYYY-MM-DD|never", value_parser = expiry)]
+    secret_expires: Option<Expiry>,
+    /// The same for the next secret
+    #[arg(long, value_name = "YYYY-MM-DD|never", value_parser = expiry)]
+    next_secret_expires: Option<Expiry>,
     /// An RSA key in PEM, for private_key_jwt; - for standard input
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
@@ -48,16 +55,16 @@ pub(super) struct Options {
     /// What the button on the login page says [default: Okta SSO]
     #[arg(long)]
     label: Option<String>,
-    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse; write=always|first|empty,
+    /// A pool attribute and the claim it is set from, such as email=email,absent=refuse, or an expression in CEL, such as
+    /// 'name,write=first:=claims.given_name + " " + claims.family_name'; write=always|first|empty,
     /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
-    #[arg(long = "map", value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]")]
+    #[arg(
+        long = "map",
+        value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]|ATTRIBUTE[,…]:=CEL"
+    )]
     map: Vec<String>,
-    /// The claim whose values become the user's groups
-    #[arg(long, value_name = "CLAIM")]
-    groups_claim: Option<String>,
-    /// A value without a pool group: create the group, or heed existing ones only [default: create]
-    #[arg(long, value_name = "create|existing", requires = "groups_claim")]
-    groups: Option<MissingGroup>,
+    #[command(flatten)]
+    groups: GroupOptions,
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
     #[arg(long, value_name = "URL")]
     authorize_url: Option<String>,
@@ -84,6 +91,19 @@ pub(super) struct Options {
     shared_callback: Option<bool>,
 }
 
+/// A day, or none.
+#[derive(Clone, Copy)]
+struct Expiry(Option<UnixTime>);
+
+fn expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "never" => Ok(Expiry(None)),
+        day => UnixTime::of_day(day)
+            .map(|at| Expiry(Some(at)))
+            .ok_or_else(|| "is not a day such as 2027-01-31".to_owned()),
+    }
+}
+
 impl Options {
     pub(super) fn credentials(&self) -> Result<Credentials, Failure> {
         let client_secret = match (&self.client_secret, &self.client_secret_file) {
@@ -92,10 +112,20 @@ impl Options {
             (None, None) => None,
         };
         let private_key = self.private_key_file.as_deref().map(secret_from).transpose()?;
+        let next_secret = self.next_secret_file.as_deref().map(secret_from).transpose()?;
         Ok(Credentials {
             client_secret,
             private_key,
+            next_secret,
         })
+    }
+
+    /// When the secrets expire, where something was said about it.
+    pub(super) fn expiries(&self) -> Expiries {
+        Expiries {
+            secret: self.secret_expires.map(|Expiry(at)| at),
+            next_secret: self.next_secret_expires.map(|Expiry(at)| at),
+        }
     }
 
     /// Puts what was named in place of what is there.
@@ -158,26 +188,109 @@ impl Options {
                 Failure::Usage(format!("--map: {}", mistakes.join("; ")))
             })?;
         }
-        if let Some(claim) = &self.groups_claim {
-            rules.groups = Some(GroupsRule {
-                claim: claim.clone(),
-                missing: self.groups.unwrap_or_default(),
-            });
-        }
+        self.groups.apply(&mut rules)?;
         Ok(rules)
     }
 }
 
-/// Each of the usual attributes from the claim of its name.
-pub(super) fn usual_rules() -> Rules {
-    let rule = |name: &&str| Rule {
-        attribute: (*name).to_owned(),
-        claim: (*name).to_owned(),
-        write: Write::default(),
-        absent: Absent::default(),
-    };
-    Rules {
-        attributes: USUAL.iter().map(rule).collect(),
-        groups: None,
+/// What becomes of the values that list a user's groups.
+#[derive(Args)]
+#[command(group = ArgGroup::new("groups_source").args(["groups_claim", "groups_expression"]))]
+struct GroupOptions {
+    /// The claim whose values become the user's groups
+    #[arg(long, value_name = "CLAIM")]
+    groups_claim: Option<String>,
+    /// An expression in CEL whose values become the user's groups, such as claims.roles.map(r, r.name)
+    #[arg(long, value_name = "CEL")]
+    groups_expression: Option<String>,
+    /// A value without a pool group: create the group, or heed existing ones only [default: create]
+    #[arg(long, value_name = "create|existing")]
+    groups: Option<MissingGroup>,
+    /// Only values that begin so, and without it
+    #[arg(long, value_name = "PREFIX")]
+    groups_strip: Option<String>,
+    /// What is put before each value
+    #[arg(long, value_name = "PREFIX")]
+    groups_add: Option<String>,
+    /// Only values that this regular expression matches as a whole
+    #[arg(long, value_name = "REGEX", conflicts_with_all = ["groups_strip", "groups_add"])]
+    groups_pattern: Option<String>,
+    /// What such a value becomes [default: $1]
+    #[arg(long, value_name = "TEXT", requires = "groups_pattern")]
+    groups_replacement: Option<String>,
+    /// A value and the groups it becomes; repeat it
+    #[arg(long, value_name = "VALUE=GROUP[,GROUP…]", conflicts_with_all = ["groups_strip", "groups_add", "groups_pattern"])]
+    groups_table: Vec<String>,
+    /// A value that is in no row of the table: drop it, or keep it as it is [default: drop]
+    #[arg(long, value_name = "drop|keep", requires = "groups_table")]
+    groups_unlisted: Option<Unlisted>,
+    /// false: groups are only added, never taken away again [default: true]
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    groups_reconcile: Option<bool>,
+}
+
+impl GroupOptions {
+    /// Another source begins a new rule; without one, what was named takes the place of what is there.
+    fn apply(&self, rules: &mut Rules) -> Result<(), Failure> {
+        let source = match (&self.groups_claim, &self.groups_expression) {
+            (Some(claim), _) => Some(Source::claim(claim)),
+            (None, Some(text)) => Some(Source::expression(text)),
+            (None, None) => None,
+        };
+        let naming = self.naming()?;
+        if source.is_none() && naming.is_none() && self.groups.is_none() && self.groups_reconcile.is_none() {
+            return Ok(());
+        }
+        let mut rule = match (source, rules.groups.take()) {
+            (Some(source), _) => GroupsRule::new(source),
+            (None, Some(rule)) => rule,
+            (None, None) => {
+                return Err(Failure::Usage(
+                    "say where groups come from: --groups-claim or --groups-expression".into(),
+                ));
+            }
+        };
+        rule.naming = naming.unwrap_or(rule.naming);
+        rule.missing = self.groups.unwrap_or(rule.missing);
+        rule.reconcile = self.groups_reconcile.unwrap_or(rule.reconcile);
+        rules.groups = Some(rule);
+        Ok(())
+    }
+
+    fn naming(&self) -> Result<Option<Naming>, Failure> {
+        if self.groups_strip.is_some() || self.groups_add.is_some() {
+            return Ok(Some(Naming::Prefix {
+                strip: self.groups_strip.clone().unwrap_or_default(),
+                add: self.groups_add.clone().unwrap_or_default(),
+            }));
+        }
+        if let Some(pattern) = &self.groups_pattern {
+            return Ok(Some(Naming::Pattern {
+                pattern: pattern.clone(),
+                replacement: self.groups_replacement.clone().unwrap_or_else(|| "$1".into()),
+            }));
+        }
+        if self.groups_table.is_empty() {
+            return Ok(None);
+        }
+        let row = |text: &String| {
+            let (value, groups) = text.split_once('=').ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--groups-table: '{text}' is not of the form VALUE=GROUP[,GROUP…]"
+                ))
+            })?;
+            Ok(TableRow {
+                value: value.trim().to_owned(),
+                groups: groups.split(',').map(|name| name.trim().to_owned()).collect(),
+            })
+        };
+        Ok(Some(Naming::Table {
+            rows: self
+                .groups_table
+                .iter()
+                .map(row)
+                .collect::<Result<_, Failure>>()?,
+            unlisted: self.groups_unlisted.unwrap_or_default(),
+        }))
     }
 }

@@ -1,5 +1,5 @@
 //! Runs rules over the claims of one sign-in. Total and bounded: whatever the claims hold, there is an outcome, and
-//! the same claims a second time change nothing.
+//! the same claims a second time change nothing. An expression that fails is as bad as a claim that does not fit.
 //!
 //! Cognito's rules: a claim that came overwrites, a blank one clears, an absent one keeps; an immutable attribute never
 //! changes (but an equal value is no change); required attributes must have a value in the end; a mapped address is
@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Refusal, check, claim, groups};
-use crate::model::mapping::{Absent, Rule, Rules, Write};
+use super::{Refusal, check, groups, sourced};
+use crate::model::mapping::{Absent, Rule, Rules, Source, Write};
 use crate::model::pool::{Attribute, Pool, Settings};
 use crate::model::trace::MappingEffect;
 use crate::rules::attribute::{from_claim, is_verified_flag, outside};
@@ -126,7 +126,7 @@ impl Run<'_> {
             }
             Wish::Clear(reason) if old.is_none() => self.effect(rule, "unchanged", None, None, reason),
             Wish::Set(_) | Wish::Clear(_) if self.is_fixed(&attribute) => {
-                self.refuse(rule, Refusal::immutable(&rule.attribute, &rule.claim));
+                self.refuse(rule, Refusal::immutable(&rule.attribute, &rule.source));
             }
             Wish::Set(new) => {
                 self.effect(rule, "written", old.as_ref(), Some(&new), "");
@@ -162,23 +162,19 @@ impl Run<'_> {
         if flag && !self.speaks_of_ours(&rule.attribute) {
             return skip("it is said of another address than the profile has");
         }
-        let Some(claim) = claim(self.claims, &rule.claim) else {
-            return match rule.absent {
-                Absent::Keep => Wish::Nothing("kept", "the claim did not come".into()),
-                Absent::Clear if rule.write == Write::Always => Wish::Clear("the claim did not come"),
-                // Beside the other policies clearing has no meaning, and `check` does not let it be saved.
-                Absent::Clear => Wish::Nothing("kept", "the claim did not come".into()),
-                Absent::Refuse => Wish::Refuse(Refusal::claim_required(&rule.attribute, &rule.claim)),
-            };
+        let value = match sourced(&rule.source, self.claims) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => return absent(rule),
+            Err(why) => Err(why),
         };
-        match from_claim(attribute, claim) {
+        match value.and_then(|value| from_claim(attribute, &value)) {
             Ok(Some(value)) => Wish::Set(value),
             Ok(None) => Wish::Clear("the claim is blank"),
             // Directories hold telephone numbers in every form; none is worth locking people out for.
             Err(why) if rule.attribute == "phone_number" && rule.absent != Absent::Refuse => {
                 Wish::Nothing("skipped", format!("dropped: the value {why}"))
             }
-            Err(why) => Wish::Refuse(Refusal::invalid(&rule.attribute, &rule.claim, &why)),
+            Err(why) => Wish::Refuse(Refusal::invalid(&rule.attribute, &rule.source, &why)),
         }
     }
 
@@ -210,8 +206,8 @@ impl Run<'_> {
             .attributes
             .iter()
             .find(|rule| rule.attribute == *address)
-            .and_then(|rule| claim(self.claims, &rule.claim))
-            .and_then(|claim| from_claim(&self.settings.attribute(address)?, claim).ok()?);
+            .and_then(|rule| sourced(&rule.source, self.claims).ok()?)
+            .and_then(|value| from_claim(&self.settings.attribute(address)?, &value).ok()?);
         theirs.is_some() && theirs.as_ref() == self.attributes.get(*address)
     }
 
@@ -238,7 +234,7 @@ impl Run<'_> {
             .find(|rule| rule.attribute == address);
         Some(MappingEffect {
             target: flag.to_owned(),
-            source: rule.map_or_else(String::new, |rule| rule.claim.clone()),
+            source: rule.map_or_else(String::new, |rule| shown(&rule.source)),
             action: if new.is_some() { "written" } else { "cleared" }.into(),
             old: old.as_ref().map(|value| redact::value(flag, value)),
             new: new.as_ref().map(|value| redact::value(flag, value)),
@@ -254,11 +250,11 @@ impl Run<'_> {
     }
 
     fn require(&mut self) {
-        let missing: Vec<(String, Option<String>)> = check::required(self.settings)
+        let missing: Vec<(String, Option<&Source>)> = check::required(self.settings)
             .filter(|name| self.attributes.get(*name).is_none_or(|value| *value == ""))
             .map(|name| {
                 let rule = self.rules.attributes.iter().find(|rule| rule.attribute == **name);
-                (name.clone(), rule.map(|rule| rule.claim.clone()))
+                (name.clone(), rule.map(|rule| &rule.source))
             })
             .collect();
         if !missing.is_empty() && self.refusal.is_none() {
@@ -269,21 +265,46 @@ impl Run<'_> {
     /// The first refusal is the one that is told.
     fn refuse(&mut self, rule: &Rule, refusal: Refusal) {
         let old = self.attributes.get(&rule.attribute).cloned();
-        let new = claim(self.claims, &rule.claim);
-        self.effect(rule, "refused", old.as_ref(), new, &refusal.detail);
+        let new = sourced(&rule.source, self.claims).ok().flatten();
+        self.effect(rule, "refused", old.as_ref(), new.as_deref(), &refusal.detail);
         self.refusal.get_or_insert(refusal);
     }
 
     fn effect(&mut self, rule: &Rule, action: &str, old: Option<&Value>, new: Option<&Value>, reason: &str) {
-        let shown = |value: &Value| redact::value(&rule.attribute, value);
+        let redacted = |value: &Value| redact::value(&rule.attribute, value);
         self.effects.push(MappingEffect {
             target: rule.attribute.clone(),
-            source: rule.claim.clone(),
+            source: shown(&rule.source),
             action: action.to_owned(),
-            old: old.map(shown),
-            new: new.map(shown),
+            old: old.map(redacted),
+            new: new.map(redacted),
             reason: reason.to_owned(),
         });
+    }
+}
+
+/// What a rule does whose source has nothing.
+fn absent(rule: &Rule) -> Wish {
+    let reason = match rule.source {
+        Source::Claim(_) => "the claim did not come",
+        Source::Expression(_) => "the expression has no value",
+    };
+    match rule.absent {
+        Absent::Keep => Wish::Nothing("kept", reason.into()),
+        Absent::Clear if rule.write == Write::Always => Wish::Clear(reason),
+        // Beside the other policies clearing has no meaning, and `check` does not let it be saved.
+        Absent::Clear => Wish::Nothing("kept", reason.into()),
+        Absent::Refuse => Wish::Refuse(Refusal::claim_required(&rule.attribute, &rule.source)),
+    }
+}
+
+/// The source as an effect names it: expressions may be long, and every trace has them.
+pub fn shown(source: &Source) -> String {
+    const LONGEST: usize = 120;
+    let text = source.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

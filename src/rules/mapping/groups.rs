@@ -1,12 +1,18 @@
-//! From a claim to the names of pool groups. Which of them exist, and who is in them, is the caller's to find out.
+//! From what the upstream says to the names of pool groups, and from these to what changes for one person. Which groups
+//! the pool has is the caller's to find out.
+
+mod naming;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::claim;
-use crate::model::mapping::GroupsRule;
+use super::apply::shown;
+use super::sourced;
+use crate::model::mapping::{GroupsRule, Source};
 use crate::model::trace::MappingEffect;
+use naming::Namer;
+pub(super) use naming::check;
 
 /// Groups that one sign-in may give; more are cut, and an effect says so.
 pub const MAX_GROUPS: usize = 500;
@@ -14,69 +20,137 @@ const MAX_NAME: usize = 128;
 /// Refused values that are named one by one; the rest is only counted.
 const MAX_NAMED: usize = 20;
 
-/// The group names that the claim holds, trimmed, each once, in order; and an effect for every one left out.
+/// The group names that the source holds, trimmed, each once, in order; and an effect for every one left out.
 ///
 /// A claim that does not come means "no groups": a user's last group may vanish together with the claim, and a
-/// privilege must not survive that.
+/// privilege must not survive that. The same holds for an expression without a value.
 pub(super) fn names(
     rule: &GroupsRule,
     claims: &Map<String, Value>,
     user_pool_id: &str,
 ) -> (Vec<String>, Vec<MappingEffect>) {
     let mut left_out = LeftOut {
-        source: &rule.claim,
+        source: shown(&rule.source),
         effects: Vec::new(),
         unnamed: 0,
     };
-    let values: &[Value] = match claim(claims, &rule.claim) {
-        Some(Value::Array(items)) => items,
-        Some(one @ Value::String(_)) => std::slice::from_ref(one),
-        Some(Value::Null) => &[],
-        Some(_) => {
-            left_out.note("group:*", "the claim is neither a list nor a text: no groups");
+    let came = sourced(&rule.source, claims);
+    let values: &[Value] = match came.as_ref().map(Option::as_deref) {
+        Ok(Some(Value::Array(items))) => items,
+        Ok(Some(one @ Value::String(_))) => std::slice::from_ref(one),
+        Ok(Some(Value::Null)) => &[],
+        Ok(Some(_)) => {
+            left_out.note(
+                "group:*",
+                &format!("{} is neither a list nor a text: no groups", what(rule)),
+            );
             &[]
         }
-        None => {
-            left_out.note("group:*", "the claim did not come: no groups");
+        Ok(None) => {
+            let reason = match rule.source {
+                Source::Claim(_) => "the claim did not come: no groups",
+                Source::Expression(_) => "the expression has no value: no groups",
+            };
+            left_out.note("group:*", reason);
+            &[]
+        }
+        Err(why) => {
+            left_out.note("group:*", &format!("no groups: the value {why}"));
             &[]
         }
     };
     let automatic = format!("{user_pool_id}_");
+    let mut namer = Namer::new(&rule.naming);
     let mut names = BTreeSet::new();
     let mut cut = 0_usize;
     for value in values {
-        let Some(name) = value.as_str().map(str::trim) else {
+        let Some(value) = value.as_str().map(str::trim) else {
             left_out.note("group:?", "the value is not a text");
             continue;
         };
-        if name.is_empty() || names.contains(name) {
+        if value.is_empty() {
             continue;
         }
-        if name.chars().count() > MAX_NAME {
-            left_out.note("group:?", "the name has more than 128 characters");
-        } else if !is_group_name(name) {
-            left_out.note(
-                "group:?",
-                "the name has characters that a group's name cannot have",
-            );
-        } else if name.starts_with(&automatic) {
-            // Only signing in through a provider may put anyone into that provider's automatic group.
-            left_out.note(
-                &format!("group:{name}"),
-                "names of that form belong to the automatic groups",
-            );
-        } else if names.len() == MAX_GROUPS {
-            cut += 1;
-        } else {
-            names.insert(name.to_owned());
+        for name in namer.names(value) {
+            let name = name.trim();
+            if name.is_empty() || names.contains(name) {
+                continue;
+            }
+            if name.chars().count() > MAX_NAME {
+                left_out.note("group:?", "the name has more than 128 characters");
+            } else if !is_group_name(name) {
+                left_out.note(
+                    "group:?",
+                    "the name has characters that a group's name cannot have",
+                );
+            } else if name.starts_with(&automatic) {
+                // Only signing in through a provider may put anyone into that provider's automatic group.
+                left_out.note(
+                    &format!("group:{name}"),
+                    "names of that form belong to the automatic groups",
+                );
+            } else if names.len() == MAX_GROUPS {
+                cut += 1;
+            } else {
+                names.insert(name.to_owned());
+            }
         }
     }
+    if let Some(reason) = namer.trouble {
+        left_out.note("group:*", reason);
+    }
     if cut > 0 {
-        let reason =
-            format!("the claim lists {cut} groups more than the {MAX_GROUPS} that one sign-in may give");
+        let reason = format!(
+            "{} lists {cut} groups more than the {MAX_GROUPS} that one sign-in may give",
+            what(rule)
+        );
         left_out.note("group:*", &reason);
     }
     (names.into_iter().collect(), left_out.finish())
+}
+
+fn what(rule: &GroupsRule) -> &'static str {
+    match rule.source {
+        Source::Claim(_) => "the claim",
+        Source::Expression(_) => "the expression",
+    }
+}
+
+/// One person's groups of one provider, before and after a sign-in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memberships {
+    /// Those that the provider has given afterwards, sorted.
+    pub held: Vec<String>,
+    pub joined: Vec<String>,
+    pub left: Vec<String>,
+}
+
+impl Memberships {
+    /// `wanted` are the names of [`apply`](super::apply())'s outcome, `held` what this provider gave before, `lacking` the
+    /// wanted groups that there are not and will not be. Without a groups rule the provider gives none, and takes back
+    /// what an earlier mapping gave.
+    pub fn after(
+        rule: Option<&GroupsRule>,
+        wanted: &[String],
+        held: &[String],
+        lacking: &BTreeSet<String>,
+    ) -> Memberships {
+        let wanted: BTreeSet<&String> = wanted.iter().filter(|name| !lacking.contains(*name)).collect();
+        let before: BTreeSet<&String> = held.iter().collect();
+        let reconcile = rule.is_none_or(|rule| rule.reconcile);
+        let kept: BTreeSet<&String> = if reconcile {
+            BTreeSet::new()
+        } else {
+            before.clone()
+        };
+        let after: BTreeSet<&String> = wanted.union(&kept).copied().collect();
+        let names = |names: Vec<&&String>| names.into_iter().map(|name| (*name).clone()).collect();
+        Memberships {
+            joined: names(after.difference(&before).collect()),
+            left: names(before.difference(&after).collect()),
+            held: names(after.iter().collect()),
+        }
+    }
 }
 
 /// Cognito's class for group names (letters, marks, symbols, digits, punctuation), and blanks inside, which directory
@@ -96,13 +170,13 @@ fn is_visible(c: char) -> bool {
             | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{10ffff}')
 }
 
-struct LeftOut<'a> {
-    source: &'a str,
+struct LeftOut {
+    source: String,
     effects: Vec<MappingEffect>,
     unnamed: usize,
 }
 
-impl LeftOut<'_> {
+impl LeftOut {
     fn note(&mut self, target: &str, reason: &str) {
         // What concerns the whole claim is never lost among single values.
         if target != "group:*" && self.effects.len() >= MAX_NAMED {
@@ -111,7 +185,7 @@ impl LeftOut<'_> {
         }
         self.effects.push(MappingEffect {
             target: target.to_owned(),
-            source: self.source.to_owned(),
+            source: self.source.clone(),
             action: "skipped".into(),
             old: None,
             new: None,
@@ -129,69 +203,4 @@ impl LeftOut<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::mapping::MissingGroup;
-    use serde_json::json;
-
-    fn run(claim: Option<Value>) -> (Vec<String>, Vec<MappingEffect>) {
-        let rule = GroupsRule {
-            claim: "groups".into(),
-            missing: MissingGroup::Create,
-        };
-        let claims = claim
-            .map(|value| ("groups".to_owned(), value))
-            .into_iter()
-            .collect();
-        names(&rule, &claims, "us-local-1_Pool")
-    }
-
-    #[test]
-    fn lists_and_single_texts_give_names() {
-        let (names, effects) = run(Some(json!([
-            " Engineering",
-            "Everyone",
-            "Engineering ",
-            "",
-            "R&D (Köln)"
-        ])));
-        assert_eq!(names, ["Engineering", "Everyone", "R&D (Köln)"]);
-        assert!(effects.is_empty());
-        assert_eq!(run(Some(json!("Finance Team"))).0, ["Finance Team"]);
-        assert_eq!(run(Some(json!(null))), (vec![], vec![]));
-        assert_eq!(run(Some(json!([]))), (vec![], vec![]));
-    }
-
-    #[test]
-    fn whatever_is_no_group_name_is_left_out_and_said() {
-        for wrong in [
-            json!(["a\tb"]),
-            json!(["a\u{202e}b"]),
-            json!(["a\u{200b}"]),
-            json!(["a\u{0}"]),
-            json!(["a".repeat(129)]),
-            json!(["us-local-1_Pool_globex-okta"]),
-            json!([7]),
-            json!([["admins"]]),
-            json!({"admins": true}),
-            json!(true),
-        ] {
-            let (names, effects) = run(Some(wrong.clone()));
-            assert_eq!((names.len(), effects.len()), (0, 1), "{wrong}");
-            assert_eq!(effects[0].action, "skipped");
-        }
-        let (names, effects) = run(None);
-        assert_eq!((names.len(), effects.len()), (0, 1));
-        assert_eq!(run(Some(json!(["a".repeat(128)]))).0.len(), 1);
-    }
-
-    #[test]
-    fn a_133_ten_thousand_groups_are_cut_and_the_effects_stay_few() {
-        let many: Vec<String> = (0..10_000).map(|n| format!("group-{n:05}")).collect();
-        let (names, effects) = run(Some(json!(many)));
-        assert_eq!((names.len(), effects.len()), (MAX_GROUPS, 1));
-        assert!(effects[0].reason.contains("9500"));
-        let (names, effects) = run(Some(json!(vec![7; 10_000])));
-        assert_eq!((names.len(), effects.len()), (0, MAX_NAMED + 1));
-    }
-}
+mod tests;

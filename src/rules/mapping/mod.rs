@@ -1,6 +1,6 @@
 //! Mapping: what a provider's rules do to a user's profile. A rule sets one pool attribute from one upstream claim, as
-//! Cognito's attribute mapping does, and adds what its users miss: when it writes, what an absent claim means, and that
-//! an equal value is no change. One more rule makes pool groups of a claim that lists names.
+//! Cognito's attribute mapping does, and adds what its users miss: values computed by an [`expression`], when it writes,
+//! what an absent claim means, and that an equal value is no change. One more rule makes pool groups of a list.
 //!
 //! ```
 //! use forebay::model::mapping::{Absent, Write};
@@ -12,26 +12,41 @@
 //!
 //! // Only at the first sign-in, refusing people who come without it.
 //! let tenant = parse::rule("custom:tenant=org.id,write=first,absent=refuse").unwrap();
-//! assert_eq!((tenant.claim.as_str(), tenant.write), ("org.id", Write::FirstSignIn));
-//!
+//! assert_eq!((tenant.source.to_string().as_str(), tenant.write), ("org.id", Write::FirstSignIn));
 //! assert_eq!(parse::rule_text(&tenant), "custom:tenant=org.id,write=first,absent=refuse");
+//!
+//! // Computed, in CEL.
+//! let name = parse::rule("name,write=empty:=claims.given_name + ' ' + claims.family_name").unwrap();
+//! assert_eq!(name.source.to_string(), "claims.given_name + ' ' + claims.family_name");
 //! ```
 //!
 //! The rules themselves are stored data (`model::mapping`). [`parse`] reads and writes their text form, [`check()`]
-//! says what is wrong with them before they are saved, [`apply()`] runs them: at a sign-in, in a preview, in a replay.
+//! says what is wrong with them before they are saved, [`apply()`] runs them: at a sign-in, in a [`preview`], in a
+//! [`replay`]. [`difference`] tells two versions apart.
 //! The reference is Cognito's behaviour under "Attribute mapping"; reserved claims are those of [`super::claims`].
 
 mod apply;
 mod check;
+pub mod difference;
+pub mod expression;
 mod groups;
 pub mod parse;
+pub mod preview;
+mod remembered;
+pub mod replay;
+mod usual;
 
 pub use super::attribute::Mistake;
-pub use apply::{Outcome, apply};
+pub use apply::{Outcome, apply, shown};
 pub use check::check;
-pub use groups::{MAX_GROUPS, is_group_name};
+pub use groups::{MAX_GROUPS, Memberships, is_group_name};
+pub use usual::usual;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+
+use crate::model::mapping::Source;
 
 /// Why a sign-in cannot go on with this profile. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +63,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Required pool attributes that the mapping left without a value; `claims` names where each should come from.
-    pub(crate) fn required(missing: &[(String, Option<String>)]) -> Refusal {
+    /// Required pool attributes that the mapping left without a value, and where each should come from.
+    pub(crate) fn required(missing: &[(String, Option<&Source>)]) -> Refusal {
         let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
         let sources: Vec<String> = missing
             .iter()
-            .map(|(name, claim)| match claim {
-                Some(claim) => format!("'{name}' gets no value from the claim '{claim}'"),
+            .map(|(name, source)| match source {
+                Some(source) => format!("'{name}' gets no value from {}", words(source)),
                 None => format!("'{name}' is not mapped"),
             })
             .collect();
@@ -69,12 +84,13 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn immutable(attribute: &str, claim: &str) -> Refusal {
+    pub(crate) fn immutable(attribute: &str, source: &Source) -> Refusal {
         Refusal {
             cause: "attribute_immutable",
             description: format!("user.{attribute}: Attribute cannot be updated."),
             detail: format!(
-                "'{attribute}' is immutable and has another value than the claim '{claim}' brings now"
+                "'{attribute}' is immutable and has another value than {} brings now",
+                words(source)
             ),
             remedy: format!(
                 "Make '{attribute}' mutable in the pool, or write its rule at the first sign-in only (write=first)."
@@ -82,27 +98,56 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn invalid(attribute: &str, claim: &str, why: &str) -> Refusal {
+    pub(crate) fn invalid(attribute: &str, source: &Source, why: &str) -> Refusal {
+        // What an expression stumbled over speaks of its text, and that is the administrator's.
+        let told = match why.split_once(": ") {
+            Some((UNCOMPUTED, _)) => UNCOMPUTED,
+            _ => why,
+        };
         Refusal {
             cause: "attribute_invalid",
-            description: format!("user.{attribute}: the value {why}"),
-            detail: format!("the claim '{claim}' does not fit '{attribute}': the value {why}"),
-            remedy: format!("Correct what Okta sends in '{claim}', or map '{attribute}' from another claim."),
+            description: format!("user.{attribute}: the value {told}"),
+            detail: format!("{} does not fit '{attribute}': the value {why}", words(source)),
+            remedy: match source {
+                Source::Claim(claim) => {
+                    format!("Correct what Okta sends in '{claim}', or map '{attribute}' from another claim.")
+                }
+                Source::Expression(_) => format!(
+                    "Correct the expression of '{attribute}', or what Okta sends in the claims that it reads."
+                ),
+            },
         }
     }
 
-    pub(crate) fn claim_required(attribute: &str, claim: &str) -> Refusal {
+    pub(crate) fn claim_required(attribute: &str, source: &Source) -> Refusal {
+        let (detail, claims) = match source {
+            Source::Claim(claim) => (
+                format!(
+                    "the rule for '{attribute}' refuses sign-ins without the claim '{claim}', and it did not come"
+                ),
+                format!("'{claim}'"),
+            ),
+            Source::Expression(_) => (
+                format!(
+                    "the rule for '{attribute}' refuses sign-ins without a value, and its expression has none"
+                ),
+                "the claims that the expression reads".into(),
+            ),
+        };
         Refusal {
             cause: "claim_required",
             description: format!("attributes required: [{attribute}]"),
-            detail: format!(
-                "the rule for '{attribute}' refuses sign-ins without the claim '{claim}', and it did not come"
-            ),
+            detail,
             remedy: format!(
-                "Make Okta send '{claim}' (a scope that carries it, a value in the user's profile), or let the rule \
+                "Make Okta send {claims} (a scope that carries it, a value in the user's profile), or let the rule \
                  keep the old value (absent=keep)."
             ),
         }
+    }
+
+    /// Whether it holds whatever the mapping says.
+    pub fn is_about_the_person(&self) -> bool {
+        matches!(self.cause, "user_disabled" | "subject_invalid")
     }
 
     pub(crate) fn user_disabled() -> Refusal {
@@ -122,6 +167,33 @@ impl Refusal {
             detail: format!("the subject {why}"),
             remedy: "The provider must send a 'sub' of 1 to 255 visible characters that is the user's own."
                 .into(),
+        }
+    }
+}
+
+fn words(source: &Source) -> String {
+    match source {
+        Source::Claim(claim) => format!("the claim '{claim}'"),
+        Source::Expression(_) => "the expression".into(),
+    }
+}
+
+/// How the reason begins when an expression failed.
+const UNCOMPUTED: &str = "cannot be computed";
+
+/// What a source has for these claims, `None` when it is absent. The error completes the sentence "the value …".
+pub fn sourced<'a>(
+    source: &Source,
+    claims: &'a Map<String, Value>,
+) -> Result<Option<Cow<'a, Value>>, String> {
+    match source {
+        Source::Claim(name) => Ok(claim(claims, name).map(Cow::Borrowed)),
+        Source::Expression(text) => {
+            let expression = expression::compile(text).map_err(|why| format!("{UNCOMPUTED}: {why}"))?;
+            let value = expression.value(claims);
+            Ok(value
+                .map_err(|why| format!("{UNCOMPUTED}: {why}"))?
+                .map(Cow::Owned))
         }
     }
 }

@@ -1,23 +1,33 @@
-//! The text form of rules, as the command line takes and shows it: `ATTRIBUTE=CLAIM[,write=…][,absent=…]`. Whether the
-//! pool has such an attribute is [`super::check()`]'s question.
+//! The text form of rules, as the command line takes and shows it: `ATTRIBUTE=CLAIM[,write=…][,absent=…]`, or
+//! `ATTRIBUTE[,write=…][,absent=…]:=EXPRESSION`, where the expression is everything after the first `:=`. Whether the pool
+//! has such an attribute is [`super::check()`]'s question.
 
-use super::Mistake;
-use crate::model::mapping::{Absent, Rule, Write};
+use super::{Mistake, expression};
+use crate::model::mapping::{Absent, Rule, Source, Write};
 
 /// Longest claim name a rule may have.
 pub(super) const MAX_CLAIM: usize = 256;
 
-/// Reads `ATTRIBUTE=CLAIM[,write=always|first|empty][,absent=keep|clear|refuse]`.
+/// Reads one rule.
 pub fn rule(text: &str) -> Result<Rule, Mistake> {
     let wrong = |reason: String| Mistake::new(format!("'{text}'"), reason);
-    let (attribute, rest) = text
-        .split_once('=')
-        .ok_or_else(|| wrong("is not of the form ATTRIBUTE=CLAIM".into()))?;
-    let (claim, options) = claim_and_options(rest);
+    let (attribute, source, options) = match computed(text) {
+        Some((head, expression)) => {
+            let (attribute, options) = first_and_options(head);
+            (attribute, Source::expression(expression.trim()), options)
+        }
+        None => {
+            let (attribute, rest) = text
+                .split_once('=')
+                .ok_or_else(|| wrong("is not of the form ATTRIBUTE=CLAIM or ATTRIBUTE:=EXPRESSION".into()))?;
+            let (claim, options) = first_and_options(rest);
+            (attribute, Source::claim(claim), options)
+        }
+    };
     if attribute.trim().is_empty() {
         return Err(wrong("names no pool attribute before the '='".into()));
     }
-    check_claim(claim).map_err(wrong)?;
+    check_source(&source).map_err(wrong)?;
     let (mut write, mut absent) = (None, None);
     for option in options {
         match option {
@@ -33,7 +43,7 @@ pub fn rule(text: &str) -> Result<Rule, Mistake> {
     }
     Ok(Rule {
         attribute: attribute.trim().to_owned(),
-        claim: claim.to_owned(),
+        source,
         write: write.unwrap_or_default(),
         absent: absent.unwrap_or_default(),
     })
@@ -57,18 +67,31 @@ pub fn rules(texts: &[String]) -> Result<Vec<Rule>, Vec<Mistake>> {
 
 /// The rule in the form that [`rule`] reads; defaults are left out.
 pub fn rule_text(rule: &Rule) -> String {
-    let mut text = format!("{}={}", rule.attribute, rule.claim);
+    let mut options = String::new();
     if rule.write != Write::default() {
-        text.push_str(&format!(",write={}", rule.write));
+        options.push_str(&format!(",write={}", rule.write));
     }
     if rule.absent != Absent::default() {
-        text.push_str(&format!(",absent={}", rule.absent));
+        options.push_str(&format!(",absent={}", rule.absent));
     }
-    text
+    match &rule.source {
+        Source::Claim(claim) => format!("{}={claim}{options}", rule.attribute),
+        Source::Expression(text) => format!("{}{options}:={text}", rule.attribute),
+    }
+}
+
+/// A source as a rule may have it; the error completes the sentence "the rule …".
+pub(super) fn check_source(source: &Source) -> Result<(), String> {
+    match source {
+        Source::Claim(claim) => check_claim(claim),
+        Source::Expression(text) => expression::compile(text)
+            .map(|_| ())
+            .map_err(|why| format!("has a mistake in its expression: {why}")),
+    }
 }
 
 /// A claim's name as a rule may have it; the error completes the sentence "the rule …".
-pub(super) fn check_claim(claim: &str) -> Result<(), String> {
+fn check_claim(claim: &str) -> Result<(), String> {
     if claim.is_empty() {
         return Err("names no claim".into());
     }
@@ -81,11 +104,17 @@ pub(super) fn check_claim(claim: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn claim_and_options(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
+/// Attribute with options, and expression; `None` when the text before the first `:=` is a claim's rule already.
+fn computed(text: &str) -> Option<(&str, &str)> {
+    text.split_once(":=")
+        .filter(|(head, _)| !head.split(',').next().unwrap_or_default().contains('='))
+}
+
+fn first_and_options(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
     let mut parts = text.split(',');
-    let claim = parts.next().unwrap_or_default().trim();
+    let first = parts.next().unwrap_or_default().trim();
     (
-        claim,
+        first,
         parts.map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             (name.trim(), value.trim())
@@ -135,7 +164,7 @@ mod tests {
             assert_eq!(
                 (
                     rule.attribute.as_str(),
-                    rule.claim.as_str(),
+                    rule.source.to_string().as_str(),
                     rule.write,
                     rule.absent
                 ),
@@ -147,6 +176,33 @@ mod tests {
             rule_text(&rule(" email = mail , absent = clear , write=always").unwrap()),
             "email=mail,absent=clear"
         );
+    }
+
+    #[test]
+    fn expressions_are_read_and_written_alike() {
+        for (text, attribute, expression) in [
+            (
+                "name:=claims.a + ', ' + claims.b",
+                "name",
+                "claims.a + ', ' + claims.b",
+            ),
+            ("custom:vip:=claims.level == 3", "custom:vip", "claims.level == 3"),
+            (
+                "custom:vip,write=empty,absent=refuse:=has(claims.x) ? 'a:=b' : null",
+                "custom:vip",
+                "has(claims.x) ? 'a:=b' : null",
+            ),
+        ] {
+            let rule = rule(text).unwrap();
+            assert_eq!(
+                (rule.attribute.as_str(), &rule.source),
+                (attribute, &Source::expression(expression))
+            );
+            assert_eq!(rule_text(&rule), text);
+        }
+        // Not every := begins an expression.
+        let claim = rule("nickname=https://a.example/x:=1").unwrap();
+        assert_eq!(claim.source, Source::claim("https://a.example/x:=1"));
     }
 
     #[test]
@@ -163,6 +219,13 @@ mod tests {
             ("email=email,absent=", "''"),
             ("email=email,write=first,write=first", "twice"),
             ("email=e\u{7}mail", "control"),
+            (":=claims.x", "no pool attribute"),
+            ("email:=", "empty"),
+            (
+                "email:=claims.x +",
+                "line 1, column 11: something is missing at the end",
+            ),
+            ("email,wirte=first:=claims.x", "'wirte'"),
         ] {
             let mistake = rule(text).unwrap_err();
             assert!(mistake.reason.contains(reason), "{text}: {mistake}");

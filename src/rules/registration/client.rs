@@ -5,13 +5,16 @@ use crate::error::Error;
 use crate::model::client::{Flow, Settings};
 use crate::model::pool;
 use crate::model::resource_server::ResourceServer;
-use crate::rules::scope;
+use crate::rules::{contract, scope};
+
+/// No access or ID token lives longer.
+pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
 
 /// The provider name that stands for the pool's native users.
 pub const NATIVE: &str = "COGNITO";
 
 /// Cognito's ranges in seconds, ends included.
-const ACCESS_AND_ID: std::ops::RangeInclusive<i64> = 300..=86_400;
+const ACCESS_AND_ID: std::ops::RangeInclusive<i64> = 300..=LONGEST_TOKEN_SECONDS;
 const REFRESH: std::ops::RangeInclusive<i64> = 3600..=315_360_000;
 const GRACE: std::ops::RangeInclusive<i64> = 0..=60;
 const MOST_SCOPES: usize = 50;
@@ -56,6 +59,11 @@ pub fn settings(settings: &Settings, around: Surroundings<'_>) -> Result<(), Err
             "default_redirect_uri",
             "must be one of the redirect URIs",
         ));
+    }
+    let wrong = contract::mistakes(&settings.contract);
+    if !wrong.is_empty() {
+        let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        return Err(Error::invalid("contract", wrong.join("; ")));
     }
     flows(settings, around.confidential)?;
     scopes(settings, around.servers)?;

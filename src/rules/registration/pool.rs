@@ -3,6 +3,7 @@
 use super::{is_visible, within};
 use crate::error::Error;
 use crate::model::pool::{Attribute, STANDARD, Settings};
+use crate::rules::key_rotation;
 
 /// Custom attributes that one pool may have (Cognito's quota).
 const MOST_CUSTOM: usize = 50;
@@ -32,6 +33,12 @@ pub fn id(text: &str) -> Result<(), Error> {
 pub fn settings(settings: &Settings) -> Result<(), Error> {
     if !(1..=LONGEST_TRACE).contains(&settings.trace_days) {
         return Err(Error::invalid("trace_days", format!("must be 1-{LONGEST_TRACE}")));
+    }
+    if settings.key_rotation_days > key_rotation::MOST_DAYS {
+        return Err(Error::invalid(
+            "key_rotation_days",
+            format!("must be 0 (never) to {}", key_rotation::MOST_DAYS),
+        ));
     }
     let custom = |attribute: &&Attribute| attribute.name.starts_with("custom:");
     if settings.attributes.iter().filter(custom).count() > MOST_CUSTOM {

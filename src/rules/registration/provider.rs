@@ -114,19 +114,28 @@ pub fn identifier(typed: &str) -> Option<String> {
     (within(&text, 1, LONGEST_IDENTIFIER) && text.chars().all(allowed)).then_some(text)
 }
 
+/// A client id of the upstream's making.
+pub fn client_id(text: &str) -> Result<(), Error> {
+    if within(text, 1, 256) && text.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "client_id",
+        "must be the client id from the upstream's app page: 1-256 characters without blanks",
+    ))
+}
+
 /// Whether a connection with these settings may be registered.
 pub fn settings(settings: &Settings, allowed: &[AllowedHost]) -> Result<(), Error> {
     let refuse = |field: &str, why: String| Err(Error::invalid(field, why));
-    if !within(&settings.client_id, 1, 256) || !settings.client_id.chars().all(|c| c.is_ascii_graphic()) {
-        return refuse(
-            "client_id",
-            "must be the client id from the upstream's app page: 1-256 characters without blanks".into(),
-        );
-    }
+    client_id(&settings.client_id)?;
     if let Some(kid) = &settings.private_key_id
         && (!within(kid, 1, 256) || !kid.chars().all(|c| c.is_ascii_graphic()))
     {
         return refuse("private_key_id", "must be 1-256 characters without blanks".into());
+    }
+    if !(1..=30).contains(&settings.replay.days) {
+        return refuse("replay", "sign-ins are kept for 1 to 30 days".into());
     }
     if !settings.scopes.iter().any(|scope| scope == "openid") {
         return refuse(

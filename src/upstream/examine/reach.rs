@@ -119,6 +119,10 @@ impl Inner {
         );
         match shaken {
             Ok(Ok(stream)) => {
+                report.facts.tls_issuer = chain
+                    .as_ref()
+                    .map(|chain| chain.issuer.clone())
+                    .unwrap_or_default();
                 let version = stream
                     .get_ref()
                     .1

@@ -66,34 +66,7 @@ impl Inner {
         redirect_uri: &str,
         credentials: Credentials,
     ) -> Result<(), Failure> {
-        let client_id = &c.provider.settings.0.client_id;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", "made-up-by-forebay-to-test-the-connection")
-            .append_pair("redirect_uri", redirect_uri)
-            .append_pair("code_verifier", &secret::token(&self.entropy));
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(discovery.token.as_str())
-            .header("accept", "application/json")
-            .header("content-type", "application/x-www-form-urlencoded");
-        match &credentials {
-            Credentials::Secret { secret, post: false } => {
-                request = request.header("authorization", basic(client_id, secret))
-            }
-            Credentials::Secret { secret, post: true } => {
-                form.append_pair("client_id", client_id)
-                    .append_pair("client_secret", secret);
-            }
-            Credentials::Assertion(jwt) => {
-                form.append_pair("client_id", client_id)
-                    .append_pair("client_assertion_type", ASSERTION_TYPE)
-                    .append_pair("client_assertion", jwt);
-            }
-        }
-        let request = request
-            .body(form.finish().into_bytes())
-            .map_err(|_| Failure::new(Cause::ConnectionMisconfigured, "the token request cannot be made"))?;
+        let request = self.made_up_code(c, discovery, redirect_uri, &credentials)?;
         let answer = self.http.send_now(request).await?;
         match self.token_members(&answer) {
             Err(failure)
@@ -110,6 +83,43 @@ impl Inner {
                 "the provider accepted a code that was made up",
             )),
         }
+    }
+
+    fn made_up_code(
+        &self,
+        c: &Connection,
+        discovery: &Discovery,
+        redirect_uri: &str,
+        credentials: &Credentials,
+    ) -> Result<Request<Vec<u8>>, Failure> {
+        let client_id = &c.provider.settings.0.client_id;
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "authorization_code")
+            .append_pair("code", "made-up-by-forebay-to-test-the-connection")
+            .append_pair("redirect_uri", redirect_uri)
+            .append_pair("code_verifier", &secret::token(&self.entropy));
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(discovery.token.as_str())
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded");
+        match credentials {
+            Credentials::Secret { secret, post: false } => {
+                request = request.header("authorization", basic(client_id, secret))
+            }
+            Credentials::Secret { secret, post: true } => {
+                form.append_pair("client_id", client_id)
+                    .append_pair("client_secret", secret);
+            }
+            Credentials::Assertion(jwt) => {
+                form.append_pair("client_id", client_id)
+                    .append_pair("client_assertion_type", ASSERTION_TYPE)
+                    .append_pair("client_assertion", jwt);
+            }
+        }
+        request
+            .body(form.finish().into_bytes())
+            .map_err(|_| Failure::new(Cause::ConnectionMisconfigured, "the token request cannot be made"))
     }
 
     /// Without a session at the provider, `prompt=none` comes straight back to a registered redirect URI and to no other.

@@ -27,6 +27,22 @@ pub struct Discovery {
     pub names_issuer: bool,
 }
 
+impl Discovery {
+    /// The endpoints by their names in the metadata.
+    pub fn named(&self) -> Vec<(String, String)> {
+        [
+            ("authorization_endpoint", Some(&self.authorization)),
+            ("token_endpoint", Some(&self.token)),
+            ("userinfo_endpoint", self.userinfo.as_ref()),
+            ("jwks_uri", Some(&self.jwks)),
+            ("end_session_endpoint", self.end_session.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, url)| Some((name.to_owned(), plain(url?.as_str(), 300))))
+        .collect()
+    }
+}
+
 /// `{issuer}/.well-known/openid-configuration` (Discovery §4).
 pub fn discovery_url(issuer: &str) -> Result<Url, Failure> {
     Url::parse(&format!(

@@ -1,6 +1,7 @@
 //! The token request (OIDC Core §3.1.3, RFC 6749 §5): the code and our credentials out, tokens or a named refusal back.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use http::header::CONTENT_TYPE;
@@ -54,13 +55,51 @@ impl Inner {
         .await
     }
 
-    /// Runs a token request with the connection's credentials. When the provider refuses the secret in the header, it is
-    /// tried once in the body: the method is fixed per Okta app, and admins cannot tell which one it is.
+    /// Runs a token request with the connection's credentials. When the provider refuses the present secret, the next one
+    /// is tried; that it was taken is noted at the connection, for the caller to store.
     pub(in crate::upstream) async fn with_credentials<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         c: &Connection,
         token_endpoint: &Url,
         request: impl Fn(Credentials) -> F,
+    ) -> Result<T, Failure> {
+        let by_secret = c.provider.settings.client_auth != ClientAuth::PrivateKeyJwt;
+        let Some(next) = c.next_secret.as_ref().filter(|_| by_secret) else {
+            return self.with_present(c, token_endpoint, &request).await;
+        };
+        let later = Connection {
+            client_secret: Some(next.secret.clone()),
+            next_secret: None,
+            ..c.clone()
+        };
+        if c.next_secret_took_over() {
+            return self.with_present(&later, token_endpoint, &request).await;
+        }
+        let first = self.with_present(c, token_endpoint, &request).await;
+        if !matches!(&first, Err(failure) if failure.cause == Cause::ClientAuthFailed) {
+            return first;
+        }
+        let second = self.with_present(&later, token_endpoint, &request).await;
+        let taken = match &second {
+            Ok(_) => true,
+            Err(failure) => proves_authentication(failure.cause),
+        };
+        if !taken {
+            // What is wrong with the present one is what an administrator has to know.
+            return first;
+        }
+        tracing::info!(connection = %c.provider.id, "the provider takes the next client secret");
+        next.took_over.store(true, Ordering::Relaxed);
+        second
+    }
+
+    /// The same with the present credentials. When the provider refuses the secret in the header, it is tried once in the
+    /// body: the method is fixed per Okta app, and admins cannot tell which one it is.
+    async fn with_present<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        c: &Connection,
+        token_endpoint: &Url,
+        request: &impl Fn(Credentials) -> F,
     ) -> Result<T, Failure> {
         let settings = &c.provider.settings.0;
         let name = (c.provider.id.clone(), settings.client_id.clone());

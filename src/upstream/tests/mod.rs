@@ -186,6 +186,7 @@ fn connection(issuer: &str) -> Connection {
         },
         client_secret: Some(Zeroizing::new(SECRET.into())),
         private_key: None,
+        next_secret: None,
     }
 }
 

@@ -124,9 +124,16 @@ fn the_colours_have_enough_contrast() {
         ("info-text", &["info-ground"]),
         ("error-text", &["error-ground", "surface"]),
         ("good-text", &["good-ground"]),
+        ("warn-text", &["warn-ground"]),
+        ("danger", &["surface", "ground"]),
+        ("on-danger", &["danger", "danger-strong"]),
     ];
     let control_on = [
         ("line-control", &["surface"][..]),
+        ("bar-good", &["surface"]),
+        ("bar-bad", &["surface"]),
+        ("bar-warn", &["surface"]),
+        ("bar-quiet", &["surface"]),
         (
             "focus",
             &[
@@ -152,11 +159,16 @@ fn the_colours_have_enough_contrast() {
     }
 }
 
-/// The colour tokens of the light scheme and of the dark one, from the style sheet itself.
+/// The colour tokens of the light scheme and of the dark one, from the style sheets themselves.
 fn schemes() -> [(&'static str, HashMap<String, [u8; 3]>); 2] {
-    let sheet = std::str::from_utf8(STYLE_SHEET.content).unwrap();
-    let (light, rest) = sheet.split_once("@media (prefers-color-scheme: dark)").unwrap();
-    let (dark, _) = rest.split_once("/* ---- base").unwrap();
+    let mut light = String::new();
+    let mut dark = String::new();
+    for sheet in [&STYLE_SHEET, &CONSOLE_STYLE_SHEET] {
+        let sheet = std::str::from_utf8(sheet.content).unwrap();
+        let (before, rest) = sheet.split_once("@media (prefers-color-scheme: dark)").unwrap();
+        light.push_str(before);
+        dark.push_str(rest.split_once("/* ----").unwrap().0);
+    }
     let tokens = |part: &str| -> HashMap<String, [u8; 3]> {
         part.lines()
             .filter_map(|line| {
@@ -174,8 +186,8 @@ fn schemes() -> [(&'static str, HashMap<String, [u8; 3]>); 2] {
             })
             .collect()
     };
-    let (light, dark) = (tokens(light), tokens(dark));
-    assert!(light.len() > 15, "the tokens are no longer found");
+    let (light, dark) = (tokens(&light), tokens(&dark));
+    assert!(light.len() > 30, "the tokens are no longer found");
     let names = |scheme: &HashMap<String, [u8; 3]>| {
         let mut names: Vec<_> = scheme.keys().cloned().collect();
         names.sort();

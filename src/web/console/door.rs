@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::problem::Problem;
-use crate::actions::Ctx;
+use crate::actions::{Ctx, admins};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -29,8 +29,6 @@ use crate::world::UnixTime;
 
 /// The cookie of the console's session.
 pub const COOKIE: &str = "__Host-console";
-/// A session ends so long after the last request of it, and after `admins::SESSION_SECONDS` at the latest.
-pub const IDLE_SECONDS: i64 = 30 * 60;
 /// How long a proof of who one is lets secrets be set and things be deleted.
 pub const FRESH_SECONDS: i64 = 10 * 60;
 /// The hidden field of every form.
@@ -64,10 +62,7 @@ impl Admin {
 
     /// The context of an action by this administrator.
     pub fn ctx(&self, broker: &Broker) -> Ctx {
-        broker.ctx(
-            format!("admin:{}", self.administrator.email),
-            self.request_id.clone(),
-        )
+        broker.ctx(admins::actor(&self.administrator), self.request_id.clone())
     }
 
     /// Whether the administrator has proved who they are a moment ago.
@@ -102,16 +97,15 @@ pub fn look_up(
     now: UnixTime,
     token: &str,
 ) -> Result<Option<(AdminSession, Administrator, Rights)>, StoreError> {
-    let Some(session) = admin_session::find(conn, &secret::hash(token), now, now.plus(-IDLE_SECONDS))? else {
+    let idle = now.plus(-admins::IDLE_SECONDS);
+    let Some(session) = admin_session::find(conn, &secret::hash(token), now, idle)? else {
         return Ok(None);
     };
-    let Some(administrator) =
-        administrator::find(conn, &session.administrator_id)?.filter(|found| found.enabled)
-    else {
+    let Some(administrator) = administrator::find(conn, &session.administrator_id)? else {
         return Ok(None);
     };
-    let rights = Rights::of(&administrator::grants(conn, &administrator.id)?);
-    Ok(Some((session, administrator, rights)))
+    let rights = admins::rights(conn, &administrator, &session)?;
+    Ok(rights.map(|rights| (session, administrator, rights)))
 }
 
 impl FromRequest for Admin {
@@ -145,10 +139,13 @@ impl FromRequest for Admin {
                 .map_err(Problem::Store)?;
             let (session, administrator, rights) = found.ok_or_else(signed_out)?;
             if session.last_seen_at.plus(60) <= now {
-                let hash = session.hash.clone();
+                let (hash, id) = (session.hash.clone(), administrator.id.clone());
                 broker
                     .db
-                    .write(move |conn| Ok::<_, StoreError>(admin_session::touch(conn, &hash, now)?))
+                    .write(move |conn| {
+                        admin_session::touch(conn, &hash, now)?;
+                        Ok::<_, StoreError>(administrator::touch(conn, &id, now)?)
+                    })
                     .await
                     .map_err(Problem::Store)?;
             }
@@ -213,42 +210,58 @@ impl FromRequest for Form {
         let request = request.clone();
         let body = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let broker = request
-                .app_data::<Data<Broker>>()
-                .cloned()
-                .ok_or(Problem::NotFound)?;
-            let body = body
-                .await
-                .map_err(|_| Problem::Malformed("the form cannot be read"))?;
-            let body = match body.to_bytes_limited(LONGEST_FORM).await {
-                Ok(Ok(body)) => body,
-                Ok(Err(_)) => return Err(Problem::Malformed("the form did not arrive whole")),
-                Err(_) => return Err(Problem::Malformed("the form is too long")),
-            };
-            let params = Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
-                .map_err(|malformed| Problem::Malformed(malformed.0))?;
-            if !same_origin(&request, &broker.public_url) {
-                return Err(Problem::Forged);
-            }
-            let expected = Cookies::of(&request)
+            let (broker, params) = read(&request, body).await?;
+            let token = Cookies::of(&request)
                 .ok()
-                .and_then(|cookies| cookies.get(COOKIE).map(|token| csrf(&broker.sealer, token)));
-            let came = params.get(CSRF_FIELD).unwrap_or_default();
-            match expected {
-                Some(expected) if secret::equal(expected.as_bytes(), came.as_bytes()) => Ok(Form(params)),
-                Some(_) => Err(Problem::Forged),
-                None => Err(Problem::SignIn { next: None }),
+                .and_then(|cookies| cookies.get(COOKIE).map(str::to_owned))
+                .ok_or(Problem::SignIn { next: None })?;
+            if is_ours(&params, &csrf(&broker.sealer, &token)) {
+                Ok(Form(params))
+            } else {
+                Err(Problem::Forged)
             }
         })
     }
 }
 
+/// The fields of a form that some page of ours sent; which one, its token must tell.
+pub(super) async fn read(
+    request: &HttpRequest,
+    body: impl Future<Output = Result<web::Payload, actix_web::Error>>,
+) -> Result<(Data<Broker>, Params), Problem> {
+    let broker = request
+        .app_data::<Data<Broker>>()
+        .cloned()
+        .ok_or(Problem::NotFound)?;
+    let body = body
+        .await
+        .map_err(|_| Problem::Malformed("the form cannot be read"))?;
+    let body = match body.to_bytes_limited(LONGEST_FORM).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return Err(Problem::Malformed("the form did not arrive whole")),
+        Err(_) => return Err(Problem::Malformed("the form is too long")),
+    };
+    let params = Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
+        .map_err(|malformed| Problem::Malformed(malformed.0))?;
+    if same_origin(request, &broker.public_url) {
+        Ok((broker, params))
+    } else {
+        Err(Problem::Forged)
+    }
+}
+
+/// Whether the form carries this token.
+pub(super) fn is_ours(params: &Params, token: &str) -> bool {
+    let came = params.get(CSRF_FIELD).unwrap_or_default();
+    secret::equal(token.as_bytes(), came.as_bytes())
+}
+
 /// Browsers say where a form came from; one that says nothing is judged by the token alone.
 fn same_origin(request: &HttpRequest, public_url: &str) -> bool {
-    match request.headers().get(header::ORIGIN) {
-        None => true,
-        Some(origin) => origin.as_bytes() == public_url.as_bytes(),
-    }
+    let origin = request.headers().get(header::ORIGIN);
+    let site = request.headers().get("sec-fetch-site");
+    origin.is_none_or(|origin| origin.as_bytes() == public_url.as_bytes())
+        && site.is_none_or(|site| site.as_bytes() == b"same-origin")
 }
 
 /// The session's cookie; it ends with the browser's own session or ours, whichever is sooner.
@@ -259,4 +272,11 @@ pub fn cookie(token: &str) -> Cookie<'static> {
         .http_only(true)
         .same_site(SameSite::Strict)
         .finish()
+}
+
+/// The session's cookie, ended.
+pub fn cleared() -> Cookie<'static> {
+    let mut cookie = cookie("");
+    cookie.set_max_age(actix_web::cookie::time::Duration::ZERO);
+    cookie
 }

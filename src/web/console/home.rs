@@ -1,19 +1,136 @@
-//! The overview: the console's first page.
+//! The overview: how sign-ins have gone in the last day, what needs attention, and on an empty installation what to do
+//! first. Everything within the administrator's reach.
 
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::chart::{self, Bar, Hours};
 use super::door::Admin;
 use super::page::{self, Frame};
+use super::problem::Problem;
+use super::time::Moment;
+use super::traces::names::{self, Line};
+use crate::broker::Broker;
+use crate::db::Conn;
+use crate::error::StoreError;
+use crate::model::notice;
+use crate::model::reach::Reach;
+use crate::model::trace::count;
+use crate::model::trace::search::{self, Ending, Search};
+use crate::model::{pool, provider};
+use crate::world::UnixTime;
+
+const HOURS: i64 = 24;
+/// Causes, notices and failures that are shown; their own pages have the rest.
+const CAUSES: usize = 8;
+const NOTICES: usize = 8;
+const LATEST: i64 = 8;
+/// How far back the latest failures may lie.
+const LATEST_SECONDS: i64 = 7 * 86_400;
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
 struct Overview {
     frame: Frame,
+    first_step: Option<FirstStep>,
+    hours: Hours,
+    causes: Vec<Bar>,
+    more_causes: bool,
+    notices: Vec<Attention>,
+    more_notices: usize,
+    latest: Vec<Line>,
 }
 
-pub async fn overview(admin: Admin, request: HttpRequest) -> HttpResponse {
-    page::show(&Overview {
-        frame: Frame::new(&admin, "overview", request.query_string()),
+/// What is still missing before people can sign in.
+enum FirstStep {
+    Pool,
+    Connection,
+    SignIn,
+}
+
+/// Something about a connection that needs attention.
+struct Attention {
+    connection: String,
+    title: &'static str,
+    detail: String,
+    since: Moment,
+}
+
+/// What the overview is made of.
+struct Read {
+    has_pool: bool,
+    has_connection: bool,
+    has_sign_in: bool,
+    hours: Vec<count::Hour>,
+    causes: Vec<(String, i64)>,
+    notices: Vec<Attention>,
+    latest: Vec<Line>,
+}
+
+pub async fn overview(
+    admin: Admin,
+    request: HttpRequest,
+    broker: Data<Broker>,
+) -> Result<HttpResponse, Problem> {
+    let (reach, now) = (admin.sees().clone(), broker.clock.now());
+    let mut read = broker.db.read(move |conn| look(conn, &reach, now)).await?;
+    let frame = Frame::new(&admin, "overview", request.query_string());
+    let first_step = match &read {
+        // Only an operator can make a pool.
+        Read { has_pool: false, .. } if frame.operates => Some(FirstStep::Pool),
+        Read {
+            has_connection: false,
+            ..
+        } => Some(FirstStep::Connection),
+        Read {
+            has_sign_in: false, ..
+        } => Some(FirstStep::SignIn),
+        _ => None,
+    };
+    let more_causes = read.causes.len() > CAUSES;
+    read.causes.truncate(CAUSES);
+    let more_notices = read.notices.len().saturating_sub(NOTICES);
+    read.notices.truncate(NOTICES);
+    Ok(page::show(&Overview {
+        frame,
+        first_step,
+        hours: Hours::new(&read.hours),
+        causes: chart::bars(&read.causes),
+        more_causes,
+        notices: read.notices,
+        more_notices,
+        latest: read.latest,
+    }))
+}
+
+fn look(conn: &mut Conn, reach: &Reach, now: UnixTime) -> Result<Read, StoreError> {
+    let hours = count::by_hour(conn, reach, now, HOURS)?;
+    let since = hours.first().map_or(now, |hour| hour.begins);
+    let causes = count::by_cause(conn, reach, since)?;
+    let unsuccessful = Search {
+        ending: Some(Ending::Unsuccessful),
+        since: Some(now.plus(-LATEST_SECONDS)),
+        ..Search::default()
+    };
+    let latest = search::list(conn, reach, &unsuccessful, LATEST)?;
+    let latest = names::lines(conn, latest)?;
+    let notices = notice::within(conn, reach)?
+        .into_iter()
+        .map(|(notice, provider)| Attention {
+            connection: provider.id,
+            title: notice.kind.title(),
+            detail: notice.detail,
+            since: Moment(notice.since),
+        })
+        .collect();
+    Ok(Read {
+        has_pool: !pool::list_within(conn, reach)?.is_empty(),
+        has_connection: provider::any_within(conn, reach)?,
+        has_sign_in: !search::list(conn, reach, &Search::default(), 1)?.is_empty(),
+        hours,
+        causes,
+        notices,
+        latest,
     })
 }

@@ -5,11 +5,34 @@
 //! checked. It reads through `model` with the administrator's reach in the query, writes through `actions`, and answers
 //! with [`page::show`] or [`page::done`].
 
+mod account;
+mod administrators;
+mod audit;
+mod chart;
+mod clients;
+pub mod connections;
+mod contract;
 pub mod door;
+mod filled;
+mod groups;
+mod guest;
 mod home;
+mod links;
+mod lists;
+mod mapping;
 pub mod page;
+mod passkeys;
+mod pools;
 mod problem;
+mod prove;
+mod roles;
+mod sign_in;
+mod sso;
 pub mod time;
+mod toolbar;
+mod traces;
+mod users;
+mod webhooks;
 
 use actix_web::web::ServiceConfig;
 
@@ -18,5 +41,22 @@ use super::resource;
 pub use problem::Problem;
 
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(resource("/console").document(home::overview));
+    cfg.service(resource("/console").document(home::overview))
+        .configure(sign_in::routes)
+        .configure(prove::routes)
+        .configure(passkeys::routes)
+        .configure(links::routes)
+        .configure(sso::routes)
+        .configure(account::routes)
+        .configure(administrators::routes)
+        .configure(traces::routes)
+        .configure(audit::routes)
+        .configure(webhooks::routes)
+        .configure(pools::routes)
+        .configure(clients::routes)
+        .configure(connections::routes)
+        .configure(users::routes)
+        .configure(groups::routes)
+        .configure(mapping::routes)
+        .configure(contract::routes);
 }

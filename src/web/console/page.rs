@@ -56,11 +56,49 @@ const NOTICES: &[(&str, &str)] = &[
     ("disabled", "Disabled."),
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
+    ("rolled-back", "Rolled back, as a new version."),
     ("rotated", "Rotated."),
+    (
+        "rotating",
+        "The new keys are published. They sign as soon as every app can know them.",
+    ),
     ("sent", "Sent."),
+    (
+        "welcome",
+        "Welcome. Add a passkey here, and you need no password to sign in.",
+    ),
+    ("password", "Password changed. All other sessions have ended."),
+    ("passkey", "Passkey added."),
+    ("passkey-removed", "Passkey removed."),
+    ("session-ended", "Session ended."),
+    ("sessions-ended", "All sessions ended."),
+    (
+        "values-open",
+        "Claims are open for 15 minutes. Each sign-in you look at is recorded.",
+    ),
+    ("values-closed", "Claims are closed."),
+    ("probed", "Looked at it just now."),
+    (
+        "probing",
+        "It is being looked at; open this page again in a moment.",
+    ),
+    ("accepted", "Accepted: this is expected from now on."),
+    (
+        "queued",
+        "On its way: open this page again in a moment to see what was answered.",
+    ),
+    (
+        "draft",
+        "The connection is a draft now: nobody is offered it until it goes live.",
+    ),
+    ("live", "The connection is live."),
+    (
+        "issuer-secret",
+        "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",
+    ),
 ];
 
-/// A page with the policy that goes with it: nothing but our own files, forms to ourselves alone.
+/// A page with the policy that goes with it.
 pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
     finish(&mut answer, page)
@@ -93,12 +131,21 @@ fn finish(answer: &mut HttpResponseBuilder, page: &impl Template) -> HttpRespons
         answer.status(StatusCode::INTERNAL_SERVER_ERROR);
         "This page could not be shown.".into()
     });
+    headers(answer).body(html)
+}
+
+/// What goes with every page: nothing but our own files, forms to ourselves alone.
+pub fn headers(answer: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
     answer
         .content_type("text/html; charset=utf-8")
+        // With "no-referrer" a browser hides from us, too, where a form comes from: it sends "Origin: null".
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
              form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ))
-        .body(html)
 }
+
+#[cfg(test)]
+mod tests;

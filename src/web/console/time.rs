@@ -10,6 +10,13 @@ use crate::world::UnixTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(pub UnixTime);
 
+impl Moment {
+    /// For templates, which hand on references: `{{ Moment::at(row.created_at)|safe }}`.
+    pub fn at(at: &UnixTime) -> Moment {
+        Moment(*at)
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(at) = DateTime::from_timestamp(self.0.0, 0) else {

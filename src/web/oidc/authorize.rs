@@ -218,6 +218,7 @@ async fn proceed(
         Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
                 login_hint: authorization.login_hint.clone(),
+                by_address: matches!(chosen, Choice::Hinted(..)),
             };
             upstream_leg::start(request, broker, &app, provider, &authorization, hints).await
         }
@@ -324,7 +325,9 @@ pub async fn continue_session(
                 mapping_version: version,
             };
             Ok(match request2.response_type {
-                ResponseType::Code => login::Outgoing::Code(login::issue_code(conn, &ctx, &session, &grant)?),
+                ResponseType::Code => {
+                    login::Outgoing::Code(login::issue_code(conn, &ctx, &session, &grant)?.0)
+                }
                 ResponseType::Token => login::Outgoing::Tokens(Box::new(login::issue_tokens(
                     conn, &ctx, &session, user, &grant,
                 )?)),

@@ -181,11 +181,18 @@ pub async fn untrusted(
         trace.user_pool_id = Some(app.pool.pool.id.clone());
     }
     let code = keep_unreached(request, broker, trace, name).await;
-    untrusted_page(request, why, code)
+    untrusted_page(request, why, code.map(|code| (broker, code)))
 }
 
-fn untrusted_page(request: &HttpRequest, why: Untrusted, trace_code: Option<String>) -> HttpResponse {
+fn untrusted_page(request: &HttpRequest, why: Untrusted, traced: Option<(&Broker, String)>) -> HttpResponse {
     let (name, what, next, _) = words(why);
+    let copy_text = traced.as_ref().map(|(broker, code)| {
+        let begun = if is_logout(request) { "sign-out" } else { "sign-in" };
+        let text = format!(
+            "Hello,\n\na {begun} link of your app does not work. It said:\n{what} ({name})\n\nCode: {code}\n"
+        );
+        text + &for_administrator(broker, "Forebay", None, code)
+    });
     let page = ErrorPage {
         frame: Frame::new(&lang(request), "Forebay"),
         title: if is_logout(request) {
@@ -195,9 +202,10 @@ fn untrusted_page(request: &HttpRequest, why: Untrusted, trace_code: Option<Stri
         },
         what: what.into(),
         next: next.into(),
-        trace_code,
+        trace_code: traced.map(|(_, code)| code),
         error_name: name.into(),
         details: vec![("Request".into(), RequestId::of(request))],
+        copy_text,
         ..ErrorPage::default()
     };
     respond::page(StatusCode::BAD_REQUEST, &page, respond::Forms::ToApp).finish()
@@ -268,6 +276,8 @@ pub struct Shown<'a> {
     pub trace_code: Option<String>,
     pub pool_name: &'a str,
     pub client_name: Option<&'a str>,
+    /// The name of the connection, where the sign-in had one.
+    pub connection: Option<&'a str>,
     pub issuer: &'a str,
     /// Where the app waits for the OAuth error.
     pub address: Option<&'a ReturnAddress>,
@@ -278,7 +288,7 @@ pub struct Shown<'a> {
 }
 
 /// The page of a refused sign-in: what happened, what to do, the code, and the ways on.
-pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
+pub fn refused(request: &HttpRequest, broker: &Broker, shown: Shown<'_>) -> HttpResponse {
     let Shown {
         refusal,
         trace_code,
@@ -334,12 +344,19 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
     }
     let now = RequestId::of(request);
     let copy_text = trace_code.as_ref().map(|code| {
-        format!(
-            "I could not sign in to {}.\nCode: {code}\nWhat it said: {} ({})",
+        let mut text = format!(
+            "Hello,\n\nI could not sign in to {}. It said:\n{} ({})\n\nCode: {code}\n",
             client_name.unwrap_or(shown.pool_name),
             refusal.title,
             refusal.cause
-        )
+        );
+        text.push_str(&for_administrator(
+            broker,
+            shown.pool_name,
+            shown.connection,
+            code,
+        ));
+        text
     });
     let page = ErrorPage {
         frame: Frame::new(&lang(request), shown.pool_name),
@@ -366,6 +383,20 @@ pub fn refused(request: &HttpRequest, shown: Shown<'_>) -> HttpResponse {
         answer = answer.cookie(cookies::clear(name));
     }
     answer.finish()
+}
+
+/// The lines of a user's message that help whoever reads it: when, where, and the address of the story, which opens for
+/// signed-in administrators only.
+fn for_administrator(broker: &Broker, pool_name: &str, connection: Option<&str>, code: &str) -> String {
+    let mut text = format!("When: {}\nSign-in service: {pool_name}\n", broker.clock.now());
+    if let Some(connection) = connection {
+        text.push_str(&format!("Organisation's connection: {connection}\n"));
+    }
+    text.push_str(&format!(
+        "What happened, and what to do about it: {}/console/traces/{code}\n",
+        broker.public_url
+    ));
+    text
 }
 
 /// Keeps the trace of an attempt that never reached an upstream, as far as the bound allows: strangers can make these.

@@ -31,6 +31,7 @@ use crate::rules::refusal::Refusal;
 use crate::rules::{secret, upstream_error};
 use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
+use crate::web::console::connections::test_sign_in;
 use crate::web::cookies;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
@@ -60,6 +61,9 @@ pub async fn posted(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> 
 }
 
 async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<Broker>) -> HttpResponse {
+    if let Some(came) = test_sign_in::of_this_browser(request, broker) {
+        return test_sign_in::returned(request, broker, connection, came).await;
+    }
     let (params, state, login) = match own_login(request, broker) {
         Ok(found) => found,
         Err(unknown) => return unknown_login(request, broker, connection, unknown).await,
@@ -78,7 +82,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             )
             .await;
         }
-        Err(cause) => return unavailable(request, &cause),
+        Err(cause) => return unavailable(request, broker, &cause),
     };
     let Some(address) = login.return_address(&app.client) else {
         return error::untrusted(
@@ -109,16 +113,19 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         user_sub: None,
         started_at: leg.login.started_at,
         reached_provider: true,
+        person_hash: leg.login.person_hash(),
         story: Default::default(),
     };
-    leg.trace.step(
-        "authorize",
-        true,
-        format!(
-            "app {} asked, sent to {}",
-            leg.app.client.name, leg.login.provider_id
-        ),
+    let chosen = if leg.login.by_address {
+        "by the domain of an address"
+    } else {
+        "by its name: a button, or the app's own choice"
+    };
+    let seen = format!(
+        "app {} asked; to {}, {chosen}",
+        leg.app.client.name, leg.login.provider_id
     );
+    leg.trace.step("authorize", true, seen);
 
     if !broker
         .returned
@@ -243,10 +250,16 @@ impl Leg<'_> {
             .upstream
             .identity(&connection, &expectation, code, iss, &mut steps)
             .await;
+        self.broker
+            .settle_secret(&connection, &RequestId::of(self.request))
+            .await;
         self.trace.story.steps.append(&mut steps);
         match identity {
             Ok(identity) => self.complete(provider, identity).await,
             Err(failure) => {
+                if let Some(address) = &failure.claimed_email {
+                    self.trace.concerns(&self.broker.sealer, address);
+                }
                 if failure.cause == upstream_error::Cause::CodeRejected
                     && let Some(session) = self.session_made().await
                 {
@@ -336,6 +349,7 @@ impl Leg<'_> {
                 session_token,
                 outgoing,
             }) => {
+                self.count(Outcome::SignedIn, "signed_in");
                 let response = match authorize::success(self.broker, &self.app, &self.address, &outgoing) {
                     Ok(response) => response,
                     Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
@@ -347,7 +361,10 @@ impl Leg<'_> {
                 ];
                 respond::to_app(&response, &error::lang(self.request), cookies)
             }
-            Ok(Completed::Refused { refusal, trace_code }) => self.show(&refusal, Some(trace_code)),
+            Ok(Completed::Refused { refusal, trace_code }) => {
+                self.count(Outcome::Refused, &refusal.cause);
+                self.show(&refusal, Some(trace_code))
+            }
             Ok(Completed::Repeated) => match self.session_made().await {
                 Some(session) => self.repeated(&session).await,
                 None => self.show(&Refusal::unavailable(), None),
@@ -403,6 +420,7 @@ impl Leg<'_> {
         } else {
             Outcome::Refused
         };
+        self.count(outcome, &refusal.cause);
         let now = self.broker.clock.now();
         let allowance = &self.broker.failed_callbacks;
         if self
@@ -425,6 +443,10 @@ impl Leg<'_> {
         self.show(&refusal, trace_code)
     }
 
+    fn count(&self, outcome: Outcome, cause: &str) {
+        self.broker.metrics.sign_in(outcome.as_str(), cause);
+    }
+
     /// Whose share of a limit this takes; unknown where the connection is none of the network's.
     fn client(&self) -> Option<IpAddr> {
         peer::address(self.request, &self.broker.trusted_proxies)
@@ -434,11 +456,13 @@ impl Leg<'_> {
         let redirect_uri = &self.address.redirect_uri;
         error::refused(
             self.request,
+            self.broker,
             Shown {
                 refusal,
                 trace_code,
                 pool_name: &self.app.pool.pool.name,
                 client_name: Some(&self.app.client.name),
+                connection: Some(&self.login.provider_id),
                 issuer: &self.app.pool.issuer,
                 address: Some(&self.address),
                 again: Some(upstream_leg::again(

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::{self, Again, Shown};
 use super::{authorize, respond};
-use crate::actions::traces::Draft;
+use crate::actions::traces::{self, Draft};
 use crate::broker::{App, Broker};
 use crate::model::provider::Provider;
 use crate::rules::authorize::Authorization;
@@ -23,6 +23,8 @@ use crate::web::cookies::{self, Cookies};
 /// What goes on to the provider besides the login itself.
 pub struct Hints {
     pub login_hint: Option<String>,
+    /// The domain of that address led to the provider.
+    pub by_address: bool,
 }
 
 /// The redirect URI of this login, as it is registered at the provider.
@@ -49,6 +51,11 @@ pub async fn start(
         shared_callback: provider.settings.shared_callback,
         nonce: secret::short_token(&broker.entropy),
         verifier: secret::token(&broker.entropy),
+        by_address: hints.by_address,
+        person_hash: hints
+            .login_hint
+            .as_deref()
+            .and_then(|address| traces::person_hash(&broker.sealer, address)),
     };
     let login = Login::new(&app.client, authorization, leg, now);
     let Some(value) = login.seal(&broker.sealer, &broker.public_url, &state) else {
@@ -155,6 +162,7 @@ async fn not_reached(
         provider_id: Some(provider.id.clone()),
         client_id: Some(app.client.id.clone()),
         started_at: login.started_at,
+        person_hash: login.person_hash(),
         ..Draft::default()
     };
     trace.step("authorize", false, seen);
@@ -163,11 +171,13 @@ async fn not_reached(
     let address = authorization.return_address();
     error::refused(
         request,
+        broker,
         Shown {
             refusal: &refusal,
             trace_code,
             pool_name: &app.pool.pool.name,
             client_name: Some(&app.client.name),
+            connection: Some(&provider.name),
             issuer: &app.pool.issuer,
             address: Some(&address),
             again: Some(again(login, app, &address.redirect_uri, Some(provider))),

@@ -7,9 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{cors, error};
 use crate::broker::{Broker, Document, PoolFacts};
-
-/// A changed key set is seen within this time; a key is published longer than that before its first use.
-const MAX_AGE: &str = "public, max-age=300, must-revalidate";
+use crate::rules::key_rotation::JWKS_CACHE_SECONDS;
 
 pub async fn configuration(
     request: HttpRequest,
@@ -51,6 +49,8 @@ async fn serve(
         .flat_map(|tags| tags.split(',').map(str::trim))
         // Compared weakly (RFC 9110 §13.1.2): a proxy that compresses makes weak tags of ours.
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
+    // A key is published for longer than this before its first use.
+    let cached = format!("public, max-age={JWKS_CACHE_SECONDS}, must-revalidate");
     let mut answer = if unchanged {
         HttpResponse::NotModified()
     } else {
@@ -58,7 +58,7 @@ async fn serve(
     };
     answer
         .insert_header(cors::ANY_ORIGIN)
-        .insert_header((header::CACHE_CONTROL, MAX_AGE))
+        .insert_header((header::CACHE_CONTROL, cached))
         .insert_header((header::ETAG, etag));
     if unchanged {
         answer.finish()

@@ -163,7 +163,7 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
 
 /// The start tags of a page, each as its name and its attributes. Our templates quote every value and escaping
 /// leaves no `<`, `>` or `"` in data, so a scan that stops at them sees what a browser sees, or sees too much.
-fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
+pub(in crate::web) fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut tags = vec![];
     for piece in html.split('<').skip(1) {
         let inside = piece.split('>').next().unwrap();
@@ -187,7 +187,7 @@ fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
     tags
 }
 
-fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(in crate::web) fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
     attributes
         .iter()
         .find(|(other, _)| other == name)
@@ -195,14 +195,22 @@ fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a s
 }
 
 /// What a strict content security policy would refuse, and what would show that data became markup.
-fn assert_inert(page: &str, html: &str) {
+pub(in crate::web) fn assert_inert(page: &str, html: &str) {
     for (tag, attributes) in tags(html) {
         assert_ne!(tag, "style", "{page}");
         if tag == "script" {
             let source = attribute(&attributes, "src").unwrap_or_else(|| panic!("{page}: inline script"));
-            assert_eq!(source, crate::web::assets::FORM_POST.href(), "{page}");
             assert!(
-                html.contains(&format!("src=\"{source}\"></script>")),
+                [
+                    crate::web::assets::FORM_POST.href(),
+                    crate::web::assets::CONSOLE_SCRIPT.href()
+                ]
+                .contains(&source),
+                "{page}: {source}"
+            );
+            assert!(
+                html.contains(&format!("src=\"{source}\"></script>"))
+                    || html.contains(&format!("src=\"{source}\" defer></script>")),
                 "{page}: the script has a body"
             );
         }

@@ -1,5 +1,8 @@
 //! Who gets in, and what is asked before.
 
+use actix_web::test::TestRequest;
+use forebay::web::console::door::COOKIE;
+
 use crate::support::Stage;
 
 #[actix_web::test]
@@ -18,4 +21,16 @@ async fn a_session_opens_the_overview() {
         let page = browser.open("/console").await.expect(200);
         assert!(page.body.contains(email), "{page:?}");
     }
+}
+
+#[actix_web::test]
+async fn a_session_cookie_that_comes_twice_is_none() {
+    let stage = Stage::new().await;
+    let browser = stage.console("operator@forebay.test");
+    let (name, token) = browser.cookie(COOKIE).unwrap();
+    let twice = format!("{name}={token}; {name}={token}");
+    let request = TestRequest::get()
+        .uri("/console")
+        .insert_header(("cookie", twice));
+    stage.send(request).await.expect(303);
 }

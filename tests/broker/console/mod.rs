@@ -1,3 +1,25 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod account;
+mod administrators;
+mod audit;
+mod clients;
+mod connections;
 mod door;
+mod faults;
+mod groups;
+mod keys;
+mod mapping;
+mod overview;
+mod passkeys;
+mod pools;
+mod resource_servers;
+mod rooms;
+mod set_up;
+mod sign_in;
+mod sso;
+mod tenants;
+mod traces;
+mod users;
+mod watch;
+mod webhooks;

@@ -32,6 +32,8 @@ impl<'a> Browser<'a> {
         #[allow(clippy::disallowed_methods)]
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A connection that the other side has just closed is no failure of what is tested.
+            .pool_max_idle_per_host(0)
             .no_proxy()
             .build()
             .unwrap();
@@ -211,7 +213,13 @@ impl<'a> Browser<'a> {
                     .body(forebay::rules::params::encode(fields.iter().map(|(n, v)| (n, v)))),
                 _ => self.http.get(self.url.clone()),
             };
-            let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
+            let request = request.header("cookie", cookies.join("; "));
+            // A connection that breaks before anything came is tried again, as a browser does.
+            let again = request.try_clone().filter(|_| method == "GET");
+            let response = match (request.send().await, again) {
+                (Err(error), Some(again)) if error.is_request() => again.send().await.unwrap(),
+                (answer, _) => answer.unwrap(),
+            };
             Answer {
                 status: response.status().as_u16(),
                 headers: response
@@ -262,7 +270,8 @@ impl Form {
 
     /// What a browser would send of it untouched; of the buttons none.
     fn read(html: &str) -> Option<Form> {
-        let html = &html[..html.find("</form>").unwrap_or(html.len())];
+        let html = without_templates(&html[..html.find("</form>").unwrap_or(html.len())]);
+        let html = html.as_str();
         let head = &html[..html.find('>')?];
         let mut fields = Vec::new();
         for (at, _) in html.match_indices('<') {
@@ -305,6 +314,15 @@ impl Form {
             fields,
         })
     }
+}
+
+/// What a script would copy is no part of the page.
+fn without_templates(html: &str) -> String {
+    let mut parts = html.split("<template");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |page, part| {
+        page + part.split_once("</template>").map_or("", |(_, rest)| rest)
+    })
 }
 
 /// The targets of a page's links.

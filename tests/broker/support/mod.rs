@@ -2,6 +2,7 @@
 //! helpers named after the steps of the story.
 
 mod answer;
+mod authenticator;
 mod browser;
 mod clients;
 pub mod database;
@@ -10,6 +11,7 @@ mod other_pool;
 mod stage;
 
 pub use answer::{Answer, location_param, query_of};
+pub use authenticator::Authenticator;
 #[allow(unused_imports)]
 pub use browser::{Browser, Form, links, unescape};
 pub use clients::{SPA_CALLBACK, assert_refused, path_of};

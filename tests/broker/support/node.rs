@@ -31,6 +31,7 @@ impl Stage {
             entropy: forebay::world::Entropy::seeded(2),
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
+            audit_days: forebay::config::AUDIT_DAYS,
         }));
         let call = door(broker).await;
         Node { call }

@@ -50,6 +50,7 @@ impl Stage {
             credentials: Credentials {
                 client_secret: Some(Zeroizing::new(registration.client_secret.clone())),
                 private_key: None,
+                ..Credentials::default()
             },
             identifiers: Vec::new(),
             rules: Default::default(),

@@ -12,7 +12,7 @@ use forebay::actions::Ctx;
 use forebay::actions::admins::{self, Place};
 use forebay::actions::pools::NewKeys;
 use forebay::broker::{Broker, Parts};
-use forebay::config::AllowedHost;
+use forebay::config::{AUDIT_DAYS, AllowedHost};
 use forebay::db::{Conn, Db};
 use forebay::demo::okta::{Okta, Setup};
 use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
@@ -130,6 +130,7 @@ impl Stage {
             entropy: entropy.clone(),
             upstream: Upstream::with_patience(options, patience, clock, entropy).unwrap(),
             trusted_proxies: Vec::new(),
+            audit_days: AUDIT_DAYS,
         }));
         let call = door(broker.clone()).await;
         let globex = organisations.pop().unwrap();
@@ -395,7 +396,8 @@ impl Tokens {
 pub fn keys() -> &'static NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
     KEYS.get_or_init(|| NewKeys {
-        id_token: jwks::generate(&Entropy::seeded(1)).unwrap(),
-        access_token: jwks::generate(&Entropy::seeded(2)).unwrap(),
+        // Of other entropy than the stage's, or a key made there would find the same primes.
+        id_token: jwks::generate(&Entropy::seeded(11)).unwrap(),
+        access_token: jwks::generate(&Entropy::seeded(12)).unwrap(),
     })
 }

@@ -31,6 +31,7 @@ fn secret(text: &str) -> Credentials {
     Credentials {
         client_secret: Some(Zeroizing::new(text.into())),
         private_key: None,
+        ..Credentials::default()
     }
 }
 
@@ -94,6 +95,7 @@ async fn m114_an_assertion_signed_with_our_key_signs_in() {
         Credentials {
             client_secret: None,
             private_key: Some(Zeroizing::new(pem)),
+            ..Credentials::default()
         },
     );
     stage.change_provider("acme-okta", |row| {

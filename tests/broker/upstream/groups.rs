@@ -3,7 +3,7 @@
 use forebay::demo::POOL;
 use forebay::demo::okta::GroupsFault;
 use forebay::model::group::{self, BY_ADMIN, Group, Membership};
-use forebay::model::mapping::{GroupsRule, MissingGroup, Rules};
+use forebay::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
 use serde_json::{Value, json};
 
 use super::mapping::save;
@@ -51,8 +51,8 @@ fn rule(missing: MissingGroup) -> Rules {
     Rules {
         attributes: Vec::new(),
         groups: Some(GroupsRule {
-            claim: "groups".into(),
             missing,
+            ..GroupsRule::new(Source::claim("groups"))
         }),
     }
 }
@@ -159,4 +159,87 @@ async fn names_that_are_ours_or_none_at_all_are_not_joined() {
     );
     assert!(names.iter().all(|name| !name.trim().is_empty()));
     assert_eq!(id["identities"][0]["providerName"], json!("acme-okta"));
+}
+
+fn named(naming: Naming) -> Rules {
+    Rules {
+        attributes: Vec::new(),
+        groups: Some(GroupsRule {
+            naming,
+            ..GroupsRule::new(Source::claim("groups"))
+        }),
+    }
+}
+
+#[actix_web::test]
+async fn values_become_groups_by_prefix_pattern_table_or_expression() {
+    let stage = Stage::new().await;
+    give(&stage, &["okta-app-Admins", "okta-app-Users", "Everyone"]);
+    let row = |value: &str, groups: &[&str]| TableRow {
+        value: value.into(),
+        groups: groups.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    for (rules, expected) in [
+        (
+            named(Naming::Prefix {
+                strip: "okta-app-".into(),
+                add: "portal:".into(),
+            }),
+            vec!["portal:Admins", "portal:Users"],
+        ),
+        (
+            named(Naming::Pattern {
+                pattern: "okta-(.+)-(.+)s".into(),
+                replacement: "$2@$1".into(),
+            }),
+            vec!["Admin@app", "User@app"],
+        ),
+        (
+            named(Naming::Table {
+                rows: vec![
+                    row("okta-app-Admins", &["owners", "staff"]),
+                    row("Everyone", &["staff"]),
+                ],
+                unlisted: Unlisted::Drop,
+            }),
+            vec!["owners", "staff"],
+        ),
+        (
+            Rules {
+                attributes: Vec::new(),
+                groups: Some(GroupsRule::new(Source::expression(
+                    "claims.groups.filter(g, g.startsWith('okta-')).map(g, g.split('-')[2].lowerAscii())",
+                ))),
+            },
+            vec!["admins", "users"],
+        ),
+    ] {
+        save(&stage, rules);
+        assert_eq!(
+            groups_of(&stage).await,
+            expected,
+            "and those of the rule before are taken back"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_rule_that_only_adds_never_takes_away() {
+    let stage = Stage::new().await;
+    save(
+        &stage,
+        Rules {
+            attributes: Vec::new(),
+            groups: Some(GroupsRule {
+                reconcile: false,
+                ..GroupsRule::new(Source::claim("groups"))
+            }),
+        },
+    );
+    give(&stage, &["one"]);
+    assert_eq!(groups_of(&stage).await, ["one"]);
+    give(&stage, &["two"]);
+    assert_eq!(groups_of(&stage).await, ["one", "two"]);
+    save(&stage, rule(MissingGroup::Create));
+    assert_eq!(groups_of(&stage).await, ["two"]);
 }

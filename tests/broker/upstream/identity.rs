@@ -156,6 +156,7 @@ async fn a52_a_connection_made_again_under_the_same_name_inherits_nobody() {
                     "demo-secret-of-forebay-at-acme-000000000001".into(),
                 )),
                 private_key: None,
+                ..Credentials::default()
             },
             identifiers: vec!["acme.test".into()],
             rules: Default::default(),

@@ -1,9 +1,9 @@
 //! What a sign-in makes of a profile, by the connection's mapping: write policies, absent claims, immutable and required
 //! attributes, types (the rules themselves have their tables in `rules::mapping`).
 
-use forebay::actions::providers;
+use forebay::actions::mappings::{self, Save};
 use forebay::demo::okta::UserinfoFault;
-use forebay::model::mapping::{self, Rules};
+use forebay::model::mapping::{self, Rule, Rules, Source};
 use forebay::model::pool::{Attribute, AttributeType};
 use forebay::model::user;
 use forebay::rules::mapping::parse;
@@ -29,7 +29,12 @@ pub fn save(stage: &Stage, rules: Rules) {
         let seen = mapping::current(conn, "acme-okta")
             .unwrap()
             .map_or(0, |current| current.version);
-        providers::save_mapping(conn, &ctx, "acme-okta", seen, rules, "").unwrap();
+        let save = Save {
+            seen,
+            rules,
+            ..Save::default()
+        };
+        mappings::save(conn, &ctx, "acme-okta", save).unwrap();
     });
 }
 
@@ -271,19 +276,19 @@ async fn a53_reserved_claims_cannot_be_mapped() {
         "custom:cognito:groups",
         "dev:custom:x",
     ] {
-        let rule = mapping::Rule {
-            attribute: target.into(),
-            claim: "x".into(),
-            write: Default::default(),
-            absent: Default::default(),
-        };
+        let rule = Rule::new(target, Source::claim("x"));
         let rules = Rules {
             attributes: vec![rule],
             groups: None,
         };
         let saved = stage.act(|conn| {
             let seen = mapping::current(conn, "acme-okta").unwrap().unwrap().version;
-            providers::save_mapping(conn, &ctx, "acme-okta", seen, rules, "")
+            let save = Save {
+                seen,
+                rules,
+                ..Save::default()
+            };
+            mappings::save(conn, &ctx, "acme-okta", save)
         });
         assert!(saved.is_err(), "{target} was saved");
     }
@@ -292,12 +297,8 @@ async fn a53_reserved_claims_cannot_be_mapped() {
         let mut forced = mapping::current(conn, "acme-okta").unwrap().unwrap();
         forced.version += 1;
         for target in ["sub", "cognito:groups", "token_use"] {
-            forced.rules.attributes.push(mapping::Rule {
-                attribute: target.into(),
-                claim: "nickname".into(),
-                write: Default::default(),
-                absent: Default::default(),
-            });
+            let rule = Rule::new(target, Source::claim("nickname"));
+            forced.rules.attributes.push(rule);
         }
         assert!(mapping::insert(conn, &forced).unwrap());
     });
@@ -305,4 +306,41 @@ async fn a53_reserved_claims_cannot_be_mapped() {
     assert_ne!(id["sub"], "Ada");
     assert_eq!(id["token_use"], "id");
     assert!(!id["cognito:groups"].to_string().contains("Ada"));
+}
+
+#[actix_web::test]
+async fn an_expression_computes_what_no_claim_holds() {
+    let stage = Stage::new().await;
+    map(
+        &stage,
+        &[
+            "email:=claims.email.lowerAscii()",
+            "name,absent=clear:=claims.first + ' ' + claims.last",
+            "nickname:=has(claims.first) ? claims.first.substring(0, 1) : 'none'",
+            "locale:=claims.no.such.thing",
+        ],
+    );
+    says(&stage, json!({"first": "Ada", "last": "Lovelace"}));
+    let first = after(&stage).await;
+    assert_eq!(
+        (&first["email"], &first["name"], &first["nickname"]),
+        (&json!("ada@acme.test"), &json!("Ada Lovelace"), &json!("A"))
+    );
+    assert_eq!(first.get("locale"), None);
+    says(&stage, json!({"first": null, "last": "Lovelace"}));
+    let second = after(&stage).await;
+    assert_eq!((second.get("name"), &second["nickname"]), (None, &json!("none")));
+
+    // One that cannot be computed refuses like a claim that does not fit; the page and the trace show no value.
+    map(&stage, &["email=email", "name:=claims.last + 1"]);
+    let page = attempt(&stage, "ada@acme.test").await;
+    let trace = refused(&stage, &page, "attribute_invalid", "invalid_request");
+    let step = trace.story.steps.iter().find(|step| !step.passed).unwrap();
+    assert!(step.detail.contains("a text and a number"), "{step:?}");
+    assert!(page.shows("user.name: the value cannot be computed."));
+    assert!(
+        !serde_json::to_string(&trace.story.0)
+            .unwrap()
+            .contains("Lovelace")
+    );
 }

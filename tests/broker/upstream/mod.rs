@@ -11,6 +11,7 @@ mod many_at_once;
 mod mapping;
 mod metadata_faults;
 mod mix_up;
+mod replay;
 mod requests;
 mod slow;
 mod token_endpoint_faults;

@@ -40,13 +40,13 @@ def free_ports(count):
 
 
 def fresh_database():
-    """A new database on the server that POSTGRES_URL names; without one, the demo's own default."""
+    """A new database on the server that POSTGRES_URL names; without one, the demo makes its own."""
     server = os.environ.get("POSTGRES_URL")
     if not server:
-        return {}
+        return []
     name = f"interop_{secrets.token_hex(6)}"
     subprocess.run(["psql", server, "-q", "-v", "ON_ERROR_STOP=1", "-c", f"CREATE DATABASE {name}"], check=True)
-    return {"FOREBAY_DATABASE": urlunsplit(urlsplit(server)._replace(path=f"/{name}"))}
+    return ["--empty-database", urlunsplit(urlsplit(server)._replace(path=f"/{name}"))]
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +55,9 @@ def demo():
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY_")}
     with tempfile.TemporaryDirectory() as folder, open(f"{folder}/output", "w+") as output:
         command = [os.environ["FOREBAY_BIN"], "demo", "--port", port, "--app-port", app, "--acme-port", acme, "--globex-port", globex]
+        command += fresh_database()
         process = subprocess.Popen(
-            [str(word) for word in command], cwd=folder, env=kept | fresh_database(), stdout=output, stderr=subprocess.STDOUT
+            [str(word) for word in command], cwd=folder, env=kept, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             demo = Demo(f"http://localhost:{port}", f"http://127.0.0.1:{acme}")

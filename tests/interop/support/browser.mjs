@@ -55,8 +55,9 @@ export class Browser {
   }
 
   async #walk(method, url, body, from) {
-    // SameSite: a navigation by GET carries Lax cookies from anywhere, a POST only within its own site.
-    const sameSite = from && from.hostname === url.hostname;
+    // SameSite: what is typed into the address bar carries every cookie, a navigation by GET carries Lax cookies from
+    // anywhere, a POST only within its own site.
+    const sameSite = !from || from.hostname === url.hostname;
     let context = sameSite ? 'strict' : method === 'GET' ? 'lax' : 'none';
     const redirects = [];
     for (let hop = 0; hop <= 20; hop++) {

@@ -21,7 +21,7 @@ export function launch() {
   });
 }
 
-/** A page in a context of its own. `findings` gathers CSP violations, script errors and failed resources. */
+/** A page in a context of its own. `findings` gathers CSP violations, script errors, dialogs and failed resources. */
 export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
   const page = await context.newPage();
@@ -33,6 +33,10 @@ export async function newPage(browser, options = {}) {
     }
   });
   page.on('pageerror', (error) => findings.push(`${page.url()}: ${error}`));
+  page.on('dialog', (dialog) => {
+    findings.push(`${page.url()}: a dialog says ${dialog.message()}`);
+    return dialog.dismiss();
+  });
   if (options.javaScriptEnabled !== false) {
     await context.exposeBinding('reportFinding', (_, text) => void findings.push(text));
     await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) => {
@@ -48,18 +52,19 @@ export function nothingFound(findings) {
 }
 
 export async function screenshot(page, name) {
-  mkdirSync(screens, { recursive: true });
-  await page.screenshot({ path: join(screens, `${name}.png`), fullPage: true, animations: 'disabled' });
+  const path = join(screens, `${name}.png`);
+  mkdirSync(dirname(path), { recursive: true });
+  await page.screenshot({ path, fullPage: true, animations: 'disabled' });
 }
 
-/** axe-core over the page as it stands: any violation fails, told with the elements it is about. */
-export async function accessible(page) {
+/** axe-core over the page as it stands, with all its rules or these: any violation fails, told with the elements it is about. */
+export async function accessible(page, rules) {
   // Evaluated over the debugging protocol, so the page's own policy stays as it is.
   await page.evaluate(`${axe}; undefined`);
-  const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-  }));
-  assert.ok(passes.length > 5, 'axe-core looked at nothing');
+  const { violations, passes } = await page.evaluate((only) => globalThis.axe.run(document, {
+    runOnly: only ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }), rules);
+  assert.ok(rules || passes.length > 5, 'axe-core looked at nothing');
   const told = violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `  ${n.html}\n  ${n.failureSummary}`).join('\n')}`);
   assert.deepEqual(told, []);
 }

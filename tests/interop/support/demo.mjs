@@ -12,13 +12,17 @@ export const MACHINE = { id: 'demomachine000000000000001', secret: 'demo_secret_
 export const CALLBACK = 'http://127.0.0.1:9999/callback';
 export const SIGNED_OUT = 'http://127.0.0.1:9999';
 
-/** Starts a demo on free ports and a database of its own. */
-export async function startDemo() {
+/** Starts a demo on free ports and a database of its own. `faults`: the stand-ins can be told to misbehave (`misbehave`). */
+export async function startDemo({ faults = false } = {}) {
   const folder = await scratch();
   const [port, app, acme, globex] = await freePorts(4);
   const server = start(
-    ['demo', '--port', port, '--app-port', app, '--acme-port', acme, '--globex-port', globex].map(String),
-    { cwd: folder.path, env: process.env.POSTGRES_URL ? { FOREBAY_DATABASE: await freshDatabase(folder.path) } : {} },
+    [
+      'demo', '--port', port, '--app-port', app, '--acme-port', acme, '--globex-port', globex,
+      ...(faults ? ['--faults'] : []),
+      ...(process.env.POSTGRES_URL ? ['--empty-database', await freshDatabase(folder.path)] : []),
+    ].map(String),
+    { cwd: folder.path },
   );
   const origin = `http://localhost:${port}`;
   const demo = {

@@ -483,7 +483,7 @@ fn a_53_stored_rules_cannot_set_what_is_reserved_or_unknown() {
             .iter()
             .map(|name| Rule {
                 attribute: (*name).into(),
-                claim: "x".into(),
+                source: Source::claim("x"),
                 write: Write::Always,
                 absent: Absent::Refuse,
             })
@@ -518,8 +518,8 @@ fn groups_come_only_from_a_groups_rule() {
     let mut rules = rules(&[]);
     assert_eq!(apply(&rules, &claims, None, &pool(), None).groups, None);
     rules.groups = Some(GroupsRule {
-        claim: "groups".into(),
         missing: MissingGroup::Create,
+        ..GroupsRule::new(Source::claim("groups"))
     });
     let outcome = apply(&rules, &claims, None, &pool(), None);
     assert_eq!(outcome.groups, Some(vec!["a".into(), "b".into()]));

@@ -57,15 +57,17 @@ pub fn own_login(request: &HttpRequest, broker: &Broker) -> Result<(Params, Stri
 }
 
 /// Our database could not even say whose callback this is.
-pub fn unavailable(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
+pub fn unavailable(request: &HttpRequest, broker: &Broker, cause: &StoreError) -> HttpResponse {
     tracing::error!(%cause, "an app client could not be read");
     error::refused(
         request,
+        broker,
         Shown {
             refusal: &Refusal::unavailable(),
             trace_code: None,
             pool_name: "Forebay",
             client_name: None,
+            connection: None,
             issuer: "",
             address: None,
             again: None,
@@ -99,14 +101,18 @@ pub async fn unknown_login(
     }
     trace.step("callback", false, unknown.seen);
     trace.story.remedy = refusal.remedy.to_string();
+    // Not as it stands in the address: only what is one of ours goes onto a page.
+    let known = trace.provider_id.clone();
     let trace_code = error::keep_unreached(request, broker, trace, &refusal.cause).await;
     error::refused(
         request,
+        broker,
         Shown {
             refusal: &refusal,
             trace_code,
             pool_name: "Forebay",
             client_name: None,
+            connection: known.as_deref(),
             issuer: "",
             address: None,
             again: None,

@@ -1,0 +1,113 @@
+//! `forebay keys`: show a pool's signing keys, rotate them, take away one that leaked.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::output::{self, Output, sheet, table};
+use super::store::Store;
+use crate::actions::keys;
+use crate::actions::pools::{self, NewKeys};
+use crate::config::Settings;
+use crate::model::key::{self, SigningKey, State};
+use crate::rules::key_rotation::{LEAD_SECONDS, moves_on};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show the keys of a pool: which sign, which will, which only verify
+    Show { pool: String },
+    /// Publish successors of a pool's keys; a running broker lets them sign once every app can know them
+    Rotate { pool: String },
+    /// Take a leaked key away at once; tokens that it signed are good no more
+    Revoke {
+        pool: String,
+        kid: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
+    let store = Store::open(settings)?;
+    match command {
+        Command::Show { pool } => show(&store, output, pool),
+        Command::Rotate { pool } => rotate(&store, output, pool),
+        Command::Revoke { pool, kid, yes } => {
+            output::confirm(yes, "signing key", &kid)?;
+            revoke(&store, output, pool, kid)
+        }
+    }
+}
+
+fn show(store: &Store<'_>, output: Output, pool_id: String) -> Outcome {
+    let (pool, stored) = store.read(move |conn| {
+        let pool = pools::find(conn, &pool_id)?;
+        let stored = key::of_pool(conn, &pool_id)?;
+        Ok((pool, stored))
+    })?;
+    let days = pool.settings.key_rotation_days;
+    let documents: Vec<Value> = stored.iter().map(|key| document(key, days)).collect();
+    output.answer(&Value::Array(documents), || {
+        let rows: Vec<Vec<String>> = stored.iter().map(|key| line(key, days)).collect();
+        table(&["KID", "USE", "STATE", "SINCE", "NEXT"], &rows)
+    })
+}
+
+fn rotate(store: &Store<'_>, output: Output, pool_id: String) -> Outcome {
+    let successors = NewKeys::make(&store.entropy)?.each();
+    let published = store.act(move |conn, ctx| keys::rotate(conn, ctx, &pool_id, &successors))?;
+    output.answer(
+        &json!({ "published": published, "signs_after_seconds": LEAD_SECONDS }),
+        || {
+            let next = [format!(
+                "nothing: a running broker lets them sign in {} minutes and deletes the old ones when they are not needed",
+                LEAD_SECONDS / 60
+            )];
+            let entries = [("key ids", output::lines(&published))];
+            sheet("Published new signing keys", &entries, &next)
+        },
+    )
+}
+
+fn revoke(store: &Store<'_>, output: Output, pool_id: String, kid: String) -> Outcome {
+    let spare = keys::make(&store.entropy)?;
+    let gone = store.act(move |conn, ctx| keys::revoke(conn, ctx, &pool_id, &kid, &spare))?;
+    output.answer(&json!({ "revoked": gone.kid, "was": gone.state }), || {
+        let signs = match gone.state {
+            State::Active => " Its successor signs from now on.",
+            State::Pending | State::Retiring => "",
+        };
+        format!(
+            "Key {} is revoked: tokens that it signed are good no more.{signs}",
+            gone.kid
+        )
+    })
+}
+
+fn document(key: &SigningKey, rotation_days: u32) -> Value {
+    json!({
+        "kid": key.kid,
+        "use": key.usage,
+        "state": key.state,
+        "since": key.state_since.to_string(),
+        "moves_on": moves_on(key.state, key.state_since, rotation_days).map(|at| at.to_string()),
+        "public_jwk": key.public_jwk,
+    })
+}
+
+fn line(key: &SigningKey, rotation_days: u32) -> Vec<String> {
+    let what = match key.state {
+        State::Pending => "signs from",
+        State::Active => "gets a successor at",
+        State::Retiring => "is deleted at",
+    };
+    let next = moves_on(key.state, key.state_since, rotation_days);
+    vec![
+        key.kid.clone(),
+        key.usage.to_string(),
+        key.state.to_string(),
+        key.state_since.to_string(),
+        next.map(|at| format!("{what} {at}")).unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,140 @@
+//! One connection: how it stands, what is done and what is still to do, its facts; switching it off and on.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{At, by_tenant, open, within};
+use crate::actions::providers::{self, ProviderChange};
+use crate::broker::Broker;
+use crate::error::{Error, StoreError};
+use crate::model::client;
+use crate::model::mapping;
+use crate::model::provider::{self, ClientAuth};
+use crate::web::console::door::{Admin, Form};
+use crate::web::console::page::{self, Frame};
+use crate::web::console::problem::Problem;
+use crate::web::console::time::Moment;
+
+#[derive(Template)]
+#[template(path = "console/connections/show.html")]
+struct ShowPage {
+    frame: Frame,
+    at: At,
+    client_id: String,
+    method: ClientAuth,
+    scopes: String,
+    has_secret: bool,
+    has_key: bool,
+    has_next_secret: bool,
+    secret_expires: Option<Moment>,
+    next_secret_expires: Option<Moment>,
+    identifiers: Vec<String>,
+    mapping_version: i64,
+    tested: Option<Moment>,
+    live: Option<Moment>,
+    made: Moment,
+    last: Option<Moment>,
+    people: i64,
+    apps: Vec<String>,
+    notices: Vec<String>,
+}
+
+pub async fn page(
+    admin: Admin,
+    id: Path<String>,
+    broker: Data<Broker>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let opened = open(&broker, admin.sees(), &id).await?;
+    let row = opened.provider.clone();
+    let whole_pool = admin.sees().has_pool(&row.user_pool_id);
+    let (identifiers, version, last, notices, people, apps) = broker
+        .db
+        .read(move |conn| -> Result<_, StoreError> {
+            let clients = client::list(conn, &row.user_pool_id)?;
+            let lists = |client: &client::Client| client.settings.providers.contains(&row.name);
+            Ok((
+                provider::identifiers(conn, &row.id)?,
+                mapping::current(conn, &row.id)?.map_or(0, |mapping| mapping.version),
+                provider::last_sign_in(conn, &row.id)?,
+                provider::notices(conn, &row.id)?,
+                provider::count_identities(conn, &row.id)?,
+                clients
+                    .into_iter()
+                    .filter(lists)
+                    .map(|client| client.name)
+                    .collect::<Vec<_>>(),
+            ))
+        })
+        .await?;
+    let provider = &opened.provider;
+    let settings = &provider.settings;
+    Ok(page::show(&ShowPage {
+        frame: Frame::new(&admin, "connections", request.query_string()),
+        at: At::new(&admin, &opened, ""),
+        client_id: settings.client_id.clone(),
+        method: settings.client_auth,
+        scopes: settings.scopes.join(" "),
+        has_secret: provider.client_secret_sealed.is_some(),
+        has_key: provider.private_key_sealed.is_some(),
+        has_next_secret: provider.next_secret_sealed.is_some(),
+        secret_expires: provider.secret_expires_at.map(Moment),
+        next_secret_expires: provider.next_secret_expires_at.map(Moment),
+        identifiers,
+        mapping_version: version,
+        tested: provider.tested_at.map(Moment),
+        live: provider.live_since.map(Moment),
+        made: Moment(provider.created_at),
+        last: last.map(Moment),
+        people,
+        // Which apps a pool has is for those to know who see the pool.
+        apps: if whole_pool { apps } else { Vec::new() },
+        notices,
+    }))
+}
+
+pub async fn disable(
+    admin: Admin,
+    id: Path<String>,
+    _: Form,
+    broker: Data<Broker>,
+) -> Result<HttpResponse, Problem> {
+    switch(admin, &id, &broker, false).await
+}
+
+pub async fn enable(
+    admin: Admin,
+    id: Path<String>,
+    _: Form,
+    broker: Data<Broker>,
+) -> Result<HttpResponse, Problem> {
+    switch(admin, &id, &broker, true).await
+}
+
+/// Only what has been live is switched on again; a draft goes live on its own page.
+async fn switch(admin: Admin, id: &str, broker: &Broker, on: bool) -> Result<HttpResponse, Problem> {
+    let (ctx, allowed) = (admin.ctx(broker), broker.upstream.allowed().to_vec());
+    let (reach, wanted) = (admin.changes().clone(), id.to_owned());
+    broker
+        .db
+        .write(move |conn| {
+            let provider = within(conn, &reach, &wanted)?;
+            if provider.live_since.is_none() {
+                return Err(Error::Conflict(format!(
+                    "'{}' has never been live: let it go live first",
+                    provider.name
+                )));
+            }
+            let change = ProviderChange {
+                enabled: Some(on),
+                by_tenant: by_tenant(&admin, &provider.user_pool_id),
+                ..ProviderChange::default()
+            };
+            providers::update(conn, &ctx, &allowed, &wanted, change)
+        })
+        .await?;
+    broker.forget();
+    let said = if on { "enabled" } else { "disabled" };
+    Ok(page::done(&format!("/console/connections/{id}"), said))
+}
