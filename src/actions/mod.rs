@@ -3,6 +3,7 @@
 
 pub mod admins;
 pub mod clients;
+pub mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod client;
+mod credential;
 mod demo;
 mod doctor;
 mod keys;
@@ -65,6 +66,9 @@ enum Command {
     /// App clients: the applications that sign their users in here
     #[command(subcommand)]
     Client(Box<client::Command>),
+    /// Access keys for the management API, which AWS SDKs, the AWS CLI and Terraform speak
+    #[command(subcommand)]
+    Credential(credential::Command),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
     Provider(Box<provider::Command>),
@@ -155,6 +159,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Demo(args) => demo::run(&settings, &args),
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
+        Command::Credential(command) => credential::run(&settings, output, command),
         Command::Client(command) => client::run(&settings, output, *command),
         Command::Provider(command) => provider::run(&settings, output, *command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),

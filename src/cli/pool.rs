@@ -118,6 +118,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             key_rotation_days: args
                 .key_rotation_days
                 .unwrap_or(pool::Settings::default().key_rotation_days),
+            ..pool::Settings::default()
         },
     };
     let keys = NewKeys::make(&store.entropy)?;

@@ -216,6 +216,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    management_credentials (id) {
+        id -> Text, secret_sealed -> Binary, role -> Text, user_pool_id -> Nullable<Text>, description -> Text,
+        enabled -> Bool, created_at -> BigInt, last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
 }
 
@@ -258,5 +265,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     claim_sightings,
     claim_profiles,
     job_leases,
+    management_credentials,
     user_terms,
 );

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::actions::admins::{self, NewAdministrator, Scope};
 use crate::actions::clients::{self, NewClient, NewSecret};
+use crate::actions::credentials::{self, NewCredential};
 use crate::actions::pools::{self, NewKeys, NewPool};
 use crate::actions::providers::{self, Credentials, NewProvider};
 use crate::actions::tenants::{self, NewTenant};
@@ -22,6 +23,7 @@ use crate::db::{self, Conn, Db, Json, Target};
 use crate::error::Error;
 use crate::model::administrator::Role;
 use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
+use crate::model::credential;
 use crate::model::mapping::{GroupsRule, Rule, Rules, Source};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
 use crate::model::provider::Settings as ProviderSettings;
@@ -43,6 +45,9 @@ pub const API: &str = "demo-api";
 pub const OPERATOR: &str = "operator@forebay.test";
 pub const OPERATOR_PASSWORD: &str = "demo-operator-password";
 pub const TENANT_PASSWORD: &str = "demo-tenant-password";
+/// The access key of the management API; any region will do.
+pub const ACCESS_KEY: &str = "FOREBAYDEMOKEY000001";
+pub const ACCESS_SECRET: &str = "demo/management/secret/key/0000000000001";
 /// The organisations: name, connection, identifier.
 pub const ORGANISATIONS: [(&str, &str, &str); 2] = [
     ("acme", "acme-okta", "acme.test"),
@@ -224,6 +229,14 @@ pub fn seed(
         };
         clients::create(conn, ctx, new)?;
     }
+    let credential = NewCredential {
+        id: Some(ACCESS_KEY.into()),
+        secret: Some(Zeroizing::new(ACCESS_SECRET.into())),
+        role: credential::Role::Admin,
+        user_pool_id: None,
+        description: "Demo".into(),
+    };
+    credentials::create(conn, ctx, credential)?;
     Ok(())
 }
 
@@ -422,6 +435,7 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         "  People        ada@acme.test, grace@acme.test, linus@acme.test (not assigned), hank@globex.test; password: demo"
     );
     println!("  Issuer        {public_url}/{POOL}");
+    println!("  AWS SDKs      --endpoint-url {public_url}, key {ACCESS_KEY}, secret {ACCESS_SECRET}");
     println!("  Console       {public_url}/console  operator@forebay.test, password {OPERATOR_PASSWORD}");
     println!(
         "                admin@acme.test, admin@globex.test (a tenant each), password {TENANT_PASSWORD}"

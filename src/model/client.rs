@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::db::schema::{app_clients, client_secrets};
 use crate::db::search::{anywhere, lower};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
+    /// Members of Cognito's `UserPoolClientType` that mean nothing here, as they were set.
+    pub cognito: Map<String, Value>,
     /// The claims that the app needs; empty: none in particular.
     pub contract: Vec<ContractClaim>,
 }
@@ -81,6 +84,7 @@ impl Default for Settings {
             rotation: Rotation::default(),
             public: false,
             require_pkce: false,
+            cognito: Map::new(),
             contract: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod claims_seen;
 pub mod client;
 pub mod code;
+pub mod credential;
 pub mod group;
 pub mod job;
 pub mod key;

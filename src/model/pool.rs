@@ -1,7 +1,10 @@
 //! User pool: one OpenID Connect provider with its own users, keys, clients and attribute schema.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::db::schema::{
     app_clients, identity_providers, resource_servers, tenants, user_groups, user_pools, users,
@@ -37,6 +40,9 @@ pub struct Settings {
     pub attributes: Vec<Attribute>,
     /// Days that the trace of a login is kept.
     pub trace_days: u32,
+    pub tags: BTreeMap<String, String>,
+    /// Members of Cognito's `UserPoolType` that mean nothing here, as they were set.
+    pub cognito: Map<String, Value>,
     /// Days after which a signing key gets a successor; 0: never by itself.
     pub key_rotation_days: u32,
 }
@@ -49,6 +55,8 @@ impl Default for Settings {
             deletion_protection: false,
             attributes: Vec::new(),
             trace_days: 14,
+            tags: BTreeMap::new(),
+            cognito: Map::new(),
             key_rotation_days: 90,
         }
     }

@@ -138,6 +138,16 @@ pub fn set_enabled(conn: &mut Conn, sub: &str, enabled: bool, now: UnixTime) -> 
         .optional()
 }
 
+/// How many users the pool has, counted no further than `most`.
+pub fn count_up_to(conn: &mut Conn, user_pool_id: &str, most: i64) -> QueryResult<i64> {
+    let some: Vec<String> = users::table
+        .filter(users::user_pool_id.eq(user_pool_id))
+        .limit(most)
+        .select(users::sub)
+        .load(conn)?;
+    Ok(i64::try_from(some.len()).unwrap_or(most))
+}
+
 /// False when the sub, or the username within the pool, is taken.
 pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(users::table)

@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod authorize;
+pub mod aws;
 pub mod claims;
 pub mod connection;
 pub mod console_roles;

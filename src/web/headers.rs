@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::broker::Broker;
 use crate::rules::params;
-use crate::web::console;
+use crate::web::{console, management};
 
 /// Longest path and query, in bytes: a longer one is answered 414.
 pub const LONGEST_URI: usize = 8_192;
@@ -122,10 +122,11 @@ fn refusal(request: &HttpRequest) -> Option<StatusCode> {
     }
     let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // The console's forms hold whole mappings; nothing else is as long.
-    let largest = if uri.path().starts_with("/console/") {
-        console::door::LONGEST_FORM
-    } else {
-        LARGEST_BODY
+    // So do some calls of the management API.
+    let largest = match uri.path() {
+        "/" => management::LONGEST_BODY,
+        path if path.starts_with("/console/") => console::door::LONGEST_FORM,
+        _ => LARGEST_BODY,
     };
     announced
         .is_some_and(|length| length > largest)

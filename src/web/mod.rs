@@ -5,6 +5,7 @@ pub mod console;
 pub mod cookies;
 pub mod headers;
 mod health;
+pub mod management;
 pub mod metrics;
 pub mod oidc;
 pub mod pages;
@@ -60,6 +61,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
     assets::configure(cfg);
     cfg.service(resource("/healthz").document(health::live))
         .service(resource("/readyz").document(health::ready))
+        // Cognito's management API
+        .service(
+            resource("/")
+                .post(management::post)
+                .options(management::wire::preflight),
+        )
         // OpenID Connect, with Cognito's names
         .service(
             resource(paths::AUTHORIZE)

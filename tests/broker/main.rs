@@ -6,6 +6,7 @@ mod command_line;
 mod console;
 mod database;
 mod leaks;
+mod management;
 mod metrics;
 mod oidc;
 mod support;

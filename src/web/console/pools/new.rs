@@ -129,6 +129,7 @@ fn read(form: &Form, mistakes: &mut Mistakes) -> NewPool {
             attributes: required.collect(),
             trace_days: number(form, "trace_days", mistakes),
             key_rotation_days: number(form, "key_rotation_days", mistakes),
+            ..Settings::default()
         },
     }
 }

@@ -1,0 +1,166 @@
+//! The management API: `POST /` in AWS JSON 1.1 for `AWSCognitoIdentityProviderService`, so that AWS SDKs, the AWS CLI and
+//! Terraform run Forebay unchanged. A call is authenticated, its members are checked against the API's shapes, then one
+//! operation runs: it reads through `model` with the credential's reach in the query and writes through `actions`.
+
+mod authenticate;
+mod clients;
+mod error;
+mod page;
+mod pools;
+mod resource_servers;
+mod tags;
+pub mod wire;
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use authenticate::Caller;
+use error::Failure;
+
+use crate::actions::Ctx;
+use crate::broker::Broker;
+use crate::db::Conn;
+use crate::model::reach::Reach;
+use crate::rules::aws::shapes::{self, Unacceptable};
+use crate::rules::json;
+use crate::web::headers::RequestId;
+
+/// The longest body, in bytes: the picture and the style sheet of a login page are the largest members.
+pub const LONGEST_BODY: usize = 1_048_576;
+const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
+
+/// One call, authenticated, its members checked.
+struct Call {
+    broker: Data<Broker>,
+    caller: Caller,
+    input: Map<String, Value>,
+    request_id: String,
+}
+
+type Answer = Result<Value, Failure>;
+
+pub async fn post(request: HttpRequest, body: actix_web::web::Payload, broker: Data<Broker>) -> HttpResponse {
+    let operation = wire::target(&request).and_then(|target| {
+        let name = target.strip_prefix(TARGET_PREFIX)?;
+        shapes::operation(name)
+    });
+    let request_id = RequestId::of(&request);
+    let answer = match body.to_bytes_limited(LONGEST_BODY).await {
+        Ok(Ok(body)) => serve(&request, &body, operation, &broker, &request_id).await,
+        Ok(Err(_)) => Err(Failure::serialization("the body did not arrive whole")),
+        Err(_) => Err(Failure::new(
+            "RequestEntityTooLargeException",
+            "The body is larger than 1 MiB",
+        )),
+    };
+    match answer {
+        Ok(_) if operation.is_some_and(|operation| operation.empty) => wire::empty(&request_id),
+        Ok(value) => wire::object(&request_id, &value),
+        Err(failure) => wire::failed(&request_id, &failure),
+    }
+}
+
+async fn serve(
+    request: &HttpRequest,
+    body: &Bytes,
+    operation: Option<&'static shapes::Operation>,
+    broker: &Data<Broker>,
+    request_id: &str,
+) -> Answer {
+    let operation = operation.ok_or_else(|| {
+        Failure::new(
+            "UnknownOperationException",
+            "The target names no operation of this service",
+        )
+    })?;
+    let caller = if operation.signed {
+        authenticate::signed(request, body, broker).await?
+    } else {
+        Caller::nobody()
+    };
+    if !operation.offered {
+        return Err(error::not_offered(operation.name));
+    }
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    let input = json::object(body).map_err(|why| Failure::serialization(&why))?;
+    shapes::check(operation, &input).map_err(|unacceptable| match unacceptable {
+        Unacceptable::Type(why) => Failure::serialization(&why),
+        Unacceptable::Constraints(why) => Failure::invalid(why),
+    })?;
+    let call = Call {
+        broker: broker.clone(),
+        caller,
+        input,
+        request_id: request_id.to_owned(),
+    };
+    match operation.name {
+        "CreateUserPool" => pools::create(call).await,
+        "DescribeUserPool" => pools::describe(call).await,
+        "UpdateUserPool" => pools::update(call).await,
+        "DeleteUserPool" => pools::delete(call).await,
+        "ListUserPools" => pools::list(call).await,
+        "AddCustomAttributes" => pools::add_custom_attributes(call).await,
+        "GetUserPoolMfaConfig" => pools::mfa_config(call).await,
+        "CreateUserPoolClient" => clients::create(call).await,
+        "DescribeUserPoolClient" => clients::describe(call).await,
+        "UpdateUserPoolClient" => clients::update(call).await,
+        "DeleteUserPoolClient" => clients::delete(call).await,
+        "ListUserPoolClients" => clients::list(call).await,
+        "CreateResourceServer" => resource_servers::create(call).await,
+        "DescribeResourceServer" => resource_servers::describe(call).await,
+        "UpdateResourceServer" => resource_servers::update(call).await,
+        "DeleteResourceServer" => resource_servers::delete(call).await,
+        "ListResourceServers" => resource_servers::list(call).await,
+        "TagResource" => tags::tag(call).await,
+        "UntagResource" => tags::untag(call).await,
+        "ListTagsForResource" => tags::list(call).await,
+        name => Err(error::not_offered(name)),
+    }
+}
+
+impl Call {
+    fn pool_id(&self) -> String {
+        self.input
+            .get("UserPoolId")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The members as an operation's own struct. Their shapes were checked before: this fails for none of them.
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_value(Value::Object(self.input.clone()))
+            .map_err(|why| Failure::serialization(&why.to_string()))
+    }
+
+    /// One member, if it is there.
+    fn member<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let value = self.input.get(name).filter(|value| !value.is_null()).cloned();
+        value
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|why| Failure::serialization(&why.to_string()))
+    }
+
+    /// Reads.
+    async fn look(self, work: impl FnOnce(&mut Conn) -> Answer + Send + 'static) -> Answer {
+        self.broker.db.read(work).await
+    }
+
+    /// Changes, in one transaction, within what the caller may change.
+    async fn act(self, work: impl FnOnce(&mut Conn, &Ctx, &Reach) -> Answer + Send + 'static) -> Answer {
+        let reach = self.caller.changes;
+        if reach.is_nothing() {
+            return Err(Failure::new(
+                "NotAuthorizedException",
+                "This credential may look and not change",
+            ));
+        }
+        let ctx = self.broker.ctx(self.caller.actor, self.request_id);
+        let answer = self.broker.db.write(move |conn| work(conn, &ctx, &reach)).await;
+        self.broker.forget();
+        answer
+    }
+}

@@ -1,0 +1,345 @@
+//! User pools: what of them Cognito's API shows and takes. Members that have no meaning here (messages, devices, tiers) are
+//! kept as they were set and shown again, so that a Terraform plan after its apply is empty; those that would promise
+//! something that is not done are refused.
+
+use serde_json::{Map, Value, json};
+
+use super::error::Failure;
+use super::{Answer, Call, page, wire};
+use crate::actions::pools::{self, NewKeys, NewPool, PoolChange};
+use crate::db::Conn;
+use crate::model::pool::{self, Attribute, AttributeType, Pool, STANDARD, Settings};
+use crate::model::user;
+use crate::rules::jwks;
+
+/// Members that are kept and shown again, each with what stands there when it was never set.
+fn kept_defaults() -> [(&'static str, Option<Value>); 20] {
+    [
+        (
+            "Policies",
+            Some(json!({ "PasswordPolicy": {
+                "MinimumLength": 8, "RequireUppercase": true, "RequireLowercase": true, "RequireNumbers": true,
+                "RequireSymbols": true, "TemporaryPasswordValidityDays": 7
+            }, "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD"] } })),
+        ),
+        ("AutoVerifiedAttributes", None),
+        ("AliasAttributes", None),
+        ("UsernameAttributes", None),
+        ("SmsVerificationMessage", None),
+        ("EmailVerificationMessage", None),
+        ("EmailVerificationSubject", None),
+        (
+            "VerificationMessageTemplate",
+            Some(json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" })),
+        ),
+        ("SmsAuthenticationMessage", None),
+        ("UserAttributeUpdateSettings", None),
+        ("DeviceConfiguration", None),
+        (
+            "EmailConfiguration",
+            Some(json!({ "EmailSendingAccount": "COGNITO_DEFAULT" })),
+        ),
+        ("SmsConfiguration", None),
+        (
+            "AdminCreateUserConfig",
+            Some(json!({ "AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 7 })),
+        ),
+        ("UserPoolAddOns", None),
+        ("AccountRecoverySetting", None),
+        ("UserPoolTier", Some(json!("ESSENTIALS"))),
+        ("KeyConfiguration", None),
+        ("IssuerConfiguration", None),
+        ("AcrConfiguration", None),
+    ]
+}
+
+/// Members that are fixed when the pool is made: an update neither takes nor resets them.
+const FIXED: [&str; 2] = ["AliasAttributes", "UsernameAttributes"];
+
+pub async fn create(call: Call) -> Answer {
+    if !call.caller.changes.everything {
+        return Err(Failure::new(
+            "NotAuthorizedException",
+            "This credential may not make user pools",
+        ));
+    }
+    refuse_promises(&call.input)?;
+    let settings = Settings {
+        case_sensitive: case_sensitive(&call.input),
+        deletion_protection: text(&call.input, "DeletionProtection") == Some("ACTIVE"),
+        attributes: schema(&call.input, "Schema")?,
+        tags: call.member("UserPoolTags")?.unwrap_or_default(),
+        cognito: kept(&call.input, &[]),
+        ..Settings::default()
+    };
+    let name = text(&call.input, "PoolName").unwrap_or_default().to_owned();
+    let entropy = call.broker.entropy.clone();
+    let made = actix_web::web::block(move || {
+        Ok::<_, rsa::Error>(NewKeys {
+            id_token: jwks::generate(&entropy)?,
+            access_token: jwks::generate(&entropy)?,
+        })
+    });
+    let unmade = |_| Failure::new("InternalErrorException", "The signing keys could not be made");
+    let keys = made.await.map_err(|_| unmade(()))?.map_err(|_| unmade(()))?;
+    call.act(move |conn, ctx, _| {
+        let new = NewPool {
+            id: None,
+            name,
+            settings,
+        };
+        let pool = pools::create(conn, ctx, new, &keys)?;
+        Ok(json!({ "UserPool": shape(conn, &pool)? }))
+    })
+    .await
+}
+
+pub async fn describe(call: Call) -> Answer {
+    let sees = call.caller.sees.clone();
+    let id = call.pool_id();
+    call.look(move |conn| {
+        let pool = pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        Ok(json!({ "UserPool": shape(conn, &pool)? }))
+    })
+    .await
+}
+
+/// As in Cognito, what an update leaves out falls back to its default.
+pub async fn update(call: Call) -> Answer {
+    refuse_promises(&call.input)?;
+    let id = call.pool_id();
+    let name = text(&call.input, "PoolName").map(str::to_owned);
+    let protection = text(&call.input, "DeletionProtection") == Some("ACTIVE");
+    let tags = call.member("UserPoolTags")?;
+    let input = call.input.clone();
+    call.act(move |conn, ctx, reach| {
+        let pool = pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        let mut settings = pool.settings.0;
+        settings.deletion_protection = protection;
+        if let Some(tags) = tags {
+            settings.tags = tags;
+        }
+        let fixed: Map<String, Value> = FIXED
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), settings.cognito.get(*name)?.clone())))
+            .collect();
+        settings.cognito = kept(&input, &FIXED);
+        settings.cognito.extend(fixed);
+        let change = PoolChange {
+            name,
+            settings: Some(settings),
+        };
+        pools::update(conn, ctx, &id, change)?;
+        Ok(json!({}))
+    })
+    .await
+}
+
+pub async fn delete(call: Call) -> Answer {
+    let id = call.pool_id();
+    call.act(move |conn, ctx, reach| {
+        let pool = pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        if pool.settings.deletion_protection {
+            return Err(Failure::invalid(
+                "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be \
+                 inactivated first.",
+            ));
+        }
+        pools::delete(conn, ctx, &id)?;
+        Ok(json!({}))
+    })
+    .await
+}
+
+pub async fn list(call: Call) -> Answer {
+    let sees = call.caller.sees.clone();
+    let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 60)?;
+    call.look(move |conn| {
+        let pools = pool::list_within(conn, &sees)?;
+        let (pools, next) = wanted.cut(pools, |pool| format!("{}\n{}", pool.name, pool.id));
+        let shown: Vec<Value> = pools
+            .iter()
+            .map(|pool| {
+                json!({
+                    "Id": pool.id, "Name": pool.name, "LambdaConfig": {},
+                    "LastModifiedDate": wire::time(pool.updated_at), "CreationDate": wire::time(pool.created_at),
+                })
+            })
+            .collect();
+        Ok(page::answer("UserPools", shown, "NextToken", next))
+    })
+    .await
+}
+
+pub async fn add_custom_attributes(call: Call) -> Answer {
+    let id = call.pool_id();
+    let added = schema(&call.input, "CustomAttributes")?;
+    call.act(move |conn, ctx, reach| {
+        let pool = pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        let mut settings = pool.settings.0;
+        for attribute in added {
+            let name = format!("custom:{}", attribute.name.trim_start_matches("custom:"));
+            if settings.attribute(&name).is_some() {
+                return Err(Failure::invalid(format!(
+                    "{name}: Existing attribute already has name {name}."
+                )));
+            }
+            settings.attributes.push(Attribute { name, ..attribute });
+        }
+        let change = PoolChange {
+            settings: Some(settings),
+            ..PoolChange::default()
+        };
+        pools::update(conn, ctx, &id, change)?;
+        Ok(json!({}))
+    })
+    .await
+}
+
+/// Second factors are the identity provider's here.
+pub async fn mfa_config(call: Call) -> Answer {
+    let sees = call.caller.sees.clone();
+    let id = call.pool_id();
+    call.look(move |conn| {
+        pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        Ok(json!({ "MfaConfiguration": "OFF" }))
+    })
+    .await
+}
+
+/// What would promise something that does not happen here.
+fn refuse_promises(input: &Map<String, Value>) -> Result<(), Failure> {
+    if text(input, "MfaConfiguration").is_some_and(|mode| mode != "OFF") {
+        return Err(Failure::invalid(
+            "MfaConfiguration: second factors are the identity provider's here; require them in Okta's policy",
+        ));
+    }
+    let hooks = input.get("LambdaConfig").and_then(Value::as_object);
+    if hooks.is_some_and(|hooks| !hooks.is_empty()) {
+        return Err(Failure::invalid("LambdaConfig: triggers are not offered here"));
+    }
+    Ok(())
+}
+
+fn case_sensitive(input: &Map<String, Value>) -> bool {
+    // Without the member, Cognito's usernames are compared by case.
+    input
+        .get("UsernameConfiguration")
+        .and_then(|configuration| configuration.get("CaseSensitive"))
+        .and_then(Value::as_bool)
+        .unwrap_or(true)
+}
+
+fn text<'a>(input: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    input.get(name).and_then(Value::as_str)
+}
+
+/// What is kept of the input as it was set.
+fn kept(input: &Map<String, Value>, without: &[&str]) -> Map<String, Value> {
+    kept_defaults()
+        .iter()
+        .filter(|(name, _)| !without.contains(name))
+        .filter_map(|(name, _)| {
+            let value = input.get(*name).filter(|value| !value.is_null())?;
+            Some(((*name).to_owned(), value.clone()))
+        })
+        .collect()
+}
+
+/// Attributes as `SchemaAttributeType` gives them; a name that is no standard one is a custom attribute's.
+fn schema(input: &Map<String, Value>, member: &str) -> Result<Vec<Attribute>, Failure> {
+    let list = input.get(member).and_then(Value::as_array);
+    list.into_iter().flatten().map(attribute).collect()
+}
+
+fn attribute(given: &Value) -> Result<Attribute, Failure> {
+    let name = given["Name"].as_str().unwrap_or_default();
+    let standard = STANDARD.iter().find(|(standard, _)| *standard == name);
+    let kind = match given["AttributeDataType"].as_str() {
+        Some(kind) => kind
+            .parse::<AttributeType>()
+            .map_err(|why| Failure::invalid(format!("AttributeDataType: {why}")))?,
+        None => standard.map_or(AttributeType::String, |(_, kind)| *kind),
+    };
+    if given["DeveloperOnlyAttribute"].as_bool() == Some(true) {
+        return Err(Failure::invalid(
+            "DeveloperOnlyAttribute: use the app client's write attributes instead",
+        ));
+    }
+    Ok(Attribute {
+        name: match standard {
+            Some(_) => name.to_owned(),
+            None => format!("custom:{}", name.trim_start_matches("custom:")),
+        },
+        kind,
+        mutable: given["Mutable"].as_bool().unwrap_or(true),
+        required: given["Required"].as_bool().unwrap_or(false),
+    })
+}
+
+/// The pool as `UserPoolType`.
+fn shape(conn: &mut Conn, pool: &Pool) -> Result<Value, Failure> {
+    let settings = &pool.settings;
+    let region = pool.id.split('_').next().unwrap_or_default();
+    let mut shown = json!({
+        "Id": pool.id,
+        "Name": pool.name,
+        "Arn": format!("arn:aws:cognito-idp:{region}:000000000000:userpool/{}", pool.id),
+        "CreationDate": wire::time(pool.created_at),
+        "LastModifiedDate": wire::time(pool.updated_at),
+        "DeletionProtection": if settings.deletion_protection { "ACTIVE" } else { "INACTIVE" },
+        "LambdaConfig": {},
+        "MfaConfiguration": "OFF",
+        "UsernameConfiguration": { "CaseSensitive": settings.case_sensitive },
+        "EstimatedNumberOfUsers": user::count_up_to(conn, &pool.id, 1_000)?,
+        "SchemaAttributes": schema_shown(settings),
+        "UserPoolTags": settings.tags,
+    });
+    for (name, default) in kept_defaults() {
+        if let Some(value) = settings.cognito.get(name).cloned().or(default) {
+            shown[name] = value;
+        }
+    }
+    Ok(shown)
+}
+
+/// The whole schema with its constraints as strings, as Cognito shows it.
+fn schema_shown(settings: &Settings) -> Vec<Value> {
+    let own = settings
+        .attributes
+        .iter()
+        .map(|attribute| attribute.name.as_str());
+    let standard = STANDARD.iter().map(|(name, _)| *name);
+    let mut shown = vec![json!({
+        "Name": "sub", "AttributeDataType": "String", "DeveloperOnlyAttribute": false, "Mutable": false, "Required": true,
+        "StringAttributeConstraints": { "MinLength": "1", "MaxLength": "2048" },
+    })];
+    for name in standard.chain(own.filter(|name| name.starts_with("custom:"))) {
+        let Some(attribute) = settings.attribute(name) else {
+            continue;
+        };
+        let mut entry = json!({
+            "Name": attribute.name, "AttributeDataType": attribute.kind, "DeveloperOnlyAttribute": false,
+            "Mutable": attribute.mutable, "Required": attribute.required,
+        });
+        match (attribute.kind, name) {
+            (AttributeType::String, "birthdate") => {
+                entry["StringAttributeConstraints"] = json!({ "MinLength": "10", "MaxLength": "10" });
+            }
+            (AttributeType::String, _) => {
+                entry["StringAttributeConstraints"] = json!({ "MinLength": "0", "MaxLength": "2048" });
+            }
+            (AttributeType::Number, "updated_at") => {
+                entry["NumberAttributeConstraints"] = json!({ "MinValue": "0" });
+            }
+            (AttributeType::Number, _) => entry["NumberAttributeConstraints"] = json!({}),
+            (AttributeType::Boolean | AttributeType::DateTime, _) => {}
+        }
+        shown.push(entry);
+    }
+    shown.push(json!({
+        "Name": "identities", "AttributeDataType": "String", "DeveloperOnlyAttribute": false, "Mutable": true,
+        "Required": false, "StringAttributeConstraints": {},
+    }));
+    shown
+}

@@ -1,0 +1,118 @@
+//! The management API, called as an AWS SDK calls it.
+
+mod authentication;
+mod clients;
+mod pools;
+mod wire;
+
+use actix_web::test::TestRequest;
+use forebay::demo::{ACCESS_KEY, ACCESS_SECRET};
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::support::{Answer, Stage};
+
+/// An access key and how its calls are signed.
+#[derive(Clone)]
+struct Key {
+    id: String,
+    secret: String,
+    region: &'static str,
+    /// As a caller whose clock says so would write it.
+    timestamp: &'static str,
+}
+
+impl Default for Key {
+    fn default() -> Key {
+        Key {
+            id: ACCESS_KEY.into(),
+            secret: ACCESS_SECRET.into(),
+            region: "us-local-1",
+            timestamp: "20261121T000000Z",
+        }
+    }
+}
+
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    Hmac::<Sha256>::new_from_slice(key)
+        .unwrap()
+        .chain_update(text)
+        .finalize()
+        .into_bytes()
+        .to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Key {
+    /// The signed call.
+    fn sign(&self, operation: &str, body: &str) -> TestRequest {
+        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        let kind = "application/x-amz-json-1.1";
+        let names = "content-type;host;x-amz-date;x-amz-target";
+        let canonical = format!(
+            "POST\n/\n\ncontent-type:{kind}\nhost:localhost:8080\nx-amz-date:{}\nx-amz-target:{target}\n\n{names}\n{}",
+            self.timestamp,
+            hex(&Sha256::digest(body))
+        );
+        let date = &self.timestamp[..8];
+        let scope = format!("{date}/{}/cognito-idp/aws4_request", self.region);
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
+            self.timestamp,
+            hex(&Sha256::digest(canonical))
+        );
+        let mut key = format!("AWS4{}", self.secret).into_bytes();
+        for part in scope.split('/') {
+            key = mac(&key, part);
+        }
+        let signature = hex(&mac(&key, &text));
+        TestRequest::post()
+            .uri("/")
+            .insert_header(("content-type", kind))
+            .insert_header(("host", "localhost:8080"))
+            .insert_header(("x-amz-date", self.timestamp))
+            .insert_header(("x-amz-target", target))
+            .insert_header((
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
+                    self.id
+                ),
+            ))
+            .set_payload(body.to_owned())
+    }
+}
+
+/// Calls as the demo's credential.
+async fn call(stage: &Stage, operation: &str, input: Value) -> Answer {
+    call_as(stage, &Key::default(), operation, input).await
+}
+
+async fn call_as(stage: &Stage, key: &Key, operation: &str, input: Value) -> Answer {
+    stage.send(key.sign(operation, &input.to_string())).await
+}
+
+/// The name of the exception and its message.
+#[track_caller]
+fn refusal(answer: &Answer) -> (String, String) {
+    assert!(answer.status >= 400, "{answer:?}");
+    let json = answer.json();
+    let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        answer.header("x-amzn-errortype"),
+        Some(format!("{}:", text("__type")).as_str())
+    );
+    (text("__type"), text("message"))
+}
+
+/// A pool made through the API.
+async fn pool(stage: &Stage) -> String {
+    let answer = call(stage, "CreateUserPool", json!({ "PoolName": "customers" }))
+        .await
+        .expect(200);
+    answer.json()["UserPool"]["Id"].as_str().unwrap().to_owned()
+}
