@@ -31,6 +31,7 @@ pub mod response;
 pub mod scope;
 pub mod secret;
 pub mod session_id;
+pub mod start_login;
 pub mod test_login;
 pub mod upstream_error;
 pub mod user_agent;
