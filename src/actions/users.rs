@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::group::{self, Membership};
 use crate::model::reach::Reach;
 use crate::model::user::search;
-use crate::model::user::{self, User};
+use crate::model::user::{self, Status, User};
 use crate::model::{admin_session, administrator, code, session, token};
 use crate::rules::{attribute, redact};
 
@@ -80,7 +80,7 @@ pub fn sign_out_everywhere(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str)
 
 /// Codes go as well: one that is still under way would found a new family. And so do the sessions of the console that the
 /// user has as an administrator.
-fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
+pub(super) fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
     code::delete_of_user(conn, sub)?;
     let in_console = match administrator::find_by_user(conn, sub)? {
         Some(who) => admin_session::delete_of(conn, &who.id, None)?,
@@ -90,6 +90,26 @@ fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
         sessions: session::delete_of_user(conn, sub)? + in_console,
         families: token::revoke_of_user(conn, sub, ctx.now)?,
     })
+}
+
+/// Takes an account that waits for its confirmation as confirmed.
+pub fn confirm(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str) -> Result<(), Error> {
+    let user = of_pool(conn, reach, sub)?;
+    if !user::change_status(conn, sub, Status::Unconfirmed, Status::Confirmed, ctx.now)? {
+        return Err(Error::Denied(format!(
+            "User cannot be confirmed. Current status is {}",
+            user.status
+        )));
+    }
+    record(
+        conn,
+        ctx,
+        "user.confirm",
+        Some(&user.user_pool_id),
+        sub,
+        json!({ "status": { "old": Status::Unconfirmed, "new": Status::Confirmed } }),
+    )?;
+    Ok(())
 }
 
 /// Deletes the user with everything that hangs on the account. Who signs in with the same upstream account later is made
@@ -136,7 +156,7 @@ pub fn set_attributes(
         if !definition.mutable && attributes.contains_key(name) {
             return Err(Error::invalid(
                 name,
-                "is immutable: once set, it stays for the life of the account",
+                "Attribute cannot be updated. It is immutable: once set, it stays for the life of the account",
             ));
         }
         match value {
