@@ -1,6 +1,7 @@
 //! User: a profile in a pool, and the upstream identities that lead to it. How an administrator finds users is in
-//! [`search`].
+//! [`search`], how a whole pool is read and written in [`bulk`].
 
+pub mod bulk;
 pub mod search;
 
 use diesel::prelude::*;
@@ -13,6 +14,7 @@ use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = users)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct User {
     /// Made here, never reassigned; a UUID.
     pub sub: String,
@@ -41,6 +43,7 @@ text_enum! {
 /// An upstream account linked to a user. Its key is (provider, issuer, subject), never an email address.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = identities)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct Identity {
     pub provider_id: String,
     pub issuer: String,

@@ -17,6 +17,7 @@ pub mod jwt;
 pub mod key_rotation;
 pub mod login;
 pub mod mapping;
+pub mod moving;
 pub mod oauth_error;
 pub mod okta_issuer;
 pub mod params;

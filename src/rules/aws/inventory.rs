@@ -139,9 +139,15 @@ fn markdown() -> String {
 
 #[test]
 fn every_operation_is_in_one_area() {
-    let mut listed: Vec<&str> = AREAS.iter().flat_map(|area| area.operations.split_whitespace()).collect();
+    let mut listed: Vec<&str> = AREAS
+        .iter()
+        .flat_map(|area| area.operations.split_whitespace())
+        .collect();
     listed.sort_unstable();
-    let all: Vec<&str> = shapes::operations().iter().map(|operation| operation.name).collect();
+    let all: Vec<&str> = shapes::operations()
+        .iter()
+        .map(|operation| operation.name)
+        .collect();
     assert_eq!(listed, all);
 }
 
