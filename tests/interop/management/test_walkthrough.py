@@ -1,41 +1,24 @@
 """The README's walkthrough with the AWS CLI, word for word (but for the ports), and a sign-in through what it made."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import jwt
 import pytest
 
+from shell import run, script_below
 from stage import CALLBACK, Browser
-
-README = Path(__file__).resolve().parents[3] / "README.md"
-
-
-def walkthrough(demo):
-    section = README.read_text().split("### A walkthrough with the AWS CLI", 1)[1]
-    script = re.search(r"```sh\n(.*?)```", section, re.S).group(1)
-    for port, server in ((8080, demo.origin), (8091, demo.acme)):
-        script = script.replace(f":{port}", f":{server.rsplit(':', 1)[1]}")
-    return script
 
 
 @pytest.fixture(scope="module")
 def printed(demo, tmp_path_factory):
     """What the walkthrough leaves in its variables."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # The CLI stands beside the interpreter.
-    kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    # Nothing of the machine's own AWS configuration.
-    kept |= {"HOME": str(tmp_path_factory.mktemp("home")), "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": ""}
-    script = f"set -euo pipefail\n{walkthrough(demo)}\nprintf '\\n%s\\n' \"$POOL\" \"$CLIENT\" \"$SECRET\"\n"
-    done = subprocess.run(["bash", "-c", script], env=kept, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    pool, client, secret = done.stdout.split()[-3:]
-    return {"pool": pool, "client": client, "secret": secret, "output": done.stdout}
+    script = script_below("### A walkthrough with the AWS CLI")
+    for port, server in ((8080, demo.origin), (8091, demo.acme)):
+        script = script.replace(f":{port}", f":{server.rsplit(':', 1)[1]}")
+    output = run(script + '\nprintf "\\n%s\\n" "$POOL" "$CLIENT" "$SECRET"\n', tmp_path_factory.mktemp("walkthrough"))
+    pool, client, secret = output.split()[-3:]
+    return {"pool": pool, "client": client, "secret": secret, "output": output}
 
 
 def test_it_prints_where_to_sign_in(printed, demo):
