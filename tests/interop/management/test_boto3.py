@@ -14,7 +14,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError, ParamValidationError
 
-from conftest import management_client, observed
+from aws import management_client, observed
 from model import inventory, offered
 from stage import CALLBACK, Browser
 

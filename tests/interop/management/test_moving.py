@@ -7,7 +7,7 @@ import subprocess
 import httpx
 import pytest
 
-from conftest import ACCESS_KEY, SECRET_KEY
+from aws import ACCESS_KEY, SECRET_KEY
 from shell import environment, run, script_below
 from stage import CALLBACK, Browser
 
