@@ -26,7 +26,7 @@ def dump(demo, tmp_path_factory):
     home = tmp_path_factory.mktemp("dump")
     script = script_below("## Moving in, and out", "Files are told by what is in them").replace("eu-west-1_Ab3dE6gHi", POOL)
     run(
-        script, home, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=demo.origin, AWS_REGION="us-local-1",
+        script, home, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=demo.origin, AWS_DEFAULT_REGION="us-local-1",
         AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY,
     )
     return home / "dump"
