@@ -226,6 +226,17 @@ diesel::table! {
     user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
 }
 
+diesel::table! {
+    user_keys (user_sub, name) { user_pool_id -> Text, name -> Text, value -> Text, user_sub -> Text, }
+}
+
+diesel::table! {
+    provider_links (provider_id, attribute, value) {
+        provider_id -> Text, attribute -> Text, value -> Text, user_sub -> Text, subject -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -267,4 +278,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_leases,
     management_credentials,
     user_terms,
+    user_keys,
+    provider_links,
 );

@@ -335,22 +335,24 @@ fn user_group(
     let about = Description {
         description: wanted.description.clone(),
         precedence: wanted.precedence,
+        role_arn: wanted.role_arn.clone(),
     };
     let Some(there) = group::find(conn, pool_id, &wanted.name)? else {
-        let made = groups::create(conn, ctx, pool_id, &wanted.name, about)?;
-        if wanted.role_arn.is_some() {
-            let role_arn = wanted.role_arn.clone();
-            group::update(conn, &group::Group { role_arn, ..made })?;
-        }
+        groups::create(conn, ctx, pool_id, &wanted.name, about)?;
         report.made.push(name);
         return Ok(());
     };
-    if (&there.description, there.precedence) == (&wanted.description, wanted.precedence) {
+    let here = Description {
+        description: there.description,
+        precedence: there.precedence,
+        role_arn: there.role_arn,
+    };
+    if here == about {
         return report.same();
     }
     report.differing.push(name);
     if terms.overwrite {
-        groups::update(conn, ctx, pool_id, &wanted.name, about)?;
+        groups::update(conn, ctx, pool_id, &wanted.name, |group| *group = about)?;
     }
     Ok(())
 }

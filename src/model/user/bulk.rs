@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
-use super::{Identity, User, search};
+use super::{Identity, User, directory, search};
 use crate::db::Conn;
 use crate::db::schema::{identities, users};
 
@@ -80,7 +80,7 @@ pub fn owners(
     Ok(found.into_iter().collect())
 }
 
-/// Inserts users that are not there, with their identities and the words by which they are found.
+/// Inserts users that are not there, with their identities and what they are found by.
 pub fn insert(conn: &mut Conn, new: &[User], linked: &[Identity]) -> QueryResult<()> {
     crate::on_backend!(conn, |c| diesel::insert_into(users::table).values(new).execute(c))?;
     insert_identities(conn, linked)?;
@@ -98,7 +98,8 @@ pub fn insert(conn: &mut Conn, new: &[User], linked: &[Identity]) -> QueryResult
             (user, search::terms_with(user, subjects))
         })
         .collect();
-    search::remember_new(conn, &words)
+    search::remember_new(conn, &words)?;
+    directory::remember_new(conn, new)
 }
 
 /// Links upstream accounts that nobody is linked to.

@@ -296,7 +296,12 @@ async fn update(
     let save = Save {
         name: named(&request),
         is_new: false,
-        action: groups::update,
+        action: |conn, ctx, pool_id, name, about| {
+            groups::update(conn, ctx, pool_id, name, |group| {
+                group.description = about.description;
+                group.precedence = about.precedence;
+            })
+        },
         said: "saved",
     };
     save.run(&admin, &broker, &request, pool, &form).await
@@ -420,6 +425,7 @@ fn described(form: &Form) -> Result<Description, Error> {
     Ok(Description {
         description: Some(form.text("description").to_owned()).filter(|text| !text.is_empty()),
         precedence,
+        role_arn: None,
     })
 }
 
