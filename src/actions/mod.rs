@@ -12,6 +12,7 @@ pub mod linking;
 pub mod login;
 pub mod logout;
 pub mod mappings;
+pub mod moving;
 pub mod pools;
 pub mod profile;
 pub mod providers;

@@ -107,16 +107,45 @@ pub fn create(
     allowed: &[AllowedHost],
     new: NewProvider,
 ) -> Result<Provider, Error> {
-    let pool = pools::find(conn, &new.user_pool_id)?;
-    rules::name(&new.name)?;
-    check_issuer(&new.issuer, allowed)?;
-    rules::settings(&new.settings, allowed)?;
-    check_credentials(&new.credentials)?;
     require_credentials(
         new.settings.client_auth,
         new.credentials.client_secret.is_some(),
         new.credentials.private_key.is_some(),
     )?;
+    insert(conn, ctx, allowed, new, None, true)
+}
+
+/// Makes a connection of another installation here, a tenant's or the pool's own. What comes without its credentials is
+/// not live: nobody could sign in.
+pub fn move_in(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    allowed: &[AllowedHost],
+    new: NewProvider,
+    tenant_id: Option<String>,
+    live: bool,
+) -> Result<Provider, Error> {
+    let complete = require_credentials(
+        new.settings.client_auth,
+        new.credentials.client_secret.is_some(),
+        new.credentials.private_key.is_some(),
+    );
+    insert(conn, ctx, allowed, new, tenant_id, live && complete.is_ok())
+}
+
+fn insert(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    allowed: &[AllowedHost],
+    new: NewProvider,
+    tenant_id: Option<String>,
+    live: bool,
+) -> Result<Provider, Error> {
+    let pool = pools::find(conn, &new.user_pool_id)?;
+    rules::name(&new.name)?;
+    check_issuer(&new.issuer, allowed)?;
+    rules::settings(&new.settings, allowed)?;
+    check_credentials(&new.credentials)?;
     let identifiers = rules::identifiers(&new.identifiers)?;
     mappings::check_rules(&new.rules, &pool.settings)?;
     if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {
@@ -127,15 +156,15 @@ pub fn create(
         user_pool_id: pool.id,
         name: new.name,
         issuer: new.issuer,
-        enabled: true,
+        enabled: live,
         settings: Json(new.settings),
         client_secret_sealed: None,
         private_key_sealed: None,
         created_at: ctx.now,
         updated_at: ctx.now,
-        tenant_id: None,
+        tenant_id,
         tested_at: None,
-        live_since: Some(ctx.now),
+        live_since: live.then_some(ctx.now),
         next_secret_sealed: None,
         secret_expires_at: None,
         next_secret_expires_at: None,

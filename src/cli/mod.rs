@@ -8,6 +8,8 @@ mod client;
 mod credential;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod keys;
 mod logging;
 mod migrate;
@@ -84,6 +86,11 @@ enum Command {
     /// The stories of sign-ins, by the code on the user's error page
     #[command(subcommand)]
     Trace(trace::Command),
+    /// Move a pool in: from Amazon Cognito, or from another Forebay
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Write a pool as one JSON document, to be moved elsewhere
+    Export(export::Command),
     /// Administrators of the console
     #[command(subcommand)]
     Admin(admin::Command),
@@ -166,6 +173,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Keys(command) => keys::run(&settings, output, command),
         Command::Tenant(command) => tenant::run(&settings, output, command),
         Command::Trace(command) => trace::run(&settings, output, command),
+        Command::Import(command) => import::run(&settings, output, command),
+        Command::Export(command) => export::run(&settings, output, command),
         Command::Admin(command) => admin::run(&settings, output, command),
         Command::Doctor => doctor::run(&settings, output),
     }

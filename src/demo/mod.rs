@@ -53,6 +53,8 @@ pub const ORGANISATIONS: [(&str, &str, &str); 2] = [
     ("acme", "acme-okta", "acme.test"),
     ("globex", "globex-okta", "globex.test"),
 ];
+/// The connection that the README's walkthrough makes.
+const WALKTHROUGH: &str = "walk-okta";
 /// Where tests and other tools of the reader's wait for a code.
 const TOOL_ORIGIN: &str = "http://127.0.0.1:9999";
 
@@ -116,11 +118,12 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
         client_id: registration.client_id.clone(),
         secrets: vec![registration.client_secret.clone()],
         auth: okta::ClientAuth::ClientSecretBasic,
-        redirect_uris: vec![format!(
-            "{public_url}{}/{}",
-            paths::IDPRESPONSE,
-            registration.connection
-        )],
+        redirect_uris: vec![
+            format!("{public_url}{}/{}", paths::IDPRESPONSE, registration.connection),
+            format!("{public_url}{}/{WALKTHROUGH}", paths::IDPRESPONSE),
+            // Where connections that moved in from Cognito are called back.
+            format!("{public_url}{}", paths::IDPRESPONSE),
+        ],
         logout_uris: vec![format!(
             "{public_url}{}/{}",
             paths::LOGOUT_RETURN,

@@ -25,6 +25,7 @@ pub struct Group {
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = memberships)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct Membership {
     pub user_sub: String,
     pub user_pool_id: String,
@@ -173,6 +174,30 @@ pub fn memberships(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Membershi
         .order((memberships::group_name, memberships::source))
         .select(Membership::as_select())
         .load(conn)
+}
+
+/// Every membership of these users, by user, group and source.
+pub fn memberships_of(conn: &mut Conn, user_subs: &[&str]) -> QueryResult<Vec<Membership>> {
+    memberships::table
+        .filter(memberships::user_sub.eq_any(user_subs.to_vec()))
+        .order((
+            memberships::user_sub,
+            memberships::group_name,
+            memberships::source,
+        ))
+        .select(Membership::as_select())
+        .load(conn)
+}
+
+/// Inserts memberships that are not there.
+pub fn insert_memberships(conn: &mut Conn, new: &[Membership]) -> QueryResult<()> {
+    // Five values each, well below what both databases take in one statement.
+    for some in new.chunks(3_000) {
+        crate::on_backend!(conn, |c| diesel::insert_into(memberships::table)
+            .values(some)
+            .execute(c))?;
+    }
+    Ok(())
 }
 
 /// The groups a user is in, whoever put them there: strongest precedence first, then by name.

@@ -1,6 +1,8 @@
 //! User: a profile in a pool, and the upstream identities that lead to it. How an administrator finds users is in
-//! [`search`], how the management API does in [`directory`]; identities linked in advance are in [`link`].
+//! [`search`], how the management API does in [`directory`], how a whole pool is read and written in [`bulk`]; identities
+//! linked in advance are in [`link`].
 
+pub mod bulk;
 pub mod directory;
 pub mod link;
 pub mod search;
@@ -16,6 +18,7 @@ use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = users)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct User {
     /// Made here, never reassigned; a UUID.
     pub sub: String,
@@ -44,6 +47,7 @@ text_enum! {
 /// An upstream account linked to a user. Its key is (provider, issuer, subject), never an email address.
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = identities)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct Identity {
     pub provider_id: String,
     pub issuer: String,

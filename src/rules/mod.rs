@@ -18,6 +18,7 @@ pub mod key_rotation;
 pub mod linking;
 pub mod login;
 pub mod mapping;
+pub mod moving;
 pub mod oauth_error;
 pub mod okta_issuer;
 pub mod params;

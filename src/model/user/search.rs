@@ -81,6 +81,39 @@ pub(super) fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
     Ok(())
 }
 
+/// How many rows one statement inserts: three values each, well below what both databases take.
+const ROWS: usize = 3_000;
+
+/// The words by which a user with these upstream subjects is found.
+pub(super) fn terms_with(user: &User, subjects: &[&str]) -> BTreeSet<String> {
+    let mut words = terms(user);
+    words.extend(subjects.iter().map(|subject| term(subject)));
+    words
+}
+
+/// Remembers the words of users who had none.
+pub(super) fn remember_new(conn: &mut Conn, words: &[(&User, BTreeSet<String>)]) -> QueryResult<()> {
+    let rows: Vec<_> = words
+        .iter()
+        .flat_map(|(user, terms)| {
+            terms.iter().map(|term| {
+                (
+                    user_terms::user_pool_id.eq(user.user_pool_id.as_str()),
+                    user_terms::term.eq(term.as_str()),
+                    user_terms::user_sub.eq(user.sub.as_str()),
+                )
+            })
+        })
+        .collect();
+    for rows in rows.chunks(ROWS) {
+        let rows = rows.to_vec();
+        crate::on_backend!(conn, |c| diesel::insert_into(user_terms::table)
+            .values(rows)
+            .execute(c))?;
+    }
+    Ok(())
+}
+
 /// Adds the upstream's own name for the user.
 pub(super) fn remember_subject(conn: &mut Conn, identity: &Identity) -> QueryResult<()> {
     let pool: Option<String> = users::table

@@ -2,5 +2,7 @@
 //! keep to their shapes (`shapes`); and the language in which users are searched for (`filter`).
 
 pub mod filter;
+#[cfg(test)]
+mod inventory;
 pub mod shapes;
 pub mod sigv4;

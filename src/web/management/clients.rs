@@ -156,10 +156,19 @@ fn unit_seconds(unit: &str) -> i64 {
     }
 }
 
+/// The settings that a client's members in Cognito's shape stand for, whether they come in a call or in what
+/// `describe-user-pool-client` printed.
+pub fn settings_of(members: &Map<String, Value>) -> Result<Settings, Failure> {
+    let input: Input = serde_json::from_value(Value::Object(members.clone()))
+        .map_err(|why| Failure::serialization(&why.to_string()))?;
+    let mut settings = input.settings(kept(members))?;
+    remember_units(members, &mut settings);
+    Ok(settings)
+}
+
 pub async fn create(call: Call) -> Answer {
     let input: Input = call.read()?;
-    let mut settings = input.settings(kept(&call.input))?;
-    remember_units(&call.input, &mut settings);
+    let settings = settings_of(&call.input)?;
     let secret = match (input.generate_secret, input.client_secret) {
         (true, Some(_)) => {
             return Err(Failure::invalid(
@@ -201,8 +210,7 @@ pub async fn describe(call: Call) -> Answer {
 
 pub async fn update(call: Call) -> Answer {
     let input: Input = call.read()?;
-    let mut settings = input.settings(kept(&call.input))?;
-    remember_units(&call.input, &mut settings);
+    let settings = settings_of(&call.input)?;
     call.act(move |conn, ctx, reach| {
         pool::find_within(conn, reach, &input.user_pool_id)?
             .ok_or_else(|| Failure::no_pool(&input.user_pool_id))?;

@@ -28,6 +28,7 @@ use crate::actions::Ctx;
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::model::reach::Reach;
+use crate::model::{client, pool};
 use crate::rules::aws::shapes::{self, Unacceptable};
 use crate::rules::json;
 use crate::web::headers::RequestId;
@@ -45,6 +46,16 @@ struct Call {
 }
 
 type Answer = Result<Value, Failure>;
+
+/// A pool's and a client's settings out of Cognito's words for them, for what its own tools printed. The error is a
+/// sentence.
+pub fn pool_settings(members: &Map<String, Value>) -> Result<pool::Settings, String> {
+    pools::settings_of(members).map_err(|failure| failure.message)
+}
+
+pub fn client_settings(members: &Map<String, Value>) -> Result<client::Settings, String> {
+    clients::settings_of(members).map_err(|failure| failure.message)
+}
 
 pub async fn post(request: HttpRequest, body: actix_web::web::Payload, broker: Data<Broker>) -> HttpResponse {
     let operation = wire::target(&request).and_then(|target| {

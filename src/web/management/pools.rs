@@ -56,6 +56,27 @@ fn kept_defaults() -> [(&'static str, Option<Value>); 20] {
 /// Members that are fixed when the pool is made: an update neither takes nor resets them.
 const FIXED: [&str; 2] = ["AliasAttributes", "UsernameAttributes"];
 
+/// The settings that the members of `CreateUserPool` stand for.
+pub fn settings_of(members: &Map<String, Value>) -> Result<Settings, Failure> {
+    refuse_promises(members)?;
+    let tags = members
+        .get("UserPoolTags")
+        .filter(|tags| !tags.is_null())
+        .cloned();
+    Ok(Settings {
+        case_sensitive: case_sensitive(members),
+        deletion_protection: text(members, "DeletionProtection") == Some("ACTIVE"),
+        attributes: schema(members, "Schema")?,
+        tags: tags
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|why| Failure::serialization(&why.to_string()))?
+            .unwrap_or_default(),
+        cognito: kept(members, &[]),
+        ..Settings::default()
+    })
+}
+
 pub async fn create(call: Call) -> Answer {
     if !call.caller.changes.everything {
         return Err(Failure::new(
@@ -63,15 +84,7 @@ pub async fn create(call: Call) -> Answer {
             "This credential may not make user pools",
         ));
     }
-    refuse_promises(&call.input)?;
-    let settings = Settings {
-        case_sensitive: case_sensitive(&call.input),
-        deletion_protection: text(&call.input, "DeletionProtection") == Some("ACTIVE"),
-        attributes: schema(&call.input, "Schema")?,
-        tags: call.member("UserPoolTags")?.unwrap_or_default(),
-        cognito: kept(&call.input, &[]),
-        ..Settings::default()
-    };
+    let settings = settings_of(&call.input)?;
     let name = text(&call.input, "PoolName").unwrap_or_default().to_owned();
     let entropy = call.broker.entropy.clone();
     let made = actix_web::web::block(move || {

@@ -57,6 +57,16 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// As `--database` takes it.
+    pub fn url(&self) -> String {
+        match &self.target {
+            Target::Sqlite(path) => format!("sqlite://{path}"),
+            Target::Postgres(url) => url.clone(),
+        }
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         match &self.cleanup {

@@ -152,6 +152,11 @@ impl Stage {
         }
     }
 
+    /// The database, for a command that works on it from outside.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     pub async fn send(&self, request: TestRequest) -> Answer {
         (self.call)(request, None).await
     }

@@ -12,7 +12,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask, jsonify, url_for
 from werkzeug.serving import make_server
 
-from conftest import CALLBACK, MACHINE, WEB, Browser
+from stage import CALLBACK, MACHINE, WEB, Browser
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import jwt
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client
 
-from conftest import CALLBACK, WEB, Browser
+from stage import CALLBACK, WEB, Browser
 
 
 @pytest.fixture(scope="module")
