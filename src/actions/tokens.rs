@@ -74,7 +74,7 @@ pub fn exchange(
         Ok(scopes) => scopes,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let request = code.request.0;
+    let mut request = code.request.0;
     let user = match alive(
         conn,
         &code.user_sub,
@@ -85,7 +85,9 @@ pub fn exchange(
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let family = Family {
+    // They are of this sign-in's tokens; at a refresh the hook is asked again.
+    let overrides = request.granted.overrides.take();
+    let mut family = Family {
         origin_jti: code.origin_jti,
         user_pool_id: request.user_pool_id,
         client_id: client.id.clone(),
@@ -99,6 +101,7 @@ pub fn exchange(
     token::insert_family(conn, &family)?;
     let refresh_token = secret::token(&ctx.entropy);
     keep_refresh(conn, &refresh_token, &family.origin_jti, ctx.now)?;
+    family.granted.overrides = overrides;
     with_user(conn, family, user, Some(refresh_token), scopes)
 }
 
@@ -182,6 +185,23 @@ pub fn refresh_in_place(
         Ok(found) if found.token.rotated_at.is_some() => Ok(None),
         Ok(found) => with_user(conn, found.family, found.user, None, found.scopes).map(Some),
         Err(refusal) => Ok(Some(Err(refusal))),
+    }
+}
+
+/// What a refresh would yield, while the token has not been used before: for the hook that is asked before the token is
+/// spent. `None` also for what [`refresh`] is going to refuse.
+pub fn before_refresh(
+    conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
+    live_providers: &[Live],
+    asked: &Refresh,
+) -> Result<Option<Exchanged>, StoreError> {
+    match refreshable(conn, now, client, live_providers, asked)? {
+        Ok(found) if found.token.rotated_at.is_none() => {
+            Ok(with_user(conn, found.family, found.user, None, found.scopes)?.ok())
+        }
+        _ => Ok(None),
     }
 }
 

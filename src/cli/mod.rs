@@ -8,6 +8,7 @@ mod client;
 mod credential;
 mod demo;
 mod doctor;
+mod hook;
 mod keys;
 mod logging;
 mod migrate;
@@ -69,6 +70,9 @@ enum Command {
     /// Access keys for the management API, which AWS SDKs, the AWS CLI and Terraform speak
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Hooks: which address answers for the ARNs of a pool's LambdaConfig
+    #[command(subcommand)]
+    Hook(hook::Command),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
     Provider(Box<provider::Command>),
@@ -160,6 +164,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
         Command::Credential(command) => credential::run(&settings, output, command),
+        Command::Hook(command) => hook::run(&settings, output, command),
         Command::Client(command) => client::run(&settings, output, *command),
         Command::Provider(command) => provider::run(&settings, output, *command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),

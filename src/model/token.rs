@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::schema::{refresh_tokens, token_families};
 use crate::db::{Conn, Json, columns};
+use crate::model::overrides::Overrides;
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -39,6 +40,9 @@ pub struct Granted {
     pub acr: Option<String>,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
+    /// What the pool's hook made of the tokens' claims at the sign-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Overrides>,
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
