@@ -2,6 +2,7 @@
 
 mod authentication;
 mod clients;
+mod lambda_config;
 mod pools;
 mod wire;
 
