@@ -19,7 +19,9 @@ use crate::model::token::{self, Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, Identity, User};
 use crate::rules::authorize::ResponseType;
+use crate::rules::claims::overridden;
 use crate::rules::claims::sample::{Someone, sample};
+use crate::rules::contract;
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
@@ -176,7 +178,6 @@ pub fn arrive(
         if created { "created just in time" } else { "known" },
     );
     let sealed = seal_past(ctx, provider, &contents, &mut trace);
-    tell_contract(ctx, pool, client, provider, &user, &groups, &mut trace);
     Ok(Ok(Arrived {
         user,
         groups,
@@ -231,6 +232,7 @@ pub fn finish(
         sealed,
         ..
     } = arrived;
+    tell_contract(ctx, work, &user, &groups, overrides.as_ref(), &mut trace);
     let session_token = secret::token(&ctx.entropy);
     let session = Session {
         hash: secret::hash(&session_token),
@@ -323,14 +325,20 @@ fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Dr
 /// An app that does not get the claims it needs signs nobody in, and from outside nobody sees why: the trace says it.
 fn tell_contract(
     ctx: &Ctx,
-    pool: &Pool,
-    client: &Client,
-    provider: &Provider,
+    work: &Completion<'_>,
     user: &User,
     groups: &[Group],
+    overrides: Option<&Overrides>,
     trace: &mut Draft,
 ) {
-    if client.settings.contract.is_empty() {
+    let Completion {
+        pool,
+        client,
+        provider,
+        ..
+    } = *work;
+    let contract = &client.settings.contract;
+    if contract.is_empty() {
         return;
     }
     let someone = Someone {
@@ -343,7 +351,13 @@ fn tell_contract(
         subject: "",
     };
     // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.
-    let breaches = sample("", pool, client, &someone, ctx.now).breaches;
+    let sampled = sample("", pool, client, &someone, ctx.now);
+    let breaches = match (overrides, sampled.id_token) {
+        (Some(overrides), Some(Ok(claims))) => overridden::id_token(claims, overrides, client)
+            .map(|claims| contract::check(contract, &claims))
+            .unwrap_or_default(),
+        _ => sampled.breaches,
+    };
     if breaches.is_empty() {
         return trace.step("contract", true, "the app gets the claims it needs");
     }

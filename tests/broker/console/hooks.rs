@@ -25,7 +25,7 @@ fn secret_on(page: &Answer) -> String {
 #[actix_web::test]
 async fn a_hook_is_bound_called_given_a_new_secret_and_unbound() {
     let hook = Hook::new();
-    let stage = Stage::with_allowed(std::time::Duration::from_secs(2), &[&hook.host]).await;
+    let stage = Stage::with_allowed(std::time::Duration::from_secs(10), &[&hook.host]).await;
     let mut operator = stage.console(OPERATOR);
     let list = operator.open(ROOM).await.expect(200);
     assert!(list.shows("None is bound yet"), "{list:?}");

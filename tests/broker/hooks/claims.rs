@@ -1,5 +1,6 @@
 //! What a token hook changes in tokens, by version, and what it cannot.
 
+use forebay::model::client::{ContractClaim, ContractKind};
 use serde_json::{Value, json};
 
 use super::{ARN, Hook, name, stage};
@@ -141,4 +142,41 @@ async fn a_clients_own_token_is_changed_by_the_third_version() {
     assert_eq!(access["sub"], forebay::demo::MACHINE_CLIENT);
     assert_eq!(access["scope"], "demo-api/read api/admin");
     assert_eq!(answer["scope"], "demo-api/read api/admin");
+}
+
+#[actix_web::test]
+async fn the_contract_of_an_app_counts_what_the_hook_adds_and_takes_away() {
+    let (hook, stage) = with("V2_0").await;
+    let needs = |claim: &str| ContractClaim {
+        claim: claim.into(),
+        kind: ContractKind::String,
+        required: true,
+        one_of: Vec::new(),
+    };
+    stage.change_web_client(|settings| settings.contract = vec![needs("tenant"), needs("email")]);
+    let contract = |stage: &Stage| {
+        let trace = stage.traces().remove(0);
+        trace
+            .story
+            .steps
+            .iter()
+            .find(|step| step.name == "contract")
+            .unwrap()
+            .clone()
+    };
+    hook.responds(|_| Value::Null);
+    stage.tokens_for("ada@acme.test", &[]).await;
+    assert!(
+        contract(&stage).detail.contains("tenant"),
+        "{:?}",
+        contract(&stage)
+    );
+    stage.clock.advance(1);
+    hook.responds(|_| {
+        json!({ "claimsAndScopeOverrideDetails": { "idTokenGeneration": {
+            "claimsToAddOrOverride": { "tenant": "acme" }
+        } } })
+    });
+    stage.tokens_for("ada@acme.test", &[]).await;
+    assert!(contract(&stage).passed, "{:?}", contract(&stage));
 }

@@ -236,7 +236,7 @@ async fn a_client_of_its_own_is_told_of_in_the_third_version_only() {
 #[actix_web::test]
 async fn calls_are_signed_with_the_secret_of_the_pools_own_binding_first() {
     let (all, own) = (Hook::new(), Hook::new());
-    let stage = Stage::with_allowed(std::time::Duration::from_secs(2), &[&all.host, &own.host]).await;
+    let stage = Stage::with_allowed(std::time::Duration::from_secs(10), &[&all.host, &own.host]).await;
     let secret = bind(&stage, ARN, &all.url(), None);
     name(&stage, json!({ "PreTokenGeneration": ARN }));
     stage.tokens_for("ada@acme.test", &[]).await;

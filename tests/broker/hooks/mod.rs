@@ -147,9 +147,9 @@ impl Hook {
     }
 }
 
-/// A stage that may call the hook, with [`ARN`] bound to it. Calls of hooks have a second there.
+/// A stage that may call the hook, with [`ARN`] bound to it.
 pub async fn stage(hook: &Hook) -> Stage {
-    let stage = Stage::with_allowed(Duration::from_secs(2), &[&hook.host]).await;
+    let stage = Stage::with_allowed(Duration::from_secs(10), &[&hook.host]).await;
     bind(&stage, ARN, &hook.url(), None);
     stage
 }

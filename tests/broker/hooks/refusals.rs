@@ -158,7 +158,7 @@ fn breaking(times: usize) -> (String, Arc<AtomicUsize>) {
 async fn a_connection_that_breaks_is_tried_three_times() {
     for (times, answered) in [(2, true), (3, false)] {
         let (host, count) = breaking(times);
-        let stage = Stage::with_allowed(Duration::from_secs(4), &[&host]).await;
+        let stage = Stage::with_allowed(Duration::from_secs(6), &[&host]).await;
         bind(&stage, ARN, &format!("http://{host}/"), None);
         name(&stage, json!({ "PreSignUp": ARN }));
         let page = attempt(&stage, "ada@acme.test").await;
@@ -172,14 +172,14 @@ async fn a_hook_that_does_not_answer_in_time_is_not_asked_again() {
     // It takes connections and says nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let stage = Stage::with_allowed(Duration::from_millis(1_500), &[&host]).await;
+    let stage = Stage::with_allowed(Duration::from_secs(3), &[&host]).await;
     bind(&stage, ARN, &format!("http://{host}/"), None);
     stage.tokens_for("ada@acme.test", &[]).await;
     name(&stage, json!({ "PreAuthentication": ARN }));
     let (told, trace) = stopped(&stage, "hook_unreachable").await;
     assert_eq!(told, "PreAuthentication invocation failed due to configuration.");
     let step = trace.story.steps.last().unwrap();
-    assert!(step.detail.ends_with("nothing came within 0.75 s"), "{step:?}");
+    assert!(step.detail.ends_with("nothing came within 1.5 s"), "{step:?}");
     drop(listener);
 }
 
