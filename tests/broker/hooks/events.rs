@@ -117,7 +117,7 @@ async fn a_first_sign_in_calls_them_in_cognitos_order_with_cognitos_events() {
                 "userAttributes": of_profile(&stage, &sub), "clientMetadata": {},
                 "scopes": ["openid", "email", "profile"],
                 "groupConfiguration": {
-                    "groupsToOverride": [format!("{POOL}_acme-okta")], "iamRolesToOverride": [], "preferredRole": null
+                    "groupsToOverride": ["Engineering", "Everyone", format!("{POOL}_acme-okta")], "iamRolesToOverride": [], "preferredRole": null
                 },
             }),
             json!({ "claimsAndScopeOverrideDetails": null })
