@@ -10,6 +10,7 @@ pub mod logout;
 mod mint;
 mod respond;
 pub mod revoke;
+pub mod start_login;
 pub mod token;
 mod upstream_leg;
 pub mod userinfo;
