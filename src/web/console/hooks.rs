@@ -24,13 +24,14 @@ use crate::rules::webhook;
 use crate::web::resource;
 
 const PATH: &str = "/console/hooks";
+const NEW: &str = "/console/hooks/new";
 const ROOM: &str = "hooks";
 /// The pool of a binding that is for all of them, as the form says it.
 const EVERYTHING: &str = "everything";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource(PATH).document(list).post(bind))
-        .service(resource("/console/hooks/new").document(new))
+        .service(resource(NEW).document(new))
         .service(resource("/console/hooks/{id}").document(show))
         .service(resource("/console/hooks/{id}/rotate").post(rotate))
         .service(resource("/console/hooks/{id}/test").post(test))
@@ -110,12 +111,18 @@ async fn list(admin: Admin, broker: Data<Broker>, request: HttpRequest) -> Resul
 /// `?arn=` fills in what a pool names already, `?pool=` for which.
 async fn new(admin: Admin, broker: Data<Broker>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let asked = lists::query(&request)?;
-    let mut page = form(&admin, &broker, asked.get("pool").unwrap_or_default()).await?;
+    // Whoever has to prove themselves first comes back to what was asked for.
+    let path = match request.query_string() {
+        "" => NEW.to_owned(),
+        query => format!("{NEW}?{query}"),
+    };
+    let chosen = asked.get("pool").unwrap_or_default();
+    let mut page = form(&admin, &broker, chosen, &path).await?;
     page.arn = asked.get("arn").unwrap_or_default().to_owned();
     Ok(page::show(&page))
 }
 
-async fn form(admin: &Admin, broker: &Broker, chosen: &str) -> Result<New, Problem> {
+async fn form(admin: &Admin, broker: &Broker, chosen: &str, path: &str) -> Result<New, Problem> {
     let changes = admin.changes().clone();
     let everything = changes.everything;
     let pools = broker
@@ -125,7 +132,7 @@ async fn form(admin: &Admin, broker: &Broker, chosen: &str) -> Result<New, Probl
     if pools.is_empty() && !everything {
         return Err(Problem::NotFound);
     }
-    admin.require_fresh(broker.clock.now(), "/console/hooks/new")?;
+    admin.require_fresh(broker.clock.now(), path)?;
     let all = everything.then(|| (EVERYTHING.to_owned(), "Every pool that names it".to_owned()));
     let places = pools
         .into_iter()
@@ -149,7 +156,7 @@ async fn form(admin: &Admin, broker: &Broker, chosen: &str) -> Result<New, Probl
 
 async fn bind(admin: Admin, broker: Data<Broker>, sent: Form) -> Result<HttpResponse, Problem> {
     let place = sent.text("pool").to_owned();
-    let mut again = form(&admin, &broker, &place).await?;
+    let mut again = form(&admin, &broker, &place, NEW).await?;
     again.arn = sent.text("arn").to_owned();
     again.url = sent.text("url").to_owned();
     let url = match address(&broker, &again.url) {

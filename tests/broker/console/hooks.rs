@@ -185,4 +185,10 @@ async fn secrets_and_unbinding_want_a_proof_and_every_form_its_token() {
     )
     .await;
     assert_eq!(all(&stage).len(), 1);
+    // What a pool's page filled in comes back after the proof.
+    let mut operator = signed_in(&stage, OPERATOR);
+    stage.clock.advance(11 * 60);
+    let answer = operator.open(&format!("{NEW}?arn={ARN}")).await;
+    let next: String = form_urlencoded::byte_serialize(format!("{NEW}?arn={ARN}").as_bytes()).collect();
+    assert_eq!(answer.location(), format!("/console/prove?next={next}"));
 }

@@ -1,10 +1,11 @@
 //! What a token hook changes in tokens, by version, and what it cannot.
 
-use forebay::model::client::{ContractClaim, ContractKind};
+use forebay::model::client::{ContractClaim, ContractKind, Flow};
+use forebay::model::token;
 use serde_json::{Value, json};
 
 use super::{ARN, Hook, name, stage};
-use crate::support::{Stage, claims};
+use crate::support::{Stage, claims, query_of};
 
 async fn with(version: &str) -> (Hook, Stage) {
     let hook = Hook::new();
@@ -126,6 +127,31 @@ async fn a_refresh_is_as_the_hook_says_then() {
         claims(without["access_token"].as_str().unwrap()).get("plan"),
         None
     );
+}
+
+#[actix_web::test]
+async fn implicit_tokens_are_changed_and_nothing_of_it_is_kept() {
+    let (hook, stage) = with("V2_0").await;
+    stage.change_web_client(|settings| settings.flows.push(Flow::Implicit));
+    hook.responds(|_| {
+        json!({ "claimsAndScopeOverrideDetails": {
+            "accessTokenGeneration": { "claimsToAddOrOverride": { "plan": "gold" } }
+        } })
+    });
+    let implicit = [
+        ("response_type", "token"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ];
+    let back = stage
+        .browser()
+        .sign_in("ada@acme.test", &stage.authorize(&implicit))
+        .await;
+    let access = claims(&query_of(back.location(), "access_token").unwrap());
+    assert_eq!(access["plan"], "gold");
+    let origin_jti = access["origin_jti"].as_str().unwrap();
+    let family = stage.act(|conn| token::find_family(conn, origin_jti).unwrap().unwrap());
+    assert_eq!(family.granted.overrides, None);
 }
 
 #[actix_web::test]
