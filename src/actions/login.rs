@@ -268,7 +268,8 @@ pub fn finish(
             Outgoing::Code(code)
         }
         ResponseType::Token => {
-            let family = found_family(conn, ctx, &session, &grant)?;
+            let family = grant.family(ctx, &session);
+            token::insert_family(conn, &family)?;
             trace.story.origin_jti = Some(family.origin_jti.clone());
             Outgoing::Tokens(Box::new(Exchanged {
                 family,
@@ -430,6 +431,7 @@ pub fn issue_code(
             code_challenge: grant.code_challenge.map(str::to_owned),
             session_hash: Some(session.hash.clone()),
             granted: grant.granted(ctx, session),
+            overrides: grant.overrides.clone(),
         }),
         expires_at: ctx.now.plus(CODE_SECONDS),
         consumed_at: None,
@@ -446,7 +448,8 @@ pub fn issue_tokens(
     user: User,
     grant: &Grant<'_>,
 ) -> Result<Exchanged, StoreError> {
-    let family = found_family(conn, ctx, session, grant)?;
+    let family = grant.family(ctx, session);
+    token::insert_family(conn, &family)?;
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();
@@ -458,20 +461,6 @@ pub fn issue_tokens(
         refresh_token: None,
         scopes,
     })
-}
-
-/// Stores the family of implicit tokens. What the hook wants otherwise in them is not stored: they are made at once.
-fn found_family(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    session: &Session,
-    grant: &Grant<'_>,
-) -> Result<Family, StoreError> {
-    let mut family = grant.family(ctx, session);
-    let overrides = family.granted.overrides.take();
-    token::insert_family(conn, &family)?;
-    family.granted.overrides = overrides;
-    Ok(family)
 }
 
 /// The live session of a cookie in this pool, with its enabled user.

@@ -85,9 +85,8 @@ pub fn exchange(
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    // They are of this sign-in's tokens; at a refresh the hook is asked again.
-    let overrides = request.granted.overrides.take();
-    let mut family = Family {
+    request.granted.overrides = request.overrides;
+    let family = Family {
         origin_jti: code.origin_jti,
         user_pool_id: request.user_pool_id,
         client_id: client.id.clone(),
@@ -101,7 +100,6 @@ pub fn exchange(
     token::insert_family(conn, &family)?;
     let refresh_token = secret::token(&ctx.entropy);
     keep_refresh(conn, &refresh_token, &family.origin_jti, ctx.now)?;
-    family.granted.overrides = overrides;
     with_user(conn, family, user, Some(refresh_token), scopes)
 }
 

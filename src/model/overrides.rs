@@ -1,5 +1,5 @@
-//! Overrides: what a hook wants otherwise in the tokens that are about to be made. Kept with what was granted, because
-//! the hook is asked at the sign-in and the tokens are made when the code is exchanged. `rules::claims::overridden`
+//! Overrides: what a hook wants otherwise in the tokens that are about to be made. Kept with the code, because the hook is
+//! asked at the sign-in and the tokens are made when the code is exchanged. `rules::claims::overridden`
 //! carries them out.
 
 use serde::{Deserialize, Serialize};

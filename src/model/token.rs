@@ -40,8 +40,8 @@ pub struct Granted {
     pub acr: Option<String>,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
-    /// What the pool's hook made of the tokens' claims at the sign-in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What the pool's hook wants otherwise in the tokens that are about to be made. Not stored: it is asked each time.
+    #[serde(skip)]
     pub overrides: Option<Overrides>,
 }
 
