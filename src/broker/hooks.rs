@@ -305,21 +305,23 @@ pub async fn post_confirmation(
     Ok(())
 }
 
-/// Before somebody who is known gets in; for a password, before it is checked.
+/// Before somebody gets in; for a password, before it is checked. `None`: nobody has that name, which the hook is asked
+/// about all the same, so that neither an answer nor the time it takes tells strangers who exists.
 pub async fn pre_authentication(
     visit: &mut Visit<'_>,
-    user: &User,
-    identities: &[Identity],
+    username: &str,
+    user: Option<(&User, &[Identity])>,
 ) -> Result<(), Fault> {
     if !visit.has(Trigger::PreAuthentication) {
         return Ok(());
     }
+    let attributes = user.map(|(user, identities)| hook::user_attributes(user, identities));
     let request = json!({
-        "userAttributes": hook::user_attributes(user, identities), "validationData": visit.validation_data,
-        "userNotFound": false,
+        "userAttributes": attributes.unwrap_or_default(), "validationData": visit.validation_data,
+        "userNotFound": user.is_none(),
     });
     visit
-        .call(Source::PreAuthentication, &user.username, request, json!({}))
+        .call(Source::PreAuthentication, username, request, json!({}))
         .await?;
     Ok(())
 }

@@ -120,7 +120,7 @@ impl Leg<'_> {
                 signed_up.map(|_| ())
             }
             Expected::Known { user, identities } => {
-                hooks::pre_authentication(&mut visit, user, identities).await
+                hooks::pre_authentication(&mut visit, &user.username, Some((user, identities))).await
             }
             Expected::Refused => Ok(()),
         };
