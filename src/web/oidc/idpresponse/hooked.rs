@@ -120,7 +120,12 @@ impl Leg<'_> {
                 signed_up.map(|_| ())
             }
             Expected::Known { user, identities } => {
-                hooks::pre_authentication(&mut visit, &user.username, Some((user, identities))).await
+                hooks::pre_authentication(
+                    &mut visit,
+                    &user.username,
+                    Some((user.as_ref(), identities.as_slice())),
+                )
+                .await
             }
             Expected::Refused => Ok(()),
         };
