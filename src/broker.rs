@@ -7,6 +7,7 @@
 mod attempts;
 mod connections;
 mod gates;
+pub mod hooks;
 mod limits;
 mod passwords;
 
@@ -28,10 +29,11 @@ pub use passwords::Passwords;
 use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
 use crate::actions::{Ctx, keys};
-use crate::db::Db;
+use crate::db::{Conn, Db};
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
+use crate::model::hook;
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
@@ -106,6 +108,8 @@ pub struct PoolFacts {
     /// All published keys.
     pub verify: Vec<VerifyKey>,
     pub resource_servers: Vec<ResourceServer>,
+    /// What answers for the hooks that its settings name.
+    pub hooks: hooks::Bound,
     pub configuration: Document,
     pub oauth_metadata: Document,
     pub jwks: Document,
@@ -229,7 +233,8 @@ impl Broker {
                 };
                 let keys = key::of_pool(conn, &wanted)?;
                 let servers = resource_server::list(conn, &wanted)?;
-                pool_facts(&public_url, &sealer, pool, &keys, servers).map(Some)
+                let hooks = bound_hooks(conn, &sealer, &pool)?;
+                pool_facts(&public_url, &sealer, pool, &keys, servers, hooks).map(Some)
             })
             .await?;
         Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
@@ -386,6 +391,7 @@ fn pool_facts(
     pool: Pool,
     keys: &[key::SigningKey],
     resource_servers: Vec<ResourceServer>,
+    hooks: hooks::Bound,
 ) -> Result<PoolFacts, StoreError> {
     let issuer = format!("{public_url}/{}", pool.id);
     let unreadable = |kid: &str| StoreError::Unreadable(format!("signing key {kid}"));
@@ -418,8 +424,23 @@ fn pool_facts(
         jwks: Document::of(&serde_json::json!({ "keys": published })),
         issuer,
         resource_servers,
+        hooks,
         pool,
     })
+}
+
+/// The addresses of the hooks that a pool names; none are looked for where it names none.
+fn bound_hooks(conn: &mut Conn, sealer: &Sealer, pool: &Pool) -> Result<hooks::Bound, StoreError> {
+    let arns: Vec<&str> = pool.settings.lambda.hooks().map(|(_, arn)| arn).collect();
+    if arns.is_empty() {
+        return Ok(hooks::Bound::new());
+    }
+    let bindings = hook::of_pool(conn, &pool.id, &arns)?;
+    let bound = bindings.into_iter().filter_map(|binding| {
+        let address = hooks::Address::of(sealer, &binding)?;
+        Some((binding.arn, address))
+    });
+    Ok(bound.collect())
 }
 
 /// Values that are read again when they are older than [`FRESH`].

@@ -7,6 +7,7 @@ use super::{Ctx, pools, record};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::credential::{self, Credential, Role};
+use crate::model::reach::Reach;
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 
@@ -121,6 +122,17 @@ pub fn secret_of(sealer: &Sealer, credential: &Credential) -> Result<Zeroizing<S
     sealer
         .open_text(label(&credential.id), &credential.secret_sealed)
         .map_err(|_| StoreError::Unreadable(format!("the secret of credential {}", credential.id)))
+}
+
+/// The credential, for somebody whose reach has the pool that it is for, or everything.
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Credential, Error> {
+    // PostgreSQL cannot even be asked for such a name.
+    let found = if id.contains('\0') {
+        None
+    } else {
+        credential::find_within(conn, reach, id)?
+    };
+    found.ok_or_else(|| Error::not_found("credential", id))
 }
 
 fn find(conn: &mut Conn, id: &str) -> Result<Credential, Error> {

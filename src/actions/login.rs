@@ -1,8 +1,8 @@
 //! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
-//! app its code. One transaction, with the trace in it.
+//! app its code. One transaction, with the trace in it; two where the pool has hooks that are asked in between.
 
 use super::mappings::past::{self, About, Sealed};
-use super::profile::{self, Arrival, Settled};
+use super::profile::{self, Arrival, Expected, Settled};
 use super::traces::{self, Draft};
 use super::{Ctx, tokens::Exchanged, watch};
 use crate::db::{Conn, Json};
@@ -11,14 +11,17 @@ use crate::model::client::Client;
 use crate::model::code::{self, Code};
 use crate::model::group::Group;
 use crate::model::mapper_input::Contents;
+use crate::model::overrides::Overrides;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
 use crate::model::token::{self, Family, Granted};
 use crate::model::trace::Outcome;
-use crate::model::user::{self, User};
+use crate::model::user::{self, Identity, User};
 use crate::rules::authorize::ResponseType;
+use crate::rules::claims::overridden;
 use crate::rules::claims::sample::{Someone, sample};
+use crate::rules::contract;
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
@@ -41,11 +44,10 @@ pub struct Completion<'a> {
     pub redirect_uri: &'a str,
     /// Hash of the upstream `state`: one login, one session.
     pub login_hash: Vec<u8>,
-    pub arrival: Arrival,
+    pub arrival: &'a Arrival,
     pub facts: Facts,
     /// The upstream ID token, sealed, where it will be needed for logging out there.
     pub id_token_sealed: Option<Vec<u8>>,
-    pub trace: Draft,
 }
 
 /// What goes to the app.
@@ -71,15 +73,45 @@ pub enum Completed {
     Repeated,
 }
 
-pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Completed, StoreError> {
+/// A profile that is settled and not signed in yet.
+#[derive(Debug)]
+pub struct Arrived {
+    pub user: User,
+    pub groups: Vec<Group>,
+    pub identities: Vec<Identity>,
+    /// This was the first sign-in.
+    pub created: bool,
+    pub trace: Draft,
+    mapping_version: i64,
+    sealed: Option<Sealed>,
+}
+
+/// The whole end of a login, in one transaction.
+pub fn complete(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    work: &Completion<'_>,
+    trace: Draft,
+) -> Result<Completed, StoreError> {
+    match arrive(conn, ctx, work, trace)? {
+        Ok(arrived) => finish(conn, ctx, work, arrived, None),
+        Err(refused) => Ok(refused),
+    }
+}
+
+/// The first half: the profile. By itself where a hook is to be asked before [`finish`].
+pub fn arrive(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    work: &Completion<'_>,
+    mut trace: Draft,
+) -> Result<Result<Arrived, Completed>, StoreError> {
     let Completion {
         pool,
         client,
         provider,
-        login,
-        mut trace,
         ..
-    } = work;
+    } = *work;
     let days = pool.settings.trace_days;
     for name in ["preferred_username", "email"] {
         if let Some(address) = work.arrival.claims.get(name).and_then(Value::as_str) {
@@ -94,15 +126,11 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
     watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
     // Before anything else is changed: a refused sign-in leaves nothing but its trace.
-    if let Some(required) = &login.required_sub {
-        let Arrival { issuer, subject, .. } = &work.arrival;
-        let known = user::find_by_identity(conn, &provider.id, issuer, subject)?;
-        if known.is_none_or(|user| user.sub != *required) {
-            let seen = "somebody else than the user that the app insists on".to_owned();
-            let refusal = Refusal::other_user();
-            let trace_code = refused(conn, trace, "user", seen, &refusal)?;
-            return Ok(Completed::Refused { refusal, trace_code });
-        }
+    if !is_required_user(conn, work)? {
+        let seen = "somebody else than the user that the app insists on".to_owned();
+        let refusal = Refusal::other_user();
+        let trace_code = refused(conn, trace, "user", seen, &refusal)?;
+        return Ok(Err(Completed::Refused { refusal, trace_code }));
     }
     let Settled {
         user,
@@ -112,7 +140,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         effects,
         created,
         contents,
-    } = match profile::settle(conn, ctx, pool, provider, client, &work.arrival)? {
+    } = match profile::settle(conn, ctx, pool, provider, client, work.arrival)? {
         Ok(settled) => settled,
         Err(refused_profile) => {
             trace.user_sub = refused_profile.user_sub;
@@ -137,7 +165,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
                 };
                 past::keep(conn, ctx, provider, about, sealed)?;
             }
-            return Ok(Completed::Refused { refusal, trace_code });
+            return Ok(Err(Completed::Refused { refusal, trace_code }));
         }
     };
     trace.user_sub = Some(user.sub.clone());
@@ -149,19 +177,71 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         true,
         if created { "created just in time" } else { "known" },
     );
-
     let sealed = seal_past(ctx, provider, &contents, &mut trace);
-    tell_contract(ctx, pool, client, provider, &user, &groups, &mut trace);
+    Ok(Ok(Arrived {
+        user,
+        groups,
+        identities,
+        created,
+        trace,
+        mapping_version,
+        sealed,
+    }))
+}
 
+/// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
+/// insists on somebody else.
+pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
+    if !is_required_user(conn, work)? {
+        return Ok(Expected::Refused);
+    }
+    profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)
+}
+
+/// Whether it is the user that the app insists on, if it does.
+fn is_required_user(conn: &mut Conn, work: &Completion<'_>) -> Result<bool, StoreError> {
+    let Some(required) = &work.login.required_sub else {
+        return Ok(true);
+    };
+    let Arrival { issuer, subject, .. } = work.arrival;
+    let known = user::find_by_identity(conn, &work.provider.id, issuer, subject)?;
+    Ok(known.is_some_and(|user| user.sub == *required))
+}
+
+/// The second half: the session, and what goes to the app.
+pub fn finish(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    work: &Completion<'_>,
+    arrived: Arrived,
+    overrides: Option<Overrides>,
+) -> Result<Completed, StoreError> {
+    let Completion {
+        pool,
+        client,
+        provider,
+        login,
+        ..
+    } = *work;
+    let Arrived {
+        user,
+        groups,
+        identities,
+        mut trace,
+        mapping_version,
+        sealed,
+        ..
+    } = arrived;
+    tell_contract(ctx, work, &user, &groups, overrides.as_ref(), &mut trace);
     let session_token = secret::token(&ctx.entropy);
     let session = Session {
         hash: secret::hash(&session_token),
         user_pool_id: pool.id.clone(),
         user_sub: user.sub.clone(),
         provider_id: provider.id.clone(),
-        login_hash: work.login_hash,
-        facts: Json(work.facts),
-        id_token_sealed: work.id_token_sealed,
+        login_hash: work.login_hash.clone(),
+        facts: Json(work.facts.clone()),
+        id_token_sealed: work.id_token_sealed.clone(),
         created_at: ctx.now,
         expires_at: ctx.now.plus(SESSION_SECONDS),
     };
@@ -169,12 +249,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         return Ok(Completed::Repeated);
     }
     // The client may have lost some while the user was away.
-    let scopes: Vec<String> = login
-        .scopes
-        .iter()
-        .filter(|scope| client.settings.scopes.contains(scope))
-        .cloned()
-        .collect();
+    let scopes = live_scopes(login, client);
     let grant = Grant {
         client,
         redirect_uri: work.redirect_uri,
@@ -184,6 +259,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         resource: login.resource.as_deref(),
         code_challenge: login.code_challenge.as_deref(),
         mapping_version,
+        overrides,
     };
     let outgoing = match login.response_type {
         ResponseType::Code => {
@@ -195,7 +271,6 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             let family = grant.family(ctx, &session);
             token::insert_family(conn, &family)?;
             trace.story.origin_jti = Some(family.origin_jti.clone());
-            let scopes = family.granted.scopes.clone();
             Outgoing::Tokens(Box::new(Exchanged {
                 family,
                 user,
@@ -214,6 +289,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
             ResponseType::Token => "tokens went to the app",
         },
     );
+    let days = pool.settings.trace_days;
     let trace_code = traces::keep(conn, ctx, trace, Outcome::SignedIn, "signed_in", days)?;
     if let Some(sealed) = sealed {
         let about = About {
@@ -230,6 +306,15 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
     })
 }
 
+/// What the login was granted, as far as the client may still have it.
+pub fn live_scopes(login: &Login, client: &Client) -> Vec<String> {
+    let live = login
+        .scopes
+        .iter()
+        .filter(|scope| client.settings.scopes.contains(scope));
+    live.cloned().collect()
+}
+
 /// Seals what the mapping saw; why it is not kept stands in the trace.
 fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Draft) -> Option<Sealed> {
     past::seal(ctx, provider, contents).unwrap_or_else(|why| {
@@ -241,14 +326,20 @@ fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Dr
 /// An app that does not get the claims it needs signs nobody in, and from outside nobody sees why: the trace says it.
 fn tell_contract(
     ctx: &Ctx,
-    pool: &Pool,
-    client: &Client,
-    provider: &Provider,
+    work: &Completion<'_>,
     user: &User,
     groups: &[Group],
+    overrides: Option<&Overrides>,
     trace: &mut Draft,
 ) {
-    if client.settings.contract.is_empty() {
+    let Completion {
+        pool,
+        client,
+        provider,
+        ..
+    } = *work;
+    let contract = &client.settings.contract;
+    if contract.is_empty() {
         return;
     }
     let someone = Someone {
@@ -261,7 +352,13 @@ fn tell_contract(
         subject: "",
     };
     // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.
-    let breaches = sample("", pool, client, &someone, ctx.now).breaches;
+    let sampled = sample("", pool, client, &someone, ctx.now);
+    let breaches = match (overrides, sampled.id_token) {
+        (Some(overrides), Some(Ok(claims))) => overridden::id_token(claims, overrides, client)
+            .map(|claims| contract::check(contract, &claims))
+            .unwrap_or_default(),
+        _ => sampled.breaches,
+    };
     if breaches.is_empty() {
         return trace.step("contract", true, "the app gets the claims it needs");
     }
@@ -279,6 +376,8 @@ pub struct Grant<'a> {
     pub resource: Option<&'a str>,
     pub code_challenge: Option<&'a str>,
     pub mapping_version: i64,
+    /// What the pool's hook wants otherwise in the tokens.
+    pub overrides: Option<Overrides>,
 }
 
 impl Grant<'_> {
@@ -293,6 +392,7 @@ impl Grant<'_> {
             amr: session.facts.amr.clone(),
             acr: session.facts.acr.clone(),
             event_id: secret::uuid(&ctx.entropy),
+            overrides: self.overrides.clone(),
         }
     }
 
@@ -331,6 +431,7 @@ pub fn issue_code(
             code_challenge: grant.code_challenge.map(str::to_owned),
             session_hash: Some(session.hash.clone()),
             granted: grant.granted(ctx, session),
+            overrides: grant.overrides.clone(),
         }),
         expires_at: ctx.now.plus(CODE_SECONDS),
         consumed_at: None,

@@ -7,6 +7,7 @@ pub mod credentials;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;
+pub mod hooks;
 pub mod keys;
 pub mod linking;
 pub mod login;

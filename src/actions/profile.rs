@@ -78,16 +78,7 @@ pub fn settle(
     client: &Client,
     arrival: &Arrival,
 ) -> Result<Result<Settled, Refused>, StoreError> {
-    let mapping = mapping::current(conn, &provider.id)?;
-    let visit = Visit {
-        ctx,
-        pool,
-        provider,
-        client,
-        arrival,
-        mapping_version: mapping.as_ref().map_or(0, |mapping| mapping.version),
-        rules: mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
-    };
+    let visit = Visit::of(conn, ctx, pool, provider, client, arrival)?;
     if let Err(why) = check_subject(&arrival.subject) {
         return visit
             .refused(conn, Refusal::subject_invalid(why), Vec::new(), None)
@@ -100,6 +91,54 @@ pub fn settle(
             None => visit.first(conn),
         },
     }
+}
+
+/// Whom a sign-in leads to, before anything is changed: for the hooks that are asked before.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// Nobody yet: the profile's name and attributes as they will be.
+    New {
+        username: String,
+        attributes: Map<String, Value>,
+    },
+    Known {
+        user: Box<User>,
+        identities: Vec<Identity>,
+    },
+    /// [`settle`] is going to refuse it.
+    Refused,
+}
+
+/// Looks, and changes nothing.
+pub fn expect(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    pool: &Pool,
+    provider: &Provider,
+    client: &Client,
+    arrival: &Arrival,
+) -> Result<Expected, StoreError> {
+    let visit = Visit::of(conn, ctx, pool, provider, client, arrival)?;
+    if check_subject(&arrival.subject).is_err() {
+        return Ok(Expected::Refused);
+    }
+    Ok(match visit.known(conn)? {
+        Some(user) if !user.enabled => Expected::Refused,
+        Some(user) => Expected::Known {
+            identities: user::identities(conn, &user.sub)?,
+            user: Box::new(user),
+        },
+        None => {
+            let outcome = visit.apply(None);
+            match outcome.refusal {
+                Some(_) => Expected::Refused,
+                None => Expected::New {
+                    username: visit.username(1),
+                    attributes: outcome.attributes,
+                },
+            }
+        }
+    })
 }
 
 /// OIDC Core §2 gives `sub` at most 255 characters. Values that stand for "nobody" must never become somebody.
@@ -128,6 +167,28 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     rules: Rules,
     mapping_version: i64,
+}
+
+impl<'a> Visit<'a> {
+    fn of(
+        conn: &mut Conn,
+        ctx: &'a Ctx,
+        pool: &'a Pool,
+        provider: &'a Provider,
+        client: &'a Client,
+        arrival: &'a Arrival,
+    ) -> Result<Visit<'a>, StoreError> {
+        let mapping = mapping::current(conn, &provider.id)?;
+        Ok(Visit {
+            ctx,
+            pool,
+            provider,
+            client,
+            arrival,
+            mapping_version: mapping.as_ref().map_or(0, |mapping| mapping.version),
+            rules: mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
+        })
+    }
 }
 
 impl Visit<'_> {

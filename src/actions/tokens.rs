@@ -74,7 +74,7 @@ pub fn exchange(
         Ok(scopes) => scopes,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let request = code.request.0;
+    let mut request = code.request.0;
     let user = match alive(
         conn,
         &code.user_sub,
@@ -85,6 +85,7 @@ pub fn exchange(
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    request.granted.overrides = request.overrides;
     let family = Family {
         origin_jti: code.origin_jti,
         user_pool_id: request.user_pool_id,
@@ -182,6 +183,23 @@ pub fn refresh_in_place(
         Ok(found) if found.token.rotated_at.is_some() => Ok(None),
         Ok(found) => with_user(conn, found.family, found.user, None, found.scopes).map(Some),
         Err(refusal) => Ok(Some(Err(refusal))),
+    }
+}
+
+/// What a refresh would yield, while the token has not been used before: for the hook that is asked before the token is
+/// spent. `None` also for what [`refresh`] is going to refuse.
+pub fn before_refresh(
+    conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
+    live_providers: &[Live],
+    asked: &Refresh,
+) -> Result<Option<Exchanged>, StoreError> {
+    match refreshable(conn, now, client, live_providers, asked)? {
+        Ok(found) if found.token.rotated_at.is_none() => {
+            Ok(with_user(conn, found.family, found.user, None, found.scopes)?.ok())
+        }
+        _ => Ok(None),
     }
 }
 

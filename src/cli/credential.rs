@@ -10,6 +10,7 @@ use crate::actions::credentials::{self, NewCredential};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::model::credential::{self, Credential, Role};
+use crate::model::reach::Reach;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -86,7 +87,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::List => {
-            let all = store.read(|conn| Ok::<_, Error>(credential::list(conn)?))?;
+            let all =
+                store.read(|conn| Ok::<_, Error>(credential::list_within(conn, &Reach::everything())?))?;
             output.answer(&Value::Array(all.iter().map(document).collect()), || {
                 let rows: Vec<Vec<String>> = all
                     .iter()

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod export;
 mod import;
+mod hook;
 mod keys;
 mod logging;
 mod migrate;
@@ -71,6 +72,9 @@ enum Command {
     /// Access keys for the management API, which AWS SDKs, the AWS CLI and Terraform speak
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Hooks: which address answers for the ARNs of a pool's LambdaConfig
+    #[command(subcommand)]
+    Hook(hook::Command),
     /// Connections to upstream identity providers, such as a tenant's Okta
     #[command(subcommand)]
     Provider(Box<provider::Command>),
@@ -167,6 +171,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Migrate => migrate::run(&settings, output),
         Command::Pool(command) => pool::run(&settings, output, command),
         Command::Credential(command) => credential::run(&settings, output, command),
+        Command::Hook(command) => hook::run(&settings, output, command),
         Command::Client(command) => client::run(&settings, output, *command),
         Command::Provider(command) => provider::run(&settings, output, *command),
         Command::ResourceServer(command) => resource_server::run(&settings, output, command),

@@ -223,6 +223,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    hook_bindings (id) {
+        id -> Text, arn -> Text, user_pool_id -> Nullable<Text>, url -> Text, secret_sealed -> Binary,
+        created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
 }
 
@@ -277,6 +284,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     claim_profiles,
     job_leases,
     management_credentials,
+    hook_bindings,
     user_terms,
     user_keys,
     provider_links,

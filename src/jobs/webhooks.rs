@@ -2,7 +2,6 @@
 //! that dies in between leaves it to be sent again, under the same id.
 
 use futures_util::StreamExt;
-use http::header::HeaderName;
 use tracing::warn;
 use url::Url;
 
@@ -10,7 +9,7 @@ use crate::actions::webhooks::{self, Outcome};
 use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::model::webhook::{self, Delivery, Webhook};
-use crate::rules::webhook::{Answer, signature};
+use crate::rules::webhook::{Answer, headers};
 
 /// Longer than any attempt takes.
 const CLAIM: i64 = 60;
@@ -48,16 +47,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
 async fn deliver(broker: &Broker, delivery: Delivery, row: Webhook) -> Result<(), StoreError> {
     let answer = match (Url::parse(&row.url), webhooks::open_secret(&broker.sealer, &row)) {
         (Ok(url), Ok(secret)) => {
-            let now = broker.clock.now();
-            let headers = [
-                ("webhook-id", delivery.id.clone()),
-                ("webhook-timestamp", now.0.to_string()),
-                (
-                    "webhook-signature",
-                    signature(&secret, &delivery.id, now, &delivery.payload),
-                ),
-            ];
-            let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
+            let headers = headers(&secret, &delivery.id, broker.clock.now(), &delivery.payload);
             broker
                 .upstream
                 .post(&url, &headers, delivery.payload.clone())

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::overrides::Overrides;
 use super::token::Granted;
 use crate::db::schema::authorization_codes;
 use crate::db::{Conn, Json, columns};
@@ -33,6 +34,9 @@ pub struct Request {
     pub code_challenge: Option<String>,
     pub session_hash: Option<Vec<u8>>,
     pub granted: Granted,
+    /// What the pool's hook said at the sign-in, for the tokens that the code is exchanged for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Overrides>,
 }
 
 pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {

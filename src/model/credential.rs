@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use crate::db::Conn;
 use crate::db::schema::management_credentials;
+use crate::db::{Conn, MultiBackend};
 use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -50,8 +50,30 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Credential>> {
         .optional()
 }
 
-pub fn list(conn: &mut Conn) -> QueryResult<Vec<Credential>> {
-    management_credentials::table
+/// Those of pools within reach; those that reach every pool are the whole installation's.
+fn within(reach: &Reach) -> management_credentials::BoxedQuery<'static, MultiBackend> {
+    let query = management_credentials::table.into_boxed();
+    if reach.everything {
+        return query;
+    }
+    query.filter(
+        management_credentials::user_pool_id
+            .assume_not_null()
+            .eq_any(reach.pools.clone())
+            .and(management_credentials::user_pool_id.is_not_null()),
+    )
+}
+
+pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Credential>> {
+    within(reach)
+        .filter(management_credentials::id.eq(id.to_owned()))
+        .select(Credential::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn list_within(conn: &mut Conn, reach: &Reach) -> QueryResult<Vec<Credential>> {
+    within(reach)
         .order((management_credentials::created_at, management_credentials::id))
         .select(Credential::as_select())
         .load(conn)

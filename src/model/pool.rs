@@ -11,6 +11,7 @@ use crate::db::schema::{
 };
 use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::model::lambda_config::LambdaConfig;
 use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub cognito: Map<String, Value>,
     /// Days after which a signing key gets a successor; 0: never by itself.
     pub key_rotation_days: u32,
+    /// The hooks that take part in sign-ins and tokens.
+    pub lambda: LambdaConfig,
 }
 
 impl Default for Settings {
@@ -58,6 +61,7 @@ impl Default for Settings {
             tags: BTreeMap::new(),
             cognito: Map::new(),
             key_rotation_days: 90,
+            lambda: LambdaConfig::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::schema::{refresh_tokens, token_families};
 use crate::db::{Conn, Json, columns};
+use crate::model::overrides::Overrides;
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -39,6 +40,9 @@ pub struct Granted {
     pub acr: Option<String>,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
+    /// What the pool's hook wants otherwise in the tokens that are about to be made. Not stored: it is asked each time.
+    #[serde(skip)]
+    pub overrides: Option<Overrides>,
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]

@@ -7,6 +7,7 @@
 //! [`RESERVED`], whatever the pool's schema or a mapping says, and an attribute of another type than the client's contract
 //! has is left out.
 
+pub mod overridden;
 pub mod sample;
 
 use std::fmt;
@@ -348,6 +349,15 @@ fn preferred_role<'a>(groups: &[&'a Group]) -> Option<&'a str> {
         .take_while(|(strength, _)| *strength == strongest)
         .all(|(_, other)| other == arn)
         .then_some(arn)
+}
+
+/// `groupConfiguration` of Cognito's token events: what the tokens would say of groups.
+pub fn group_configuration(groups: &[Group]) -> Value {
+    let groups = by_precedence(groups);
+    json!({
+        "groupsToOverride": group_names(&groups), "iamRolesToOverride": roles(&groups),
+        "preferredRole": preferred_role(&groups),
+    })
 }
 
 /// Cognito's `identities`: `primary` and `dateCreated` are strings in tokens; `issuer` is null for OpenID providers.

@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod drift;
 pub mod email;
 pub mod grant;
+pub mod hook;
 pub mod json;
 pub mod jwks;
 pub mod jwt;

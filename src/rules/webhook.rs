@@ -1,9 +1,10 @@
 //! What a webhook may be, how its deliveries are signed (Standard Webhooks, standardwebhooks.com) and when they are tried
-//! again.
+//! again. Calls of hooks are signed in the same way.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
+use http::header::HeaderName;
 use sha2::Sha256;
 use url::Url;
 
@@ -64,6 +65,16 @@ pub fn signature(secret: &str, id: &str, at: UnixTime, body: &str) -> String {
             .into_bytes()
     });
     format!("v1,{}", mac.map(|mac| STANDARD.encode(mac)).unwrap_or_default())
+}
+
+/// The headers of a signed message: its id, the same at every attempt, its time and its signature.
+pub fn headers(secret: &str, id: &str, at: UnixTime, body: &str) -> [(HeaderName, String); 3] {
+    [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", at.0.to_string()),
+        ("webhook-signature", signature(secret, id, at, body)),
+    ]
+    .map(|(name, value)| (HeaderName::from_static(name), value))
 }
 
 /// When to try again after so many attempts; `None` when enough was tried.

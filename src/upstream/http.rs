@@ -56,7 +56,7 @@ pub struct Http {
     /// Dials whatever a named exception resolves to.
     open: reqwest::Client,
     allowed: Allowed,
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
     clock: Clock,
     pub(super) calls: Calls,
     pub(super) trust: Trust,

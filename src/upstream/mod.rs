@@ -7,6 +7,7 @@
 mod client_auth;
 mod examine;
 mod fence;
+mod hook;
 mod http;
 mod keys;
 mod lane;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 use crate::rules::json;
 
 pub use examine::{Answers, Stage, Verdict};
+pub use hook::HookCall;
 
 use crate::config::AllowedHost;
 use crate::metrics::Calls;
@@ -135,6 +137,8 @@ pub struct Expectation {
     /// `prompt=login` was asked: the user has to have signed in since then.
     pub reauthenticate_since: Option<UnixTime>,
     pub acr_values: Option<String>,
+    /// What the provider said is wanted as it came, too: [`Identity::sources`].
+    pub keep_sources: bool,
 }
 
 /// Who signed in, as the provider says and every check confirms.
@@ -150,6 +154,17 @@ pub struct Identity {
     pub sid: Option<String>,
     /// For `id_token_hint` at logout.
     pub id_token: Zeroizing<String>,
+    /// Where it was asked for.
+    pub sources: Option<Sources>,
+}
+
+/// What the provider said, each part by itself.
+#[derive(Clone)]
+pub struct Sources {
+    pub access_token: Zeroizing<String>,
+    pub id_token: Map<String, Value>,
+    /// Empty when there was none.
+    pub userinfo: Map<String, Value>,
 }
 
 impl fmt::Debug for Identity {

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::metadata::Discovery;
 use super::verify::{self, Checks, Demands};
-use super::{AuthorizeRequest, Connection, Expectation, Failure, Identity, Inner, Upstream};
+use super::{AuthorizeRequest, Connection, Expectation, Failure, Identity, Inner, Sources, Upstream};
 use crate::model::trace::Step;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
@@ -224,7 +224,15 @@ impl Inner {
                 detail,
             )?;
         }
-        Ok(userinfo::identity(c, claims, more, tokens.id_token))
+        let sources = e.keep_sources.then(|| Sources {
+            access_token: tokens.access_token,
+            id_token: claims.clone(),
+            userinfo: more.clone(),
+        });
+        Ok(Identity {
+            sources,
+            ..userinfo::identity(c, claims, more, tokens.id_token)
+        })
     }
 
     /// Notes how far the provider's clock is from ours; true when times cannot be judged.

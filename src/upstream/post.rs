@@ -21,22 +21,26 @@ impl Upstream {
 
     /// Sends a JSON body with these headers.
     pub async fn post(&self, url: &Url, headers: &[(HeaderName, String)], body: String) -> Answer {
-        let mut request = Request::new(body.into_bytes());
-        *request.method_mut() = Method::POST;
-        let Ok(uri) = url.as_str().parse() else {
+        let Some(request) = request(url, headers, body) else {
             return Answer::Nothing("the address cannot be called".into());
         };
-        *request.uri_mut() = uri;
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(CONTENT_TYPE, json);
-        for (name, value) in headers {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                request.headers_mut().insert(name, value);
-            }
-        }
         match self.0.http.send_now(request).await {
             Ok(answer) => Answer::Status(answer.status().as_u16()),
             Err(trouble) => Answer::Nothing(trouble.detail),
         }
     }
+}
+
+/// The POST of a JSON body; `None` for an address or a header that HTTP has no room for.
+pub(super) fn request(url: &Url, headers: &[(HeaderName, String)], body: String) -> Option<Request<Vec<u8>>> {
+    let mut request = Request::new(body.into_bytes());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url.as_str().parse().ok()?;
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(CONTENT_TYPE, json);
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value).ok()?;
+        request.headers_mut().insert(name, value);
+    }
+    Some(request)
 }

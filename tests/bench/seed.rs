@@ -115,6 +115,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
             resource: None,
             code_challenge: Some(&challenge),
             mapping_version: 1,
+            overrides: None,
         };
         (0..count)
             .map(|_| Ok(login::issue_code(conn, ctx, &session, &grant)?.0))

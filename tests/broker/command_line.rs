@@ -70,6 +70,52 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
+fn a_hook_is_bound_and_unbound_from_a_shell() {
+    let shell = Shell::new();
+    let arn = "arn:aws:lambda:local:000000000000:function:hook-1";
+    let bound = shell.json(&["hook", "bind", arn, "https://hooks.example.com/pre"]);
+    let secret = bound["secret"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"));
+    let listed = shell.json(&["hook", "list"]);
+    assert_eq!(listed[0]["url"], "https://hooks.example.com/pre");
+    assert!(!listed.to_string().contains("whsec_"), "never again");
+    assert!(shell.text(&["hook", "list"]).contains("all pools"));
+    for (code, arguments) in [
+        (
+            1,
+            ["hook", "bind", arn, "https://hooks.example.com/again"].as_slice(),
+        ),
+        (1, &["hook", "bind", "not-an-arn", "https://hooks.example.com/"]),
+        (
+            1,
+            &[
+                "hook",
+                "bind",
+                arn,
+                "http://127.0.0.1:1/",
+                "--pool",
+                "no-such-pool",
+            ],
+        ),
+        (2, &["hook", "bind", arn, "hooks.example.com"]),
+        (
+            1,
+            &[
+                "hook",
+                "rotate",
+                "arn:aws:lambda:local:000000000000:function:none",
+            ],
+        ),
+    ] {
+        shell.refused(code, arguments);
+    }
+    let rotated = shell.json(&["hook", "rotate", arn]);
+    assert_ne!(rotated["secret"], secret.as_str());
+    shell.text(&["hook", "unbind", arn, "--yes"]);
+    assert_eq!(shell.json(&["hook", "list"]), serde_json::json!([]));
+}
+
+#[test]
 fn a_real_pool_is_set_up_from_a_shell() {
     let shell = Shell::new();
     let pool = shell.json(&[

@@ -5,6 +5,7 @@
 mod command_line;
 mod console;
 mod database;
+mod hooks;
 mod leaks;
 mod management;
 mod metrics;

@@ -53,6 +53,34 @@ pub fn client_secret(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// The id of a hook: an ARN as Cognito's `ArnType` has it, 20-2048 characters, digits for the account.
+pub fn hook_arn(field: &str, text: &str) -> Result<(), Error> {
+    let word = |part: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=/,.@-".contains(c);
+        !part.is_empty() && part.chars().all(allowed)
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let sound = match parts.as_slice() {
+        ["arn", partition, service, region, account, resource @ ..] => {
+            word(partition)
+                && word(service)
+                && (region.is_empty() || word(region))
+                && !account.is_empty()
+                && account.chars().all(|c| c.is_ascii_digit())
+                && (1..=3).contains(&resource.len())
+                && resource.iter().all(|part| word(part))
+        }
+        _ => false,
+    };
+    if !sound || !within(text, 20, 2_048) {
+        return Err(Error::invalid(
+            field,
+            "must be shaped like arn:aws:lambda:local:000000000000:function:hook-1",
+        ));
+    }
+    Ok(())
+}
+
 /// A resource server: identifier and scopes of visible ASCII but `"` and `\`, scope names without `/`, at most 100.
 pub fn resource_server(server: &ResourceServer) -> Result<(), Error> {
     if !scope::is_scope(&server.identifier) {
@@ -122,6 +150,31 @@ mod tests {
     use super::*;
     use crate::db::Json;
     use crate::model::resource_server::Scope;
+
+    #[test]
+    fn the_id_of_a_hook_is_shaped_like_an_arn() {
+        for good in [
+            "arn:aws:lambda:local:000000000000:function:hook-1",
+            "arn:aws:lambda:eu-west-1:123456789012:function:pre/sign.up:live",
+            "arn:aws:hook::000000000000:a",
+        ] {
+            assert!(hook_arn("arn", good).is_ok(), "{good}");
+        }
+        let long = format!("arn:aws:lambda:local:000000000000:function:{}", "a".repeat(2_048));
+        for wrong in [
+            "",
+            "hook-1",
+            "arn:aws:lambda:local:account:function:hook-1",
+            "arn:aws:lambda:local::function:hook-1",
+            "arn:aws:lambda:local:000000000000:",
+            "arn:aws:lambda:local:000000000000:function:a:b:c",
+            "arn:aws:lambda:local:000000000000:function:a b",
+            "arn:aws:l:l:0:a",
+            &long,
+        ] {
+            assert!(hook_arn("arn", wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn names_ids_and_secrets_keep_to_cognitos_limits() {

@@ -156,6 +156,7 @@ pub(super) fn identity(
         acr,
         sid,
         id_token,
+        sources: None,
     }
 }
 

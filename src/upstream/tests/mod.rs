@@ -212,6 +212,7 @@ fn expectation() -> Expectation {
         max_age: None,
         reauthenticate_since: None,
         acr_values: None,
+        keep_sources: false,
     }
 }
 

@@ -12,11 +12,13 @@ mod chart;
 mod clients;
 pub mod connections;
 mod contract;
+mod credentials;
 pub mod door;
 mod filled;
 mod groups;
 mod guest;
 mod home;
+mod hooks;
 mod links;
 mod lists;
 mod mapping;
@@ -52,6 +54,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(traces::routes)
         .configure(audit::routes)
         .configure(webhooks::routes)
+        .configure(hooks::routes)
+        .configure(credentials::routes)
         .configure(pools::routes)
         .configure(clients::routes)
         .configure(connections::routes)

@@ -53,6 +53,7 @@ const NOTICES: &[(&str, &str)] = &[
     ("created", "Created."),
     ("saved", "Saved."),
     ("deleted", "Deleted."),
+    ("unbound", "Unbound."),
     ("disabled", "Disabled."),
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 
 use crate::error::{Error, StoreError};
 use crate::rules::aws::sigv4::Refusal;
+use crate::rules::hook::Fault;
 
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -89,6 +90,12 @@ impl From<Error> for Failure {
             Error::Conflict(why) => Failure::new("ConcurrentModificationException", why),
             Error::Internal(cause) => cause.into(),
         }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        Failure::new(fault.exception(), fault.message())
     }
 }
 

@@ -8,6 +8,7 @@ use super::error::Failure;
 use super::{Answer, Call, page, wire};
 use crate::actions::pools::{self, NewKeys, NewPool, PoolChange};
 use crate::db::Conn;
+use crate::model::lambda_config::LambdaConfig;
 use crate::model::pool::{self, Attribute, AttributeType, Pool, STANDARD, Settings};
 use crate::model::user;
 use crate::rules::jwks;
@@ -73,9 +74,34 @@ pub fn settings_of(members: &Map<String, Value>) -> Result<Settings, Failure> {
             .map_err(|why| Failure::serialization(&why.to_string()))?
             .unwrap_or_default(),
         cognito: kept(members, &[]),
+        lambda: lambda_config(members)?,
         ..Settings::default()
     })
 }
+
+/// Hooks that have nothing to take part in here.
+const NO_HOOKS: [(&str, &str); 8] = [
+    ("CustomMessage", "no messages are sent from here"),
+    ("CustomSMSSender", "no messages are sent from here"),
+    ("CustomEmailSender", "no messages are sent from here"),
+    ("KMSKeyID", "it is for custom senders, which there are none of"),
+    (
+        "DefineAuthChallenge",
+        "custom challenges are not part of any sign-in",
+    ),
+    (
+        "CreateAuthChallenge",
+        "custom challenges are not part of any sign-in",
+    ),
+    (
+        "VerifyAuthChallengeResponse",
+        "custom challenges are not part of any sign-in",
+    ),
+    (
+        "UserMigration",
+        "users come by 'forebay import' or by their first sign-in",
+    ),
+];
 
 pub async fn create(call: Call) -> Answer {
     if !call.caller.changes.everything {
@@ -124,11 +150,13 @@ pub async fn update(call: Call) -> Answer {
     let name = text(&call.input, "PoolName").map(str::to_owned);
     let protection = text(&call.input, "DeletionProtection") == Some("ACTIVE");
     let tags = call.member("UserPoolTags")?;
+    let lambda = lambda_config(&call.input)?;
     let input = call.input.clone();
     call.act(move |conn, ctx, reach| {
         let pool = pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         let mut settings = pool.settings.0;
         settings.deletion_protection = protection;
+        settings.lambda = lambda;
         if let Some(tags) = tags {
             settings.tags = tags;
         }
@@ -174,7 +202,7 @@ pub async fn list(call: Call) -> Answer {
             .iter()
             .map(|pool| {
                 json!({
-                    "Id": pool.id, "Name": pool.name, "LambdaConfig": {},
+                    "Id": pool.id, "Name": pool.name, "LambdaConfig": pool.settings.lambda,
                     "LastModifiedDate": wire::time(pool.updated_at), "CreationDate": wire::time(pool.created_at),
                 })
             })
@@ -227,11 +255,31 @@ fn refuse_promises(input: &Map<String, Value>) -> Result<(), Failure> {
             "MfaConfiguration: second factors are the identity provider's here; require them in Okta's policy",
         ));
     }
-    let hooks = input.get("LambdaConfig").and_then(Value::as_object);
-    if hooks.is_some_and(|hooks| !hooks.is_empty()) {
-        return Err(Failure::invalid("LambdaConfig: triggers are not offered here"));
-    }
     Ok(())
+}
+
+/// The pool's hooks. Whether an address is bound to them shows when they are called: a pool may well be made before.
+fn lambda_config(input: &Map<String, Value>) -> Result<LambdaConfig, Failure> {
+    let Some(given) = input.get("LambdaConfig").filter(|given| !given.is_null()) else {
+        return Ok(LambdaConfig::default());
+    };
+    for (name, why) in NO_HOOKS {
+        if given.get(name).is_some_and(|value| !value.is_null()) {
+            return Err(Failure::invalid(format!(
+                "LambdaConfig.{name} is not offered here: {why}"
+            )));
+        }
+    }
+    let lambda: LambdaConfig =
+        serde_json::from_value(given.clone()).map_err(|why| Failure::serialization(&why.to_string()))?;
+    if let (Some(old), Some(new)) = (&lambda.pre_token_generation, &lambda.pre_token_generation_config)
+        && *old != new.lambda_arn
+    {
+        return Err(Failure::invalid(
+            "LambdaConfig: PreTokenGeneration and PreTokenGenerationConfig must name the same ARN",
+        ));
+    }
+    Ok(lambda)
 }
 
 fn case_sensitive(input: &Map<String, Value>) -> bool {
@@ -301,7 +349,7 @@ fn shape(conn: &mut Conn, pool: &Pool) -> Result<Value, Failure> {
         "CreationDate": wire::time(pool.created_at),
         "LastModifiedDate": wire::time(pool.updated_at),
         "DeletionProtection": if settings.deletion_protection { "ACTIVE" } else { "INACTIVE" },
-        "LambdaConfig": {},
+        "LambdaConfig": settings.lambda,
         "MfaConfiguration": "OFF",
         "UsernameConfiguration": { "CaseSensitive": settings.case_sensitive },
         "EstimatedNumberOfUsers": user::count_up_to(conn, &pool.id, 1_000)?,

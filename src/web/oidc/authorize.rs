@@ -9,14 +9,18 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::upstream_leg::{self, Hints};
 use super::{confirm, error, form, mint, query, respond, start_login};
 use crate::actions::login::{self, Grant};
+use crate::broker::hooks::{self, Bearer, Visit};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
+use crate::model::group;
+use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
 use crate::model::session::Session;
-use crate::model::user::User;
+use crate::model::user::{self, User};
 use crate::rules::authorize::{self, Authorization, AuthorizeError, ResponseType, Untrusted};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
+use crate::rules::hook::Source;
 use crate::rules::jwt;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
@@ -315,6 +319,10 @@ pub async fn continue_session(
         }
         return confirm::page(request, broker, app, authorization, &session, &user, params);
     }
+    let overrides = match token_overrides(broker, app, authorization, &user).await {
+        Ok(overrides) => overrides,
+        Err(refusal) => return refuse(request, app, authorization, &refusal),
+    };
     let ctx = broker.ctx(format!("user:{}", user.sub), RequestId::of(request));
     let (app2, request2) = (app.clone(), authorization.clone());
     let issued = broker
@@ -331,6 +339,7 @@ pub async fn continue_session(
                 resource: request2.resource.as_deref(),
                 code_challenge: request2.code_challenge.as_deref(),
                 mapping_version: version,
+                overrides,
             };
             Ok(match request2.response_type {
                 ResponseType::Code => {
@@ -353,6 +362,42 @@ pub async fn continue_session(
             refuse(request, app, authorization, &refusal)
         }
     }
+}
+
+/// What the pool's hook wants otherwise in the tokens of somebody who has a session.
+async fn token_overrides(
+    broker: &Broker,
+    app: &App,
+    authorization: &Authorization,
+    user: &User,
+) -> Result<Option<Overrides>, OAuthError> {
+    if app.pool.pool.settings.lambda.token_generation().is_none() {
+        return Ok(None);
+    }
+    let sub = user.sub.clone();
+    let found = broker
+        .db
+        .read(move |conn| -> Result<_, StoreError> {
+            Ok((group::of_user(conn, &sub)?, user::identities(conn, &sub)?))
+        })
+        .await;
+    let (groups, identities) = found.map_err(|cause| {
+        OAuthError::because(Code::TemporarilyUnavailable, "try again later", cause.to_string())
+    })?;
+    let bearer = Bearer {
+        user,
+        groups: &groups,
+        identities: &identities,
+    };
+    let mut visit = Visit::new(broker, &app.pool, &app.client.id);
+    hooks::pre_token_generation(
+        &mut visit,
+        Source::TokensHostedAuth,
+        &bearer,
+        &authorization.scopes,
+    )
+    .await
+    .map_err(|fault| fault.refusal().oauth())
 }
 
 /// The successful response: code, state, `iss` (RFC 9207 §2); or Cognito's implicit answer.

@@ -1,6 +1,7 @@
 //! `/oauth2/idpresponse`: the upstream's answer comes back. It must belong to a login of this very browser and name the
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
+mod hooked;
 mod stray;
 
 use std::net::IpAddr;
@@ -10,11 +11,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use hooked::Ready;
 use stray::{Unknown, own_login, unavailable, unknown_login};
 
 use super::error::{self, Shown};
 use super::{authorize, form, respond, upstream_leg};
-use crate::actions::login::{self, Completed, Completion};
+use crate::actions::login::{self, Completed};
 use crate::actions::profile::Arrival;
 use crate::actions::traces::{self, Draft};
 use crate::broker::{App, Broker};
@@ -243,6 +245,7 @@ impl Leg<'_> {
             max_age: login.max_age,
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
             acr_values: login.acr_values.clone(),
+            keep_sources: self.app.pool.pool.settings.lambda.inbound_federation.is_some(),
         };
         let mut steps = Vec::new();
         let identity = self
@@ -281,69 +284,59 @@ impl Leg<'_> {
         }
     }
 
-    async fn complete(self, provider: Provider, identity: Identity) -> HttpResponse {
+    async fn complete(mut self, provider: Provider, identity: Identity) -> HttpResponse {
         let now = self.broker.clock.now();
-        let user_pool_id = provider.user_pool_id.clone();
         let ctx = self
             .broker
             .ctx(format!("provider:{}", provider.id), RequestId::of(self.request));
-        let Identity {
-            issuer,
-            subject,
-            claims,
-            auth_time,
-            amr,
-            acr,
-            sid,
-            id_token,
-        } = identity;
         let id_token_sealed = provider.settings.upstream_logout.then(|| {
             let label = Label {
                 purpose: "upstream-id-token",
-                scope: &user_pool_id,
+                scope: &provider.user_pool_id,
                 name: &provider.id,
             };
-            self.broker.sealer.seal(label, id_token.as_bytes())
+            self.broker.sealer.seal(label, identity.id_token.as_bytes())
         });
         let cookie_seconds = match id_token_sealed {
             Some(_) => login::SIGN_OUT_SECONDS,
             None => login::SESSION_SECONDS,
         };
-        let facts = Facts {
-            auth_time: auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
-            amr,
-            acr,
-            sid,
+        let replaced = match self.heed_inbound_hook(&provider, &identity).await {
+            Ok(replaced) => replaced,
+            Err(fault) => return self.refuse(fault.refusal()).await,
         };
-        let (app, login, redirect_uri) = (
-            self.app.clone(),
-            self.login.clone(),
-            self.address.redirect_uri.clone(),
-        );
-        let (login_hash, trace) = (secret::hash(&self.state), self.trace.clone());
-        let completed = self
-            .broker
-            .db
-            .write(move |conn| {
-                let work = Completion {
-                    pool: &app.pool.pool,
-                    client: &app.client,
-                    provider: &provider,
-                    login: &login,
-                    redirect_uri: &redirect_uri,
-                    login_hash,
-                    arrival: Arrival {
-                        issuer,
-                        subject,
-                        claims,
-                    },
-                    facts,
-                    id_token_sealed,
-                    trace,
-                };
-                login::complete(conn, &ctx, work)
-            })
-            .await;
+        let ready = Ready {
+            app: self.app.clone(),
+            login: self.login.clone(),
+            redirect_uri: self.address.redirect_uri.clone(),
+            login_hash: secret::hash(&self.state),
+            arrival: Arrival {
+                issuer: identity.issuer,
+                subject: identity.subject,
+                claims: replaced.unwrap_or(identity.claims),
+            },
+            facts: Facts {
+                auth_time: identity.auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
+                amr: identity.amr,
+                acr: identity.acr,
+                sid: identity.sid,
+            },
+            provider,
+            id_token_sealed,
+        };
+        let lambda = &self.app.pool.pool.settings.lambda;
+        let completed = if lambda.takes_part_in_sign_ins() || lambda.token_generation().is_some() {
+            match self.complete_with_hooks(Arc::new(ready), ctx).await {
+                Ok(completed) => completed,
+                Err(fault) => return self.refuse(fault.refusal()).await,
+            }
+        } else {
+            let trace = self.trace.clone();
+            self.broker
+                .db
+                .write(move |conn| login::complete(conn, &ctx, &ready.work(), trace))
+                .await
+        };
         match completed {
             Ok(Completed::SignedIn {
                 session_token,

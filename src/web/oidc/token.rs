@@ -12,10 +12,13 @@ use super::mint::{self, Minted};
 use super::{cors, form};
 use crate::actions::Ctx;
 use crate::actions::tokens::{self, Answer, Exchanged, Live};
+use crate::broker::hooks::{self, Bearer, Visit};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
+use crate::model::overrides::Overrides;
 use crate::rules::authorize::granted_scopes;
 use crate::rules::grant::{self, Credentials, Grant, Shown};
+use crate::rules::hook::Source;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::Params;
 use crate::web::headers::RequestId;
@@ -90,7 +93,7 @@ async fn serve(
                 })
                 .await??;
             let minted = mint::for_user(broker, &app, &exchanged)?;
-            Ok(answer(&app, minted, exchanged.refresh_token, &exchanged.scopes))
+            Ok(answer(&app, minted, exchanged.refresh_token))
         }
         Grant::Refresh {
             token,
@@ -102,9 +105,13 @@ async fn serve(
                 scope,
                 resource,
             });
-            let exchanged = refreshed(broker, ctx, &app, live, asked).await??;
+            let exchanged = if app.pool.pool.settings.lambda.token_generation().is_some() {
+                refreshed_with_hook(broker, ctx, &app, live, asked).await?
+            } else {
+                refreshed(broker, ctx, &app, live, asked).await??
+            };
             let minted = mint::for_user(broker, &app, &exchanged)?;
-            Ok(answer(&app, minted, exchanged.refresh_token, &exchanged.scopes))
+            Ok(answer(&app, minted, exchanged.refresh_token))
         }
         Grant::ClientCredentials { scope, resource } => {
             let servers = &app.pool.resource_servers;
@@ -117,8 +124,12 @@ async fn serve(
                 let why = "the client has no scope of that resource";
                 return Err(OAuthError::new(Code::InvalidScope, why).into());
             }
-            let minted = mint::for_client(broker, &app, &scopes, resource)?;
-            Ok(answer(&app, minted, None, &scopes))
+            let mut visit = Visit::new(broker, &app.pool, &app.client.id);
+            let overrides = hooks::pre_client_token_generation(&mut visit, &scopes)
+                .await
+                .map_err(|fault| fault.oauth())?;
+            let minted = mint::for_client(broker, &app, &scopes, resource, overrides.as_ref())?;
+            Ok(answer(&app, minted, None))
         }
     }
 }
@@ -147,6 +158,46 @@ async fn refreshed(
         .db
         .write(move |conn| tokens::refresh(conn, &ctx, &app.client, &live, &asked))
         .await
+}
+
+/// The same where the pool has a hook for tokens. It is asked before the token is spent: a client whose hook failed can come
+/// again with what it has.
+async fn refreshed_with_hook(
+    broker: &Data<Broker>,
+    ctx: Ctx,
+    app: &Arc<App>,
+    live: Vec<Live>,
+    asked: Arc<tokens::Refresh>,
+) -> Result<Exchanged, Trouble> {
+    let (facts, connections, token, now) = (app.clone(), live.clone(), asked.clone(), ctx.now);
+    let unspent = broker
+        .db
+        .read(move |conn| tokens::before_refresh(conn, now, &facts.client, &connections, &token))
+        .await?;
+    let overrides = match &unspent {
+        Some(exchanged) => Some(hooked(broker, app, exchanged).await?),
+        None => None,
+    };
+    let mut exchanged = refreshed(broker, ctx, app, live, asked).await??;
+    exchanged.family.granted.overrides = match overrides {
+        Some(overrides) => overrides,
+        // Its successor is made already: within the grace period it is given again.
+        None => hooked(broker, app, &exchanged).await?,
+    };
+    Ok(exchanged)
+}
+
+/// What the hook wants otherwise in refreshed tokens.
+async fn hooked(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Option<Overrides>, OAuthError> {
+    let mut visit = Visit::new(broker, &app.pool, &app.client.id);
+    let bearer = Bearer {
+        user: &exchanged.user,
+        groups: &exchanged.groups,
+        identities: &exchanged.identities,
+    };
+    hooks::pre_token_generation(&mut visit, Source::TokensRefresh, &bearer, &exchanged.scopes)
+        .await
+        .map_err(|fault| fault.oauth())
 }
 
 /// The client behind the request, proved to be it.
@@ -187,7 +238,7 @@ fn malformed() -> OAuthError {
 
 /// The successful answer (RFC 6749 §5.1). `scope` always: the standard wants it where it differs from what was asked for,
 /// and that was said in another request. Cognito never gives it.
-fn answer(app: &App, minted: Minted, refresh_token: Option<String>, scopes: &[String]) -> Map<String, Value> {
+fn answer(app: &App, minted: Minted, refresh_token: Option<String>) -> Map<String, Value> {
     let mut answer = Map::new();
     let mut set = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     if let Some(id_token) = minted.id_token {
@@ -200,7 +251,7 @@ fn answer(app: &App, minted: Minted, refresh_token: Option<String>, scopes: &[St
     set("expires_in", json!(minted.expires_in));
     set("token_type", json!("Bearer"));
     if !app.pool.pool.settings.cognito_exact {
-        set("scope", json!(scopes.join(" ")));
+        set("scope", json!(minted.scope));
     }
     answer
 }

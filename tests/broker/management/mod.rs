@@ -5,6 +5,7 @@ mod clients;
 mod groups;
 mod linking;
 mod list_users;
+mod lambda_config;
 mod pools;
 mod sessions;
 mod users;

@@ -343,6 +343,7 @@ async fn ask(
         max_age: None,
         reauthenticate_since: None,
         acr_values: None,
+        keep_sources: false,
     };
     broker
         .upstream

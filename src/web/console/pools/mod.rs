@@ -1,9 +1,10 @@
-//! The rooms of user pools: the list, making one, and under each its overview, settings, schema, signing keys, resource
-//! servers and tenants.
+//! The rooms of user pools: the list, making one, and under each its overview, settings, schema, signing keys, hooks,
+//! resource servers and tenants.
 
 mod attributes;
 mod delete;
 mod edit;
+mod hooks;
 mod keys;
 mod new;
 mod resource_servers;
@@ -47,6 +48,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .document(delete::form)
                 .post(delete::submit),
         )
+        .service(resource("/console/pools/{pool}/hooks").document(hooks::list))
         .service(resource("/console/pools/{pool}/keys").document(keys::list))
         .service(resource("/console/pools/{pool}/keys/rotate").post(keys::rotate))
         .service(

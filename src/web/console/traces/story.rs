@@ -56,6 +56,12 @@ fn label(name: &str) -> &'static str {
         "userinfo.sub" => "Userinfo speaks of the same person",
         "mapping" => "The mapping makes a profile of the claims",
         "user" => "The profile may sign in here",
+        "hook.InboundFederation" => "The pool's hook looks at what the organisation said",
+        "hook.PreSignUp" => "The pool's hook lets a new profile be made",
+        "hook.PostConfirmation" => "The pool's hook is told of the new profile",
+        "hook.PreAuthentication" => "The pool's hook lets the person in",
+        "hook.PostAuthentication" => "The pool's hook is told of the sign-in",
+        "hook.PreTokenGeneration" => "The pool's hook has a say in the tokens",
         "response" => "The answer goes to the app",
         _ => "A further check",
     }
