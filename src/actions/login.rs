@@ -4,7 +4,8 @@
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Settled};
 use super::traces::{self, Draft};
-use super::{Ctx, tokens::Exchanged, watch};
+use super::tokens::{self, Exchanged};
+use super::{Ctx, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -14,7 +15,7 @@ use crate::model::mapper_input::Contents;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
-use crate::model::token::{self, Family, Granted};
+use crate::model::token::{Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, User};
 use crate::rules::authorize::ResponseType;
@@ -193,7 +194,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         }
         ResponseType::Token => {
             let family = grant.family(ctx, &session);
-            token::insert_family(conn, &family)?;
+            tokens::begin_family(conn, ctx, &family)?;
             trace.story.origin_jti = Some(family.origin_jti.clone());
             let scopes = family.granted.scopes.clone();
             Outgoing::Tokens(Box::new(Exchanged {
@@ -348,7 +349,7 @@ pub fn issue_tokens(
     grant: &Grant<'_>,
 ) -> Result<Exchanged, StoreError> {
     let family = grant.family(ctx, session);
-    token::insert_family(conn, &family)?;
+    tokens::begin_family(conn, ctx, &family)?;
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();

@@ -4,10 +4,12 @@
 pub mod admins;
 pub mod clients;
 pub mod credentials;
+pub mod domains;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;
 pub mod keys;
+pub mod login_pages;
 pub mod login;
 pub mod logout;
 pub mod mappings;

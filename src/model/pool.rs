@@ -45,6 +45,17 @@ pub struct Settings {
     pub cognito: Map<String, Value>,
     /// Days after which a signing key gets a successor; 0: never by itself.
     pub key_rotation_days: u32,
+    pub sessions: Sessions,
+}
+
+/// How many sign-ins of one user may live at a time (Cognito's session configuration).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sessions {
+    /// Whether the limit is kept.
+    pub tracked: bool,
+    /// 1-100; the oldest sign-in ends when one more begins.
+    pub most_per_user: Option<i64>,
 }
 
 impl Default for Settings {
@@ -58,6 +69,7 @@ impl Default for Settings {
             tags: BTreeMap::new(),
             cognito: Map::new(),
             key_rotation_days: 90,
+            sessions: Sessions::default(),
         }
     }
 }

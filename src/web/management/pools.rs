@@ -207,6 +207,33 @@ pub async fn mfa_config(call: Call) -> Answer {
     .await
 }
 
+/// That there is none can be said; anything else would promise a second factor that is never asked for.
+pub async fn set_mfa_config(call: Call) -> Answer {
+    refuse_promises(&call.input)?;
+    let id = call.pool_id();
+    let promised = [
+        "SmsMfaConfiguration",
+        "EmailMfaConfiguration",
+        "WebAuthnConfiguration",
+    ];
+    if let Some(name) = promised.iter().find(|name| call.input.contains_key(**name)) {
+        return Err(Failure::invalid(format!(
+            "{name}: second factors and passkeys are the identity provider's here"
+        )));
+    }
+    let software = call.input.get("SoftwareTokenMfaConfiguration");
+    if software.and_then(|software| software.get("Enabled")) == Some(&json!(true)) {
+        return Err(Failure::invalid(
+            "SoftwareTokenMfaConfiguration: second factors are the identity provider's here",
+        ));
+    }
+    call.act(move |conn, _, reach| {
+        pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        Ok(json!({ "MfaConfiguration": "OFF" }))
+    })
+    .await
+}
+
 /// What would promise something that does not happen here.
 fn refuse_promises(input: &Map<String, Value>) -> Result<(), Failure> {
     if text(input, "MfaConfiguration").is_some_and(|mode| mode != "OFF") {
