@@ -25,8 +25,8 @@ use sha2::{Digest, Sha256};
 pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS};
 pub use domains::Site;
 pub use gates::Gates;
-pub use looks::{File, Look, picture_name};
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
+pub use looks::{File, Look, picture_name};
 pub use passwords::Passwords;
 
 use crate::actions::pools::NewKeys;
@@ -403,7 +403,7 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
 }
 
 fn pool_facts(
-    published: &str,
+    endpoints_at: &str,
     issuer: String,
     sealer: &Sealer,
     pool: Pool,
@@ -435,8 +435,8 @@ fn pool_facts(
         id_token_key: active(Usage::IdToken)?,
         access_token_key: active(Usage::AccessToken)?,
         verify,
-        configuration: Document::of(&discovery::document(published, &issuer, &pool.settings)),
-        oauth_metadata: Document::of(&discovery::oauth_document(published, &issuer, &pool.settings)),
+        configuration: Document::of(&discovery::document(endpoints_at, &issuer, &pool.settings)),
+        oauth_metadata: Document::of(&discovery::oauth_document(endpoints_at, &issuer, &pool.settings)),
         jwks: Document::of(&serde_json::json!({ "keys": published })),
         issuer,
         resource_servers,

@@ -28,7 +28,10 @@ pub fn create(
         updated_at: ctx.now,
     };
     let present = domain::of_pool(conn, user_pool_id)?;
-    if let Some(other) = present.iter().find(|other| other.is_custom() == domain.is_custom()) {
+    if let Some(other) = present
+        .iter()
+        .find(|other| other.is_custom() == domain.is_custom())
+    {
         return Err(Error::invalid(
             "Domain",
             format!("the user pool has the domain {} already", other.name),

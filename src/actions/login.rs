@@ -3,8 +3,8 @@
 
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Settled};
-use super::traces::{self, Draft};
 use super::tokens::{self, Exchanged};
+use super::traces::{self, Draft};
 use super::{Ctx, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;

@@ -109,7 +109,12 @@ pub fn begin_family(conn: &mut Conn, ctx: &Ctx, family: &Family) -> Result<(), S
     let Some(pool) = pool::find(conn, &family.user_pool_id)? else {
         return Ok(());
     };
-    let Some(most) = pool.settings.sessions.most_per_user.filter(|_| pool.settings.sessions.tracked) else {
+    let Some(most) = pool
+        .settings
+        .sessions
+        .most_per_user
+        .filter(|_| pool.settings.sessions.tracked)
+    else {
         return Ok(());
     };
     // Times are in seconds: of several sign-ins in one, the new one is the newest.

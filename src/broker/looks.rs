@@ -45,7 +45,9 @@ pub fn of(conn: &mut Conn, client: &Client) -> QueryResult<Look> {
     if let Some(settings) = content.as_ref().and_then(|content| content.settings.as_ref()) {
         css.push_str(&branding(settings));
     }
-    let image = own.and_then(|own| own.image).or(for_all.and_then(|all| all.image));
+    let image = own
+        .and_then(|own| own.image)
+        .or(for_all.and_then(|all| all.image));
     let logo = content.as_ref().and_then(logo).or(image);
     Ok(Look {
         style: (!css.is_empty()).then(|| file(css.into_bytes(), "css", "text/css; charset=utf-8")),
@@ -67,7 +69,11 @@ fn logo(content: &Content) -> Option<Vec<u8>> {
 
 /// The name under which a picture is served.
 pub fn picture_name(bytes: &[u8]) -> Option<String> {
-    Some(format!("{}.{}", Document::tag(bytes), Picture::of(bytes)?.extension()))
+    Some(format!(
+        "{}.{}",
+        Document::tag(bytes),
+        Picture::of(bytes)?.extension()
+    ))
 }
 
 fn file(bytes: Vec<u8>, extension: &str, content_type: &'static str) -> File {

@@ -83,7 +83,10 @@ impl Place {
                 None => Ok(()),
             };
         }
-        if name.split('.').all(|label| label.chars().all(|c| c.is_ascii_digit())) {
+        if name
+            .split('.')
+            .all(|label| label.chars().all(|c| c.is_ascii_digit()))
+        {
             return refuse("is an address, not a name".into());
         }
         if name == self.host || name == self.parent || name.ends_with(&format!(".{}", self.parent)) {
@@ -120,7 +123,10 @@ mod tests {
             Place::of("http://localhost:8080").origin_of("acme"),
             "http://acme.localhost:8080"
         );
-        assert_eq!(Place::of("http://127.0.0.1").origin_of("acme"), "http://acme.localhost");
+        assert_eq!(
+            Place::of("http://127.0.0.1").origin_of("acme"),
+            "http://acme.localhost"
+        );
     }
 
     #[test]

@@ -96,9 +96,9 @@ impl Details {
     pub fn leads_where(&self, provider: &Provider) -> bool {
         let shown = shown(provider, None);
         self.issuer == provider.issuer
-            && URLS
-                .iter()
-                .all(|key| shown.get(*key).and_then(Value::as_str) == self.given.get(*key).map(String::as_str))
+            && URLS.iter().all(|key| {
+                shown.get(*key).and_then(Value::as_str) == self.given.get(*key).map(String::as_str)
+            })
     }
 
     /// The addresses given by hand, for an issuer that publishes none; the error names those that lack.
@@ -139,7 +139,11 @@ pub fn shown(provider: &Provider, client_secret: Option<&str>) -> Map<String, Va
     for (key, now, default) in [
         ("client_id", settings.client_id.clone(), String::new()),
         ("oidc_issuer", provider.issuer.clone(), String::new()),
-        ("authorize_scopes", settings.scopes.join(" "), usual.scopes.join(" ")),
+        (
+            "authorize_scopes",
+            settings.scopes.join(" "),
+            usual.scopes.join(" "),
+        ),
         (
             "attributes_request_method",
             settings.userinfo_method.to_string(),

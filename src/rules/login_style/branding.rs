@@ -88,7 +88,10 @@ const COLOURS: [(&str, &str, &str); 17] = [
 const CORNERS: [(&str, &str); 3] = [
     ("/components/form/borderRadius", ".page .background-customizable"),
     ("/componentClasses/buttons/borderRadius", ".page .button"),
-    ("/componentClasses/input/borderRadius", ".page .inputField-customizable"),
+    (
+        "/componentClasses/input/borderRadius",
+        ".page .inputField-customizable",
+    ),
 ];
 
 /// The style sheet that the settings amount to.

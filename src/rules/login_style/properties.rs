@@ -4,7 +4,9 @@
 const LARGEST: f64 = 1000.0;
 const UNITS: [&str; 5] = ["px", "em", "rem", "%", "pt"];
 const LINES: &[&str] = &["none", "solid", "dashed", "dotted", "double", "hidden"];
-const SIZES: &[&str] = &["small", "medium", "large", "x-small", "x-large", "smaller", "larger"];
+const SIZES: &[&str] = &[
+    "small", "medium", "large", "x-small", "x-large", "smaller", "larger",
+];
 const WEIGHTS: &[&str] = &[
     "normal", "bold", "lighter", "bolder", "100", "200", "300", "400", "500", "600", "700", "800", "900",
 ];

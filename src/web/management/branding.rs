@@ -60,9 +60,10 @@ pub async fn create(call: Call) -> Answer {
     call.act(move |conn, ctx, reach| {
         let client = input.client(conn, reach)?;
         let made = login_pages::brand(conn, ctx, &client, input.content()).map_err(|error| match error {
-            Error::Exists(what) => {
-                Failure::new("ManagedLoginBrandingExistsException", format!("The {what} already exists."))
-            }
+            Error::Exists(what) => Failure::new(
+                "ManagedLoginBrandingExistsException",
+                format!("The {what} already exists."),
+            ),
             other => other.into(),
         })?;
         Ok(answer(&made))
@@ -81,9 +82,8 @@ pub async fn describe_by_client(call: Call) -> Answer {
     let sees = call.caller.sees.clone();
     call.look(move |conn| {
         let client = input.client(conn, &sees)?;
-        let found = login_page::branding_of(conn, &client)?.ok_or_else(|| {
-            Failure::missing(format!("The client {client} has no managed login branding."))
-        })?;
+        let found = login_page::branding_of(conn, &client)?
+            .ok_or_else(|| Failure::missing(format!("The client {client} has no managed login branding.")))?;
         Ok(answer(&found))
     })
     .await

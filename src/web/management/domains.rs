@@ -60,7 +60,10 @@ pub async fn update(call: Call) -> Answer {
         pool::find_within(conn, reach, id)?.ok_or_else(|| Failure::no_pool(id))?;
         let mut old = domains::find_within(conn, reach, &input.domain)?;
         if old.user_pool_id != *id {
-            return Err(Failure::missing(format!("Domain {} does not exist.", input.domain)));
+            return Err(Failure::missing(format!(
+                "Domain {} does not exist.",
+                input.domain
+            )));
         }
         old.settings.cognito.extend(settings.cognito);
         let updated = domains::update(conn, ctx, reach, &input.domain, old.settings.0)?;
@@ -76,7 +79,10 @@ pub async fn delete(call: Call) -> Answer {
         pool::find_within(conn, reach, id)?.ok_or_else(|| Failure::no_pool(id))?;
         let found = domains::find_within(conn, reach, &input.domain)?;
         if found.user_pool_id != *id {
-            return Err(Failure::missing(format!("Domain {} does not exist.", input.domain)));
+            return Err(Failure::missing(format!(
+                "Domain {} does not exist.",
+                input.domain
+            )));
         }
         domains::delete(conn, ctx, reach, &input.domain)?;
         Ok(json!({}))
@@ -86,7 +92,9 @@ pub async fn delete(call: Call) -> Answer {
 
 fn settings(input: &Map<String, Value>) -> Result<Settings, Failure> {
     if input.get("Routing").is_some_and(|routing| !routing.is_null()) {
-        return Err(Failure::invalid("Routing: there is one region here, and no failover"));
+        return Err(Failure::invalid(
+            "Routing: there is one region here, and no failover",
+        ));
     }
     if let Some(version) = input.get("ManagedLoginVersion").and_then(Value::as_i64)
         && !(1..=2).contains(&version)

@@ -115,6 +115,7 @@ async fn serve(
         "UpdateUserPoolClient" => clients::update(call).await,
         "DeleteUserPoolClient" => clients::delete(call).await,
         "ListUserPoolClients" => clients::list(call).await,
+        "GetSigningCertificate" => pools::signing_certificate(call).await,
         "SetUserPoolMfaConfig" => pools::set_mfa_config(call).await,
         "GetUserPoolSessionConfiguration" => sessions::of_pool(call).await,
         "SetUserPoolSessionConfiguration" => sessions::set_of_pool(call).await,

@@ -147,7 +147,10 @@ async fn look(
 pub async fn update(call: Call) -> Answer {
     let input: Input = call.read()?;
     check_reach(&call, &input.user_pool_id).await?;
-    let (reach, wanted) = (call.caller.changes.clone(), (input.user_pool_id.clone(), input.provider_name.clone()));
+    let (reach, wanted) = (
+        call.caller.changes.clone(),
+        (input.user_pool_id.clone(), input.provider_name.clone()),
+    );
     let before = call
         .broker
         .db

@@ -98,7 +98,10 @@ fn shape(broker: &Broker, row: &Customization) -> Value {
         shown["CSS"] = json!(row.css);
     }
     // The picture of all clients has no page, and so no address, of its own.
-    let name = row.image.as_ref().and_then(|image| crate::broker::picture_name(image));
+    let name = row
+        .image
+        .as_ref()
+        .and_then(|image| crate::broker::picture_name(image));
     if let (Some(name), Some(client)) = (name, &row.client_id) {
         shown["ImageUrl"] = json!(format!("{}/login/style/{client}/{name}", broker.public_url));
     }

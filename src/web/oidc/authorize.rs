@@ -77,7 +77,8 @@ pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, Http
     };
     let Some(app) = domains::app(request, broker, client_id)
         .await
-        .map_err(unavailable)? else {
+        .map_err(unavailable)?
+    else {
         return Err(error::untrusted(request, broker, Untrusted::ClientUnknown, None).await);
     };
     let mut authorization = match authorize::check(&params, &app.client, &app.pool.resource_servers) {

@@ -1,8 +1,13 @@
 //! The management API, called as an AWS SDK calls it.
 
 mod authentication;
+mod branding;
+mod client_secrets;
 mod clients;
+mod domains;
 mod pools;
+mod providers;
+mod sessions;
 mod wire;
 
 use actix_web::test::TestRequest;
