@@ -101,6 +101,9 @@ struct Options {
     /// The callback used when a request names none
     #[arg(long, value_name = "URL")]
     default_callback: Option<String>,
+    /// The app's own address that begins a sign-in: people who click its tile in Okta come here
+    #[arg(long, value_name = "URL")]
+    initiate_login_uri: Option<String>,
     /// Where users may be sent after signing out; compared exactly
     #[arg(long = "logout-url", value_name = "URL")]
     logout_urls: Vec<String>,
@@ -168,6 +171,9 @@ impl Options {
         }
         if self.default_callback.is_some() {
             settings.default_redirect_uri = self.default_callback;
+        }
+        if self.initiate_login_uri.is_some() {
+            settings.initiate_login_uri = self.initiate_login_uri;
         }
         for (seconds, named, unit) in [
             (&mut settings.access_token_seconds, self.access_minutes, 60),
@@ -389,6 +395,10 @@ fn describe(
         (
             "default callback",
             own.default_redirect_uri.clone().unwrap_or_default(),
+        ),
+        (
+            "login start url",
+            own.initiate_login_uri.clone().unwrap_or_default(),
         ),
         ("logout urls", lines(&own.logout_uris)),
         (

@@ -126,6 +126,11 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
             paths::LOGOUT_RETURN,
             registration.connection
         )],
+        initiate_login_uri: Some(format!(
+            "{public_url}{}?connection={}&client_id={WEB_CLIENT}",
+            paths::START_LOGIN,
+            registration.connection
+        )),
         label: "Forebay".into(),
         assigned,
         groups_claim: true,
@@ -188,6 +193,7 @@ pub fn seed(
     let web = ClientSettings {
         redirect_uris: callbacks(&both),
         logout_uris: logouts(&both),
+        initiate_login_uri: Some(format!("{app_origin}/sign-in")),
         scopes: people.clone(),
         providers: providers.clone(),
         ..ClientSettings::default()

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use crate::db::schema::{administrator_roles, administrators, passkeys, tenants};
+use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, MultiBackend, columns};
 use crate::model::reach::Reach;
 use crate::text_enum;
@@ -90,10 +91,6 @@ impl Rights {
     }
 }
 
-diesel::define_sql_function! {
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
 /// Those whose roles all lie within reach, and who have one at all; with the whole reach everybody.
 fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
     let query = administrators::table.into_boxed();
@@ -136,22 +133,11 @@ pub fn page(
         .limit(limit)
         .select(Administrator::as_select());
     if !search.is_empty() {
-        let escaped: String = search
-            .to_lowercase()
-            .chars()
-            .flat_map(|c| {
-                matches!(c, '%' | '_' | '\\')
-                    .then_some('\\')
-                    .into_iter()
-                    .chain([c])
-            })
-            .collect();
-        let pattern = format!("%{escaped}%");
         query = query.filter(
             lower(administrators::email)
-                .like(pattern.clone())
-                .escape('\\')
-                .or(lower(administrators::name).like(pattern).escape('\\')),
+                .like(anywhere(search))
+                .escape('!')
+                .or(lower(administrators::name).like(anywhere(search)).escape('!')),
         );
     }
     if let Some(after) = after {

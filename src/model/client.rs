@@ -39,6 +39,8 @@ pub struct Settings {
     /// `LogoutURLs`: exact strings, also good as `post_logout_redirect_uri`.
     pub logout_uris: Vec<String>,
     pub default_redirect_uri: Option<String>,
+    /// Where the app begins a sign-in for others (OIDC Registration §2 `initiate_login_uri`).
+    pub initiate_login_uri: Option<String>,
     pub flows: Vec<Flow>,
     pub scopes: Vec<String>,
     /// `SupportedIdentityProviders`: provider names of the pool; `COGNITO` stands for native users.
@@ -72,6 +74,7 @@ impl Default for Settings {
             redirect_uris: Vec::new(),
             logout_uris: Vec::new(),
             default_redirect_uri: None,
+            initiate_login_uri: None,
             flows: vec![Flow::Code],
             scopes: Vec::new(),
             providers: Vec::new(),
@@ -158,6 +161,15 @@ fn within(reach: &Reach) -> app_clients::BoxedQuery<'static, MultiBackend> {
         return query;
     }
     query.filter(app_clients::user_pool_id.eq_any(reach.pools.clone()))
+}
+
+/// The enabled clients of a pool whose users may sign in through the provider of that name.
+pub fn offering(conn: &mut Conn, user_pool_id: &str, provider_name: &str) -> QueryResult<Vec<Client>> {
+    let mut clients = list(conn, user_pool_id)?;
+    clients.retain(|client| {
+        client.enabled && client.settings.providers.iter().any(|name| name == provider_name)
+    });
+    Ok(clients)
 }
 
 /// The client, for an administrator whose reach has its pool as a whole.

@@ -2,16 +2,12 @@
 
 use diesel::dsl;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use crate::db::schema::{memberships, user_groups, users};
+use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, columns};
 use crate::model::user::User;
 use crate::world::UnixTime;
-
-diesel::define_sql_function! {
-    fn lower(text: Text) -> Text;
-}
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = user_groups)]
@@ -125,15 +121,7 @@ pub fn page(
         .select(Group::as_select())
         .into_boxed();
     if !contains.is_empty() {
-        let words: String = contains
-            .to_lowercase()
-            .chars()
-            .flat_map(|c| {
-                let escape = matches!(c, '%' | '_' | '\\').then_some('\\');
-                escape.into_iter().chain([c])
-            })
-            .collect();
-        query = query.filter(lower(user_groups::name).like(format!("%{words}%")).escape('\\'));
+        query = query.filter(lower(user_groups::name).like(anywhere(contains)).escape('!'));
     }
     if let Some(after) = after {
         query = query.filter(user_groups::name.gt(after.to_owned()));

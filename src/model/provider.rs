@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::db::schema::{
     identities, identity_providers, login_traces, provider_identifiers, provider_notices,
 };
+use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, Json, MultiBackend, columns};
 use crate::model::reach::Reach;
 use crate::model::trace::Outcome;
@@ -220,14 +221,12 @@ pub fn search_within(
         query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
     }
     if !text.is_empty() {
-        let pattern = format!("%{}%", like(&text.to_lowercase()));
-        let has = |pattern: &str| pattern.to_owned();
         query = query.filter(
             lower(identity_providers::name)
-                .like(has(&pattern))
+                .like(anywhere(text))
                 .escape('!')
-                .or(identity_providers::id.like(has(&pattern)).escape('!'))
-                .or(lower(identity_providers::issuer).like(has(&pattern)).escape('!')),
+                .or(identity_providers::id.like(anywhere(text)).escape('!'))
+                .or(lower(identity_providers::issuer).like(anywhere(text)).escape('!')),
         );
     }
     if let Some(last) = after {
@@ -240,16 +239,6 @@ pub fn search_within(
         );
     }
     query.load(conn)
-}
-
-/// The text as `LIKE` takes it literally, `!` being the escape.
-fn like(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 /// When somebody last got in through the connection, as far as traces reach back.

@@ -16,6 +16,7 @@ pub mod paths {
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const LOGOUT: &str = "/logout";
     pub const LOGIN: &str = "/login";
+    pub const START_LOGIN: &str = "/start-login";
     pub const IDPRESPONSE: &str = "/oauth2/idpresponse";
     pub const LOGOUT_RETURN: &str = "/logout/idpresponse";
     pub const JWKS: &str = "/.well-known/jwks.json";

@@ -32,6 +32,7 @@ pub mod registration;
 pub mod response;
 pub mod scope;
 pub mod secret;
+pub mod start_login;
 pub mod test_login;
 pub mod upstream_error;
 pub mod user_agent;

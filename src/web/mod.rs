@@ -81,6 +81,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(oidc::login_page::post),
         )
         .service(
+            resource(paths::START_LOGIN)
+                .get(oidc::start_login::get)
+                .post(oidc::start_login::post),
+        )
+        .service(
             resource(paths::TOKEN)
                 .post(oidc::token::post)
                 .options(oidc::cors::preflight),

@@ -60,6 +60,9 @@ pub fn settings(settings: &Settings, around: Surroundings<'_>) -> Result<(), Err
             "must be one of the redirect URIs",
         ));
     }
+    if let Some(start) = &settings.initiate_login_uri {
+        uri::list("initiate_login_uri", std::slice::from_ref(start))?;
+    }
     let wrong = contract::mistakes(&settings.contract);
     if !wrong.is_empty() {
         let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
@@ -284,6 +287,9 @@ mod tests {
             }),
             ("default_redirect_uri: ", |s| {
                 s.default_redirect_uri = Some("https://app.example.com/other".into());
+            }),
+            ("initiate_login_uri: ", |s| {
+                s.initiate_login_uri = Some("http://app.example.com/login".into());
             }),
             ("flows: ", |s| s.flows.push(Flow::ClientCredentials)),
             ("scopes: ", |s| s.scopes.clear()),

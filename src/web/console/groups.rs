@@ -9,6 +9,7 @@ use super::door::{Admin, Form};
 use super::page::{self, Frame};
 use super::problem::Problem;
 use super::time::Moment;
+use crate::actions::Ctx;
 use crate::actions::groups::{self, Description};
 use crate::broker::Broker;
 use crate::db::Conn;
@@ -249,28 +250,13 @@ async fn create(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let pool = changeable(&broker, &admin, &pool).await?;
-    let name = form.text("name").to_owned();
-    let outcome = match described(&form) {
-        Err(error) => Err(error),
-        Ok(about) => {
-            let (ctx, pool_id, name) = (admin.ctx(&broker), pool.id.clone(), name.clone());
-            broker
-                .db
-                .write(move |conn| groups::create(conn, &ctx, &pool_id, &name, about))
-                .await
-        }
+    let save = Save {
+        name: form.text("name").to_owned(),
+        is_new: true,
+        action: groups::create,
+        said: "created",
     };
-    let path = href(&pool, "", &name);
-    answer(
-        &admin,
-        &request,
-        pool,
-        &form,
-        name,
-        true,
-        outcome,
-        ("created", path),
-    )
+    save.run(&admin, &broker, &request, pool, &form).await
 }
 
 async fn edit(
@@ -307,57 +293,60 @@ async fn update(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let pool = changeable(&broker, &admin, &pool).await?;
-    let name = named(&request);
-    let outcome = match described(&form) {
-        Err(error) => Err(error),
-        Ok(about) => {
-            let (ctx, pool_id, name) = (admin.ctx(&broker), pool.id.clone(), name.clone());
-            broker
-                .db
-                .write(move |conn| groups::update(conn, &ctx, &pool_id, &name, about))
-                .await
-        }
+    let save = Save {
+        name: named(&request),
+        is_new: false,
+        action: groups::update,
+        said: "saved",
     };
-    let path = href(&pool, "", &name);
-    answer(
-        &admin,
-        &request,
-        pool,
-        &form,
-        name,
-        false,
-        outcome,
-        ("saved", path),
-    )
+    save.run(&admin, &broker, &request, pool, &form).await
 }
 
-/// On to the group, or the form again with what is wrong at its field.
-#[allow(clippy::too_many_arguments, reason = "all of it is one form")]
-fn answer(
-    admin: &Admin,
-    request: &HttpRequest,
-    pool: Pool,
-    form: &Form,
+/// Making a group or changing it: the same form, and another action.
+struct Save {
     name: String,
     is_new: bool,
-    outcome: Result<Group, Error>,
-    done: (&str, String),
-) -> Result<HttpResponse, Problem> {
-    let error = match outcome {
-        Ok(_) => return Ok(page::done(&done.1, done.0)),
-        Err(Error::Invalid { field, why }) => (field, why),
-        Err(Error::Exists(_)) => ("name".into(), "the pool has a group of this name".into()),
-        Err(other) => return Err(other.into()),
-    };
-    Ok(page::refused(&Edit {
-        frame: Frame::new(admin, "pools", request.query_string()),
-        pool,
-        is_new,
-        name,
-        description: form.text("description").to_owned(),
-        precedence: form.text("precedence").to_owned(),
-        error: Some(error),
-    }))
+    action: fn(&mut Conn, &Ctx, &str, &str, Description) -> Result<Group, Error>,
+    said: &'static str,
+}
+
+impl Save {
+    /// On to the group, or the form again with what is wrong at its field.
+    async fn run(
+        self,
+        admin: &Admin,
+        broker: &Broker,
+        request: &HttpRequest,
+        pool: Pool,
+        form: &Form,
+    ) -> Result<HttpResponse, Problem> {
+        let outcome = match described(form) {
+            Err(error) => Err(error),
+            Ok(about) => {
+                let (ctx, pool_id, name) = (admin.ctx(broker), pool.id.clone(), self.name.clone());
+                let action = self.action;
+                broker
+                    .db
+                    .write(move |conn| action(conn, &ctx, &pool_id, &name, about))
+                    .await
+            }
+        };
+        let error = match outcome {
+            Ok(_) => return Ok(page::done(&href(&pool, "", &self.name), self.said)),
+            Err(Error::Invalid { field, why }) => (field, why),
+            Err(Error::Exists(_)) => ("name".into(), "the pool has a group of this name".into()),
+            Err(other) => return Err(other.into()),
+        };
+        Ok(page::refused(&Edit {
+            frame: Frame::new(admin, "pools", request.query_string()),
+            pool,
+            is_new: self.is_new,
+            name: self.name,
+            description: form.text("description").to_owned(),
+            precedence: form.text("precedence").to_owned(),
+            error: Some(error),
+        }))
+    }
 }
 
 async fn confirm(

@@ -7,7 +7,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::upstream_leg::{self, Hints};
-use super::{confirm, error, form, mint, query, respond};
+use super::{confirm, error, form, mint, query, respond, start_login};
 use crate::actions::login::{self, Grant};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
@@ -188,7 +188,10 @@ async fn proceed(
     params: &Params,
     session: Option<(Session, User)>,
 ) -> HttpResponse {
+    let started = start_login::chosen(request, &app).filter(|_| !authorization.prompt.none);
     let chosen = match choose(&authorization, &app) {
+        // A tile said through which connection, and the app's own request does not.
+        Ok(Choice::Open) if started.is_some() => started.map_or(Choice::Open, Choice::Named),
         Ok(chosen) => chosen,
         Err(NotAvailable) if authorization.prompt.none => {
             let refusal = OAuthError::new(
@@ -225,7 +228,12 @@ async fn proceed(
                 login_hint: authorization.login_hint.clone(),
                 by_address: matches!(chosen, Choice::Hinted(..)),
             };
-            upstream_leg::start(request, broker, &app, provider, &authorization, hints).await
+            let mut answer =
+                upstream_leg::start(request, broker, &app, provider, &authorization, hints).await;
+            if started.is_some() {
+                start_login::used(&mut answer, &app);
+            }
+            answer
         }
         Choice::Open => respond::redirect(&login_url(params, None)).finish(),
     }

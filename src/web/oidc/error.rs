@@ -107,7 +107,13 @@ pub fn store(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
         StoreError::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError),
         _ => (StatusCode::SERVICE_UNAVAILABLE, Code::TemporarilyUnavailable),
     };
-    let visited = [paths::AUTHORIZE, paths::LOGIN, paths::LOGOUT, paths::IDPRESPONSE];
+    let visited = [
+        paths::AUTHORIZE,
+        paths::LOGIN,
+        paths::START_LOGIN,
+        paths::LOGOUT,
+        paths::IDPRESPONSE,
+    ];
     if visited.iter().any(|path| request.path().starts_with(path)) {
         let page = ErrorPage {
             frame: Frame::new(&lang(request), "Forebay"),
@@ -388,7 +394,7 @@ pub fn refused(request: &HttpRequest, broker: &Broker, shown: Shown<'_>) -> Http
 
 /// The lines of a user's message that help whoever reads it: when, where, and the address of the story, which opens for
 /// signed-in administrators only.
-fn for_administrator(broker: &Broker, pool_name: &str, connection: Option<&str>, code: &str) -> String {
+pub fn for_administrator(broker: &Broker, pool_name: &str, connection: Option<&str>, code: &str) -> String {
     let mut text = format!("When: {}\nSign-in service: {pool_name}\n", broker.clock.now());
     if let Some(connection) = connection {
         text.push_str(&format!("Organisation's connection: {connection}\n"));

@@ -11,6 +11,7 @@ pub mod logout;
 mod mint;
 mod respond;
 pub mod revoke;
+pub mod start_login;
 pub mod token;
 mod upstream_leg;
 pub mod userinfo;

@@ -61,6 +61,21 @@ fn give(stage: &Stage, name: &str) {
     });
 }
 
+/// Acme's engineers are its tenant's administrators; the operator who said so.
+async fn engineers_administer_acme(stage: &Stage) -> Browser<'_> {
+    let mut operator = stage.console(OPERATOR);
+    rule(
+        &mut operator,
+        "Engineering",
+        "acme-okta",
+        "tenant_admin",
+        "tenant:acme",
+    )
+    .await
+    .expect(200);
+    operator
+}
+
 #[actix_web::test]
 async fn a_group_of_the_tenants_okta_makes_that_tenants_administrators() {
     let stage = Stage::new().await;
@@ -175,16 +190,7 @@ async fn a_tenants_okta_makes_no_operator_by_naming_a_group() {
 #[actix_web::test]
 async fn an_address_that_an_upstream_asserts_makes_nobody_an_administrator() {
     let stage = Stage::new().await;
-    let mut operator = stage.console(OPERATOR);
-    rule(
-        &mut operator,
-        "Engineering",
-        "acme-okta",
-        "tenant_admin",
-        "tenant:acme",
-    )
-    .await
-    .expect(200);
+    engineers_administer_acme(&stage).await;
     stage
         .acme
         .change_person(ADA, |person| person.email = OPERATOR.into());
@@ -199,16 +205,7 @@ async fn an_address_that_an_upstream_asserts_makes_nobody_an_administrator() {
 #[actix_web::test]
 async fn the_callback_takes_only_the_answer_that_this_browser_waits_for() {
     let stage = Stage::new().await;
-    let mut operator = stage.console(OPERATOR);
-    rule(
-        &mut operator,
-        "Engineering",
-        "acme-okta",
-        "tenant_admin",
-        "tenant:acme",
-    )
-    .await
-    .expect(200);
+    engineers_administer_acme(&stage).await;
     let start = format!("/console/sso?pool={POOL}");
     // The victim follows a link to the attacker's answer.
     let mut attacker = stage.browser();
@@ -248,16 +245,7 @@ async fn the_callback_takes_only_the_answer_that_this_browser_waits_for() {
 #[actix_web::test]
 async fn proving_goes_through_the_pool_again() {
     let stage = Stage::new().await;
-    let mut operator = stage.console(OPERATOR);
-    rule(
-        &mut operator,
-        "Engineering",
-        "acme-okta",
-        "tenant_admin",
-        "tenant:acme",
-    )
-    .await
-    .expect(200);
+    engineers_administer_acme(&stage).await;
     let (mut browser, page) = come(&stage, ADA).await;
     page.expect(200);
     let before = browser
@@ -287,16 +275,7 @@ async fn proving_goes_through_the_pool_again() {
 #[actix_web::test]
 async fn the_pools_app_client_of_the_console_is_nobodys_else_to_use() {
     let stage = Stage::new().await;
-    let mut operator = stage.console(OPERATOR);
-    rule(
-        &mut operator,
-        "Engineering",
-        "acme-okta",
-        "tenant_admin",
-        "tenant:acme",
-    )
-    .await
-    .expect(200);
+    let mut operator = engineers_administer_acme(&stage).await;
     rule(&mut operator, "Finance", "acme-okta", "viewer", "tenant:acme")
         .await
         .expect(200);

@@ -24,6 +24,7 @@ mod response_modes;
 mod revoke;
 mod rotation;
 mod sessions;
+mod start_login;
 mod token_claims;
 mod token_kinds;
 mod token_request;

@@ -59,8 +59,8 @@ export async function screenshot(page, name) {
 
 /** axe-core over the page as it stands, with all its rules or these: any violation fails, told with the elements it is about. */
 export async function accessible(page, rules) {
-  // Evaluated over the debugging protocol, so the page's own policy stays as it is.
-  await page.evaluate(`${axe}; undefined`);
+  // Evaluated over the debugging protocol, so the page's own policy stays as it is; once for each document.
+  if (!await page.evaluate('typeof globalThis.axe === "object"')) await page.evaluate(`${axe}; undefined`);
   const { violations, passes } = await page.evaluate((only) => globalThis.axe.run(document, {
     runOnly: only ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
   }), rules);

@@ -80,6 +80,7 @@ pub struct Fields {
     pub name: String,
     pub redirect_uris: String,
     pub default_redirect_uri: String,
+    pub initiate_login_uri: String,
     pub logout_uris: String,
     pub flows: Vec<Choice>,
     pub scopes: Vec<Choice>,
@@ -106,6 +107,7 @@ pub fn shown(name: &str, settings: &Settings, offer: &Offer) -> Fields {
         name: name.to_owned(),
         redirect_uris: settings.redirect_uris.join("\n"),
         default_redirect_uri: settings.default_redirect_uri.clone().unwrap_or_default(),
+        initiate_login_uri: settings.initiate_login_uri.clone().unwrap_or_default(),
         logout_uris: settings.logout_uris.join("\n"),
         flows: flows(|flow| settings.flows.iter().any(|own| own.as_str() == flow)),
         scopes: scopes(offer, has(&settings.scopes)),
@@ -139,6 +141,7 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
         name: form.text("name").to_owned(),
         redirect_uris: form.text("redirect_uris").to_owned(),
         default_redirect_uri: form.text("default_redirect_uri").to_owned(),
+        initiate_login_uri: form.text("initiate_login_uri").to_owned(),
         logout_uris: form.text("logout_uris").to_owned(),
         flows: flows(ticked("flows")),
         scopes: scopes(offer, ticked("scopes")),
@@ -165,6 +168,7 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
 /// at its field.
 pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings {
     let all = |field: &'static str| -> Vec<String> { form.all(field).map(str::to_owned).collect() };
+    let optional = |field: &str| Some(form.text(field).to_owned()).filter(|text| !text.is_empty());
     let mut seconds = |field: &'static str| Lifetime::typed(form, field).seconds(field, mistakes);
     let (access_token_seconds, id_token_seconds, refresh_token_seconds) = (
         seconds("access_token_seconds"),
@@ -174,8 +178,8 @@ pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings 
     Settings {
         redirect_uris: form.lines("redirect_uris"),
         logout_uris: form.lines("logout_uris"),
-        default_redirect_uri: Some(form.text("default_redirect_uri").to_owned())
-            .filter(|uri| !uri.is_empty()),
+        default_redirect_uri: optional("default_redirect_uri"),
+        initiate_login_uri: optional("initiate_login_uri"),
         flows: form.all("flows").filter_map(|flow| flow.parse().ok()).collect(),
         scopes: all("scopes"),
         providers: all("providers"),

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde_json::Value;
 
-use crate::actions::users;
+use crate::actions::{Ctx, users};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
@@ -59,6 +59,22 @@ struct Field {
     error: Option<String>,
 }
 
+/// Does one thing to an account, then back to it.
+async fn change<T: Send + 'static>(
+    admin: &Admin,
+    broker: &Broker,
+    sub: String,
+    action: fn(&mut Conn, &Ctx, &Reach, &str) -> Result<T, Error>,
+    said: &str,
+) -> Result<HttpResponse, Problem> {
+    let (ctx, reach, path) = (admin.ctx(broker), admin.changes().clone(), path_of(&sub));
+    broker
+        .db
+        .write(move |conn| action(conn, &ctx, &reach, &sub))
+        .await?;
+    Ok(page::done(&path, said))
+}
+
 pub async fn confirm_disable(
     admin: Admin,
     broker: Data<Broker>,
@@ -84,13 +100,7 @@ pub async fn disable(
     sub: Path<String>,
     _form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let (ctx, reach, wanted) = (admin.ctx(&broker), admin.changes().clone(), sub.into_inner());
-    let path = path_of(&wanted);
-    broker
-        .db
-        .write(move |conn| users::disable(conn, &ctx, &reach, &wanted))
-        .await?;
-    Ok(page::done(&path, "disabled"))
+    change(&admin, &broker, sub.into_inner(), users::disable, "disabled").await
 }
 
 pub async fn enable(
@@ -99,13 +109,7 @@ pub async fn enable(
     sub: Path<String>,
     _form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let (ctx, reach, wanted) = (admin.ctx(&broker), admin.changes().clone(), sub.into_inner());
-    let path = path_of(&wanted);
-    broker
-        .db
-        .write(move |conn| users::enable(conn, &ctx, &reach, &wanted))
-        .await?;
-    Ok(page::done(&path, "enabled"))
+    change(&admin, &broker, sub.into_inner(), users::enable, "enabled").await
 }
 
 pub async fn confirm_sign_out(
@@ -133,13 +137,14 @@ pub async fn sign_out(
     sub: Path<String>,
     _form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let (ctx, reach, wanted) = (admin.ctx(&broker), admin.changes().clone(), sub.into_inner());
-    let path = path_of(&wanted);
-    broker
-        .db
-        .write(move |conn| users::sign_out_everywhere(conn, &ctx, &reach, &wanted))
-        .await?;
-    Ok(page::done(&path, "signed-out"))
+    change(
+        &admin,
+        &broker,
+        sub.into_inner(),
+        users::sign_out_everywhere,
+        "signed-out",
+    )
+    .await
 }
 
 pub async fn confirm_delete(

@@ -26,6 +26,8 @@ async fn a_tenants_administrator_gets_from_the_domain_to_a_sign_in_alone() {
     let redirect_uri = format!("{PUBLIC_URL}/oauth2/idpresponse/acme-new");
     assert!(paste.body.contains(&redirect_uri), "{paste:?}");
     assert!(paste.body.contains("/logout/idpresponse/acme-new"));
+    assert!(paste.shows("/start-login?connection=acme-new"), "{paste:?}");
+    assert!(paste.shows("Either Okta or App"), "{paste:?}");
     assert_eq!(connection(&stage, "acme-new").state(), State::Draft);
     assert_eq!(connection(&stage, "acme-new").tenant_id.as_deref(), Some("acme"));
 

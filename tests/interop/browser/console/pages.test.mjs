@@ -65,14 +65,13 @@ async function look(page, name) {
     await fits(page);
     await screenshot(page, `console/${name}-${viewport.width}`);
   }
-  // Only the contrasts depend on the scheme.
-  await page.setViewportSize(SIZES[2]);
   await accessible(page);
+  // Of the rules only these depend on the scheme or the width.
   await page.emulateMedia({ colorScheme: 'dark' });
   await accessible(page, ['color-contrast']);
   await screenshot(page, `console/${name}-dark`);
   await page.setViewportSize(SIZES[0]);
-  await accessible(page);
+  await accessible(page, ['color-contrast', 'target-size', 'scrollable-region-focusable']);
   await page.emulateMedia({ colorScheme: 'light' });
   await accessible(page, ['color-contrast']);
 }
