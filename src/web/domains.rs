@@ -15,16 +15,18 @@ use actix_web::{Error, HttpMessage, HttpRequest, web};
 use super::oidc::error;
 use crate::broker::{App, Broker, Site};
 use crate::error::StoreError;
+use crate::rules::discovery::paths;
 use crate::rules::domain::host_name;
 
 /// What is the same at every host, and asked for by address: no database is asked whose host it is.
 const EVERYWHERE: [&str; 3] = ["/healthz", "/readyz", "/assets/"];
 /// What a pool's own host serves, by the beginning of the path.
-const SERVED: [&str; 6] = [
+const SERVED: [&str; 7] = [
     "/oauth2/",
     "/login",
     "/logout",
     "/error",
+    paths::START_LOGIN,
     "/.well-known/",
     "/authorization-code/callback",
 ];
