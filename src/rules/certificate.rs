@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::DateTime;
+use chrono::{DateTime, Datelike};
 use sha2::{Digest, Sha256};
 
 use crate::model::key::PublicJwk;
@@ -108,14 +108,14 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn bits(bytes: &[u8]) -> Vec<u8> {
-    tlv(BIT_STRING, &[&[0], bytes].concat())
+    tlv(BIT_STRING, &[&[0_u8][..], bytes].concat())
 }
 
 /// Two digits of a year until 2049, four from then on (RFC 5280 §4.1.2.5).
 fn time(at: UnixTime) -> Vec<u8> {
     let at = DateTime::from_timestamp(at.0, 0).unwrap_or_default();
-    match at.format("%Y").to_string().as_str() {
-        "1950"..="2049" => tlv(UTC_TIME, at.format("%y%m%d%H%M%SZ").to_string().as_bytes()),
+    match at.year() {
+        1950..=2049 => tlv(UTC_TIME, at.format("%y%m%d%H%M%SZ").to_string().as_bytes()),
         _ => tlv(
             GENERALIZED_TIME,
             at.format("%Y%m%d%H%M%SZ").to_string().as_bytes(),
