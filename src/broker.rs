@@ -6,9 +6,11 @@
 
 mod attempts;
 mod connections;
+mod domains;
 mod gates;
 pub mod hooks;
 mod limits;
+mod looks;
 mod passwords;
 
 use std::collections::HashMap;
@@ -22,8 +24,10 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
+pub use domains::Site;
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
+pub use looks::{File, Look, picture_name};
 pub use passwords::Passwords;
 
 use crate::actions::pools::NewKeys;
@@ -33,12 +37,14 @@ use crate::db::{Conn, Db};
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
 use crate::model::client::{self, Client, Secret};
+use crate::model::domain;
 use crate::model::hook;
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::resource_server::{self, ResourceServer};
 use crate::rules::discovery;
+use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::secret;
@@ -76,6 +82,8 @@ pub struct Broker {
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
     pub audit_days: u32,
+    /// Where pools' domains are served.
+    pub place: Place,
     pub metrics: Metrics,
     /// Traces of attempts that never reached an upstream.
     pub unreached_traces: Allowance,
@@ -97,6 +105,7 @@ pub struct Broker {
     pools: Cache<String, PoolFacts>,
     apps: Cache<String, App>,
     connections: Cache<String, Connection>,
+    sites: Cache<String, domains::Sites>,
 }
 
 /// A pool with everything that answering for it needs.
@@ -124,15 +133,16 @@ pub struct Document {
 impl Document {
     fn of(value: &impl serde::Serialize) -> Document {
         let body = serde_json::to_vec(value).unwrap_or_default();
-        let etag: String = Sha256::digest(&body)
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Document {
+            etag: Document::tag(&body),
             body: body.into(),
-            etag,
         }
+    }
+
+    /// The beginning of the bytes' hash.
+    fn tag(body: &[u8]) -> String {
+        let hash = Sha256::digest(body);
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -145,6 +155,8 @@ pub struct App {
     pub providers: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
+    /// How its login page looks.
+    pub look: Look,
 }
 
 impl App {
@@ -169,6 +181,7 @@ impl Broker {
         jwt::install();
         Broker {
             metrics: Metrics::new(parts.upstream.calls()),
+            place: Place::of(&parts.public_url),
             public_url: parts.public_url,
             db: parts.db,
             sealer: parts.sealer,
@@ -189,6 +202,7 @@ impl Broker {
             pools: Cache::default(),
             apps: Cache::default(),
             connections: Cache::default(),
+            sites: Cache::default(),
         }
     }
 
@@ -213,6 +227,7 @@ impl Broker {
         self.pools.clear();
         self.apps.clear();
         self.connections.clear();
+        self.sites.clear();
     }
 
     /// A pool by its id.
@@ -225,6 +240,7 @@ impl Broker {
             return Ok(Some(known));
         }
         let (wanted, public_url, sealer) = (id.to_owned(), self.public_url.clone(), self.sealer.clone());
+        let place = self.place.clone();
         let facts = self
             .db
             .read(move |conn| -> Result<_, StoreError> {
@@ -234,7 +250,10 @@ impl Broker {
                 let keys = key::of_pool(conn, &wanted)?;
                 let servers = resource_server::list(conn, &wanted)?;
                 let hooks = bound_hooks(conn, &sealer, &pool)?;
-                pool_facts(&public_url, &sealer, pool, &keys, servers, hooks).map(Some)
+                let domains = domain::of_pool(conn, &wanted)?;
+                let published = domains::published_at(&place, &public_url, &domains);
+                let issuer = format!("{public_url}/{wanted}");
+                pool_facts(&published, issuer, &sealer, pool, &keys, servers, hooks).map(Some)
             })
             .await?;
         Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
@@ -264,10 +283,11 @@ impl Broker {
                         identifiers.insert(identifier, provider.id.clone());
                     }
                 }
-                Ok(Some((client, secrets, providers, identifiers)))
+                let look = looks::of(conn, &client)?;
+                Ok(Some((client, secrets, providers, identifiers, look)))
             })
             .await?;
-        let Some((client, secrets, providers, identifiers)) = found else {
+        let Some((client, secrets, providers, identifiers, look)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -279,6 +299,7 @@ impl Broker {
             pool,
             providers,
             identifiers,
+            look,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)))
     }
@@ -306,11 +327,12 @@ impl Broker {
     }
 
     /// How often each cache had what was asked of it, and how often it had not.
-    pub fn cache_use(&self) -> [(&'static str, u64, u64); 3] {
+    pub fn cache_use(&self) -> [(&'static str, u64, u64); 4] {
         [
             self.pools.asked("pools"),
             self.apps.asked("apps"),
             self.connections.asked("connections"),
+            self.sites.asked("domains"),
         ]
     }
 
@@ -386,14 +408,14 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
 }
 
 fn pool_facts(
-    public_url: &str,
+    endpoints_at: &str,
+    issuer: String,
     sealer: &Sealer,
     pool: Pool,
     keys: &[key::SigningKey],
     resource_servers: Vec<ResourceServer>,
     hooks: hooks::Bound,
 ) -> Result<PoolFacts, StoreError> {
-    let issuer = format!("{public_url}/{}", pool.id);
     let unreadable = |kid: &str| StoreError::Unreadable(format!("signing key {kid}"));
     let active = |usage: Usage| {
         let key = keys
@@ -419,8 +441,8 @@ fn pool_facts(
         id_token_key: active(Usage::IdToken)?,
         access_token_key: active(Usage::AccessToken)?,
         verify,
-        configuration: Document::of(&discovery::document(public_url, &issuer, &pool.settings)),
-        oauth_metadata: Document::of(&discovery::oauth_document(public_url, &issuer, &pool.settings)),
+        configuration: Document::of(&discovery::document(endpoints_at, &issuer, &pool.settings)),
+        oauth_metadata: Document::of(&discovery::oauth_document(endpoints_at, &issuer, &pool.settings)),
         jwks: Document::of(&serde_json::json!({ "keys": published })),
         issuer,
         resource_servers,

@@ -3,8 +3,9 @@
 
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
+use super::tokens::{self, Exchanged};
 use super::traces::{self, Draft};
-use super::{Ctx, tokens::Exchanged, watch};
+use super::{Ctx, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -15,7 +16,7 @@ use crate::model::overrides::Overrides;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
-use crate::model::token::{self, Family, Granted};
+use crate::model::token::{Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, Identity, User};
 use crate::rules::authorize::ResponseType;
@@ -269,7 +270,7 @@ pub fn finish(
         }
         ResponseType::Token => {
             let family = grant.family(ctx, &session);
-            token::insert_family(conn, &family)?;
+            tokens::begin_family(conn, ctx, &family)?;
             trace.story.origin_jti = Some(family.origin_jti.clone());
             Outgoing::Tokens(Box::new(Exchanged {
                 family,
@@ -449,7 +450,7 @@ pub fn issue_tokens(
     grant: &Grant<'_>,
 ) -> Result<Exchanged, StoreError> {
     let family = grant.family(ctx, session);
-    token::insert_family(conn, &family)?;
+    tokens::begin_family(conn, ctx, &family)?;
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();

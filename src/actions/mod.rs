@@ -4,6 +4,7 @@
 pub mod admins;
 pub mod clients;
 pub mod credentials;
+pub mod domains;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;
@@ -11,6 +12,7 @@ pub mod hooks;
 pub mod keys;
 pub mod linking;
 pub mod login;
+pub mod login_pages;
 pub mod logout;
 pub mod mappings;
 pub mod moving;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Ctx, difference, keys, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
+use crate::model::domain;
 use crate::model::key::{State, Usage};
 use crate::model::pool::{self, Pool, Settings};
 use crate::model::reach::Reach;
@@ -138,6 +139,16 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Pool, Error> {
     if pool.settings.deletion_protection {
         return Err(Error::Denied(format!(
             "user pool {id} is protected from deletion: switch deletion_protection off first"
+        )));
+    }
+    let domains: Vec<String> = domain::of_pool(conn, id)?
+        .into_iter()
+        .map(|domain| domain.name)
+        .collect();
+    if !domains.is_empty() {
+        return Err(Error::Denied(format!(
+            "user pool {id} cannot be deleted. It has a domain configured that should be deleted first: {}",
+            domains.join(", ")
         )));
     }
     pool::delete(conn, id)?;

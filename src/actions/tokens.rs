@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code;
 use crate::model::group::{self, Group};
+use crate::model::pool;
 use crate::model::token::{self, Family, Granted, RefreshToken};
 use crate::model::user::{self, Identity, User};
 use crate::rules::grant::{self, Shown, invalid_grant};
@@ -97,10 +98,36 @@ pub fn exchange(
         expires_at: ctx.now.plus(client.settings.refresh_token_seconds),
         revoked_at: None,
     };
-    token::insert_family(conn, &family)?;
+    begin_family(conn, ctx, &family)?;
     let refresh_token = secret::token(&ctx.entropy);
     keep_refresh(conn, &refresh_token, &family.origin_jti, ctx.now)?;
     with_user(conn, family, user, Some(refresh_token), scopes)
+}
+
+/// Stores a new family. Where the pool limits how many sign-ins of a user live at a time, the oldest of too many ends.
+pub fn begin_family(conn: &mut Conn, ctx: &Ctx, family: &Family) -> Result<(), StoreError> {
+    token::insert_family(conn, family)?;
+    let Some(pool) = pool::find(conn, &family.user_pool_id)? else {
+        return Ok(());
+    };
+    let Some(most) = pool
+        .settings
+        .sessions
+        .most_per_user
+        .filter(|_| pool.settings.sessions.tracked)
+    else {
+        return Ok(());
+    };
+    // Times are in seconds: of several sign-ins in one, the new one is the newest.
+    let older = token::of_user(conn, &family.user_sub, ctx.now, most + 1)?;
+    let beyond = older
+        .into_iter()
+        .filter(|one| one.origin_jti != family.origin_jti)
+        .skip(usize::try_from(most).unwrap_or_default().saturating_sub(1));
+    for old in beyond {
+        end_family(conn, ctx, &old.user_pool_id, &old.origin_jti, "too many sign-ins")?;
+    }
+    Ok(())
 }
 
 /// A code that could not be spent. When its rightful client shows it again with the right verifier, somebody has stolen

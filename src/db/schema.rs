@@ -244,6 +244,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    pool_domains (name) {
+        name -> Text, user_pool_id -> Text, settings -> Text, created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    ui_customizations (scope) {
+        scope -> Text, user_pool_id -> Text, client_id -> Nullable<Text>, css -> Text, image -> Nullable<Binary>,
+        created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_brandings (id) {
+        id -> Text, user_pool_id -> Text, client_id -> Text, content -> Text, created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_terms (id) {
+        id -> Text, user_pool_id -> Text, client_id -> Text, name -> Text, links -> Text, created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -288,4 +315,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_terms,
     user_keys,
     provider_links,
+    pool_domains,
+    ui_customizations,
+    login_brandings,
+    login_terms,
 );

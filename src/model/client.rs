@@ -63,6 +63,9 @@ pub struct Settings {
     pub cognito: Map<String, Value>,
     /// The claims that the app needs; empty: none in particular.
     pub contract: Vec<ContractClaim>,
+    /// For how many minutes after a sign-in the client takes its session instead of asking again; `None`: as long as the
+    /// session lives.
+    pub sso_minutes: Option<i64>,
 }
 
 impl Default for Settings {
@@ -86,6 +89,7 @@ impl Default for Settings {
             require_pkce: false,
             cognito: Map::new(),
             contract: Vec::new(),
+            sso_minutes: None,
         }
     }
 }

@@ -48,6 +48,17 @@ pub struct Settings {
     pub key_rotation_days: u32,
     /// The hooks that take part in sign-ins and tokens.
     pub lambda: LambdaConfig,
+    pub sessions: Sessions,
+}
+
+/// How many sign-ins of one user may live at a time (Cognito's session configuration).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sessions {
+    /// Whether the limit is kept.
+    pub tracked: bool,
+    /// 1-100; the oldest sign-in ends when one more begins.
+    pub most_per_user: Option<i64>,
 }
 
 impl Default for Settings {
@@ -62,6 +73,7 @@ impl Default for Settings {
             cognito: Map::new(),
             key_rotation_days: 90,
             lambda: LambdaConfig::default(),
+            sessions: Sessions::default(),
         }
     }
 }

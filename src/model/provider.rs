@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::db::schema::{
     identities, identity_providers, login_traces, provider_identifiers, provider_notices,
@@ -100,6 +101,8 @@ pub struct Settings {
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
     pub replay: Replay,
+    /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
+    pub cognito: Map<String, Value>,
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -132,6 +135,7 @@ impl Default for Settings {
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
             replay: Replay::default(),
+            cognito: Map::new(),
         }
     }
 }
@@ -275,6 +279,23 @@ pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryRes
         .select(Provider::as_select())
         .first(conn)
         .optional()
+}
+
+/// The provider of the pool that an identifier (as it is stored) leads to.
+pub fn find_by_identifier(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    identifier: &str,
+) -> QueryResult<Option<Provider>> {
+    let led: Option<String> = provider_identifiers::table
+        .find((user_pool_id, identifier))
+        .select(provider_identifiers::provider_id)
+        .first(conn)
+        .optional()?;
+    match led {
+        Some(id) => find(conn, &id),
+        None => Ok(None),
+    }
 }
 
 pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Provider>> {

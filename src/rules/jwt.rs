@@ -8,6 +8,8 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner};
 use jsonwebtoken::errors::ErrorKind;
@@ -111,6 +113,15 @@ pub fn sign<T: Serialize>(key: &SignKey, typ: Typ, claims: &T) -> Result<String,
         Typ::AccessToken => Some("at+jwt".into()),
     };
     jsonwebtoken::encode(&header, claims, &key.key).map_err(|_| Refused("signing failed"))
+}
+
+/// Signs bytes that are no token (RS256).
+pub fn sign_bytes(key: &SignKey, bytes: &[u8]) -> Result<Vec<u8>, Refused> {
+    let signature = jsonwebtoken::crypto::sign(bytes, &key.key, Algorithm::RS256)
+        .map_err(|_| Refused("signing failed"))?;
+    URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| Refused("signing failed"))
 }
 
 /// A public key, ready to verify.

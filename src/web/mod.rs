@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod console;
 pub mod cookies;
+mod domains;
 pub mod headers;
 mod health;
 pub mod management;
@@ -38,6 +39,7 @@ pub fn app(
     App::new()
         .app_data(broker)
         .app_data(web::PayloadConfig::new(headers::LARGEST_BODY))
+        .wrap(from_fn(domains::route))
         .wrap(from_fn(headers::apply))
         .configure(routes)
 }
@@ -126,6 +128,18 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .get(oidc::idpresponse::bare)
                 .post(oidc::idpresponse::posted),
         )
+        // On a pool's own host the pool need not be named.
+        .service(
+            resource("/.well-known/openid-configuration")
+                .document(oidc::well_known::configuration_here)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource("/.well-known/jwks.json")
+                .document(oidc::well_known::jwks_here)
+                .options(oidc::cors::preflight),
+        )
+        .service(resource("/login/style/{client}/{file}").document(oidc::login_style::get))
         .service(resource("/error").document(oidc::error::page))
         .service(
             resource("/.well-known/oauth-authorization-server/{pool}")

@@ -108,6 +108,17 @@ pub struct LoginPage {
     /// Present when a connection can be reached by the domain of an email address.
     pub email_form: Option<EmailForm>,
     pub message: Option<Message>,
+    pub look: Look,
+}
+
+/// What an app's administrator has made of its login page.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// The addresses of a style sheet and of a picture in the place of our mark.
+    pub style: Option<String>,
+    pub logo: Option<String>,
+    /// Links below the form.
+    pub terms: Vec<(String, String)>,
 }
 
 /// The way to one connection.

@@ -4,5 +4,6 @@
 pub mod filter;
 #[cfg(test)]
 mod inventory;
+pub mod provider;
 pub mod shapes;
 pub mod sigv4;

@@ -218,6 +218,8 @@ pub async fn update(call: Call) -> Answer {
         let settings = Settings {
             // What Cognito does not know of, its API does not reset.
             require_pkce: old.settings.require_pkce,
+            contract: old.settings.contract.clone(),
+            sso_minutes: old.settings.sso_minutes,
             ..settings
         };
         let change = ClientChange {

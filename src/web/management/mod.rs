@@ -3,17 +3,24 @@
 //! operation runs: it reads through `model` with the credential's reach in the query and writes through `actions`.
 
 mod authenticate;
+mod branding;
+mod client_secrets;
 mod clients;
+mod domains;
 mod error;
 mod groups;
 mod linking;
 mod page;
 mod pools;
+mod providers;
 mod resource_servers;
+mod sessions;
 mod tags;
 mod user_filter;
 mod user_sessions;
 mod users;
+mod terms;
+mod ui_customization;
 pub mod wire;
 
 use actix_web::web::{Bytes, Data};
@@ -124,6 +131,38 @@ async fn serve(
         "UpdateUserPoolClient" => clients::update(call).await,
         "DeleteUserPoolClient" => clients::delete(call).await,
         "ListUserPoolClients" => clients::list(call).await,
+        "GetSigningCertificate" => pools::signing_certificate(call).await,
+        "SetUserPoolMfaConfig" => pools::set_mfa_config(call).await,
+        "GetUserPoolSessionConfiguration" => sessions::of_pool(call).await,
+        "SetUserPoolSessionConfiguration" => sessions::set_of_pool(call).await,
+        "GetUserPoolClientSessionConfiguration" => sessions::of_client(call).await,
+        "SetUserPoolClientSessionConfiguration" => sessions::set_of_client(call).await,
+        "AddUserPoolClientSecret" => client_secrets::add(call).await,
+        "DeleteUserPoolClientSecret" => client_secrets::delete(call).await,
+        "ListUserPoolClientSecrets" => client_secrets::list(call).await,
+        "CreateIdentityProvider" => providers::create(call).await,
+        "DescribeIdentityProvider" => providers::describe(call).await,
+        "UpdateIdentityProvider" => providers::update(call).await,
+        "DeleteIdentityProvider" => providers::delete(call).await,
+        "ListIdentityProviders" => providers::list(call).await,
+        "GetIdentityProviderByIdentifier" => providers::by_identifier(call).await,
+        "CreateUserPoolDomain" => domains::create(call).await,
+        "DescribeUserPoolDomain" => domains::describe(call).await,
+        "UpdateUserPoolDomain" => domains::update(call).await,
+        "DeleteUserPoolDomain" => domains::delete(call).await,
+        "GetUICustomization" => ui_customization::get(call).await,
+        "SetUICustomization" => ui_customization::set(call).await,
+        "CreateManagedLoginBranding" => branding::create(call).await,
+        "DescribeManagedLoginBranding" => branding::describe(call).await,
+        "DescribeManagedLoginBrandingByClient" => branding::describe_by_client(call).await,
+        "UpdateManagedLoginBranding" => branding::update(call).await,
+        "DeleteManagedLoginBranding" => branding::delete(call).await,
+        "CreateTerms" => terms::create(call).await,
+        "DescribeTerms" => terms::describe(call).await,
+        "DescribeTermsByClient" => terms::describe_by_client(call).await,
+        "UpdateTerms" => terms::update(call).await,
+        "DeleteTerms" => terms::delete(call).await,
+        "ListTerms" => terms::list(call).await,
         "CreateResourceServer" => resource_servers::create(call).await,
         "DescribeResourceServer" => resource_servers::describe(call).await,
         "UpdateResourceServer" => resource_servers::update(call).await,
@@ -189,15 +228,20 @@ impl Call {
         self.broker.db.read(work).await
     }
 
-    /// Changes, in one transaction, within what the caller may change.
-    async fn act(self, work: impl FnOnce(&mut Conn, &Ctx, &Reach) -> Answer + Send + 'static) -> Answer {
-        let reach = self.caller.changes;
-        if reach.is_nothing() {
+    /// What the caller may change, if that is anything.
+    fn changes(&self) -> Result<Reach, Failure> {
+        if self.caller.changes.is_nothing() {
             return Err(Failure::new(
                 "NotAuthorizedException",
                 "This credential may look and not change",
             ));
         }
+        Ok(self.caller.changes.clone())
+    }
+
+    /// Changes, in one transaction, within what the caller may change.
+    async fn act(self, work: impl FnOnce(&mut Conn, &Ctx, &Reach) -> Answer + Send + 'static) -> Answer {
+        let reach = self.changes()?;
         let ctx = self.broker.ctx(self.caller.actor, self.request_id);
         let answer = self.broker.db.write(move |conn| work(conn, &ctx, &reach)).await;
         self.broker.forget();

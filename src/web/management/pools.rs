@@ -9,9 +9,10 @@ use super::{Answer, Call, page, wire};
 use crate::actions::pools::{self, NewKeys, NewPool, PoolChange};
 use crate::db::Conn;
 use crate::model::lambda_config::LambdaConfig;
+use crate::model::key;
 use crate::model::pool::{self, Attribute, AttributeType, Pool, STANDARD, Settings};
 use crate::model::user;
-use crate::rules::jwks;
+use crate::rules::{certificate, jwks};
 
 /// Members that are kept and shown again, each with what stands there when it was never set.
 fn kept_defaults() -> [(&'static str, Option<Value>); 20] {
@@ -243,6 +244,60 @@ pub async fn mfa_config(call: Call) -> Answer {
     let id = call.pool_id();
     call.look(move |conn| {
         pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
+        Ok(json!({ "MfaConfiguration": "OFF" }))
+    })
+    .await
+}
+
+/// The key of ID tokens as a certificate.
+pub async fn signing_certificate(call: Call) -> Answer {
+    let (sees, id) = (call.caller.sees.clone(), call.pool_id());
+    let broker = call.broker.clone();
+    let pool_id = id.clone();
+    let keys = broker
+        .db
+        .read(move |conn| -> Result<_, Failure> {
+            pool::find_within(conn, &sees, &pool_id)?.ok_or_else(|| Failure::no_pool(&pool_id))?;
+            Ok(key::of_pool(conn, &pool_id)?)
+        })
+        .await?;
+    let facts = broker.pool(&id).await?.ok_or_else(|| Failure::no_pool(&id))?;
+    let made = actix_web::web::block(move || {
+        let signing = &facts.id_token_key;
+        let row = keys.iter().find(|key| key.kid == signing.kid)?;
+        certificate::self_signed(signing, &row.public_jwk, &id, row.created_at).ok()
+    });
+    let certificate = made.await.ok().flatten().ok_or_else(|| {
+        Failure::new(
+            "InternalErrorException",
+            "The certificate could not be made; try again",
+        )
+    })?;
+    Ok(json!({ "Certificate": certificate }))
+}
+
+/// That there is none can be said; anything else would promise a second factor that is never asked for.
+pub async fn set_mfa_config(call: Call) -> Answer {
+    refuse_promises(&call.input)?;
+    let id = call.pool_id();
+    let promised = [
+        "SmsMfaConfiguration",
+        "EmailMfaConfiguration",
+        "WebAuthnConfiguration",
+    ];
+    if let Some(name) = promised.iter().find(|name| call.input.contains_key(**name)) {
+        return Err(Failure::invalid(format!(
+            "{name}: second factors and passkeys are the identity provider's here"
+        )));
+    }
+    let software = call.input.get("SoftwareTokenMfaConfiguration");
+    if software.and_then(|software| software.get("Enabled")) == Some(&json!(true)) {
+        return Err(Failure::invalid(
+            "SoftwareTokenMfaConfiguration: second factors are the identity provider's here",
+        ));
+    }
+    call.act(move |conn, _, reach| {
+        pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         Ok(json!({ "MfaConfiguration": "OFF" }))
     })
     .await

@@ -26,6 +26,7 @@ use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::rules::response::Response;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 use crate::web::headers::RequestId;
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
@@ -78,7 +79,10 @@ pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, Http
         Err(AuthorizeError::Page(why)) => return Err(error::untrusted(request, broker, why, None).await),
         Err(AuthorizeError::Redirect { .. }) => return Err(HttpResponse::BadRequest().finish()),
     };
-    let Some(app) = broker.app(client_id).await.map_err(unavailable)? else {
+    let Some(app) = domains::app(request, broker, client_id)
+        .await
+        .map_err(unavailable)?
+    else {
         return Err(error::untrusted(request, broker, Untrusted::ClientUnknown, None).await);
     };
     let mut authorization = match authorize::check(&params, &app.client, &app.pool.resource_servers) {
@@ -169,6 +173,7 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         && !(prompt.login || prompt.select_account || prompt.consent)
         // Zero is the same as prompt=login (Core §3.1.2.1), even within the second of the sign-in.
         && request.max_age.is_none_or(|most| most > 0 && age <= most)
+        && app.client.settings.sso_minutes.is_none_or(|most| age < most * 60)
         && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
         && request.acr_values.as_ref().is_none_or(|wanted| {
             session

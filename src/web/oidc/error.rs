@@ -17,6 +17,7 @@ use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::refusal::Refusal;
 use crate::rules::response::ResponseMode;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{self, Action, ErrorPage, Frame, Method, ReturnForm};
 use crate::web::peer;
@@ -181,7 +182,7 @@ pub async fn untrusted(
     trace.step(step, false, name);
     trace.story.remedy = words(why).3.to_owned();
     if let Some(id) = client_id
-        && let Ok(Some(app)) = broker.app(id).await
+        && let Ok(Some(app)) = domains::app(request, broker, id).await
     {
         trace.client_id = Some(app.client.id.clone());
         trace.user_pool_id = Some(app.pool.pool.id.clone());

@@ -35,6 +35,7 @@ use crate::seal::Label;
 use crate::upstream::{Expectation, Identity};
 use crate::web::console::connections::test_sign_in;
 use crate::web::cookies;
+use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
 use crate::web::peer;
@@ -70,7 +71,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         Ok(found) => found,
         Err(unknown) => return unknown_login(request, broker, connection, unknown).await,
     };
-    let app = match broker.app(&login.client_id).await {
+    let app = match domains::app(request, broker, &login.client_id).await {
         Ok(Some(app)) => app,
         Ok(None) => {
             return unknown_login(
@@ -238,7 +239,7 @@ impl Leg<'_> {
         };
         let login = &self.login;
         let expectation = Expectation {
-            redirect_uri: upstream_leg::callback_url(&self.broker.public_url, login),
+            redirect_uri: upstream_leg::callback_url(&domains::origin(self.request, self.broker), login),
             nonce: login.upstream_nonce.clone(),
             code_verifier: login.upstream_verifier.clone(),
             begun_at: login.started_at,

@@ -8,15 +8,16 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::{self, Begun, NOT_AVAILABLE};
-use super::{error, respond};
-use crate::broker::{App, Broker};
+use super::{error, login_style, respond};
+use crate::broker::{App, Broker, File};
+use crate::model::login_page::TermsName;
 use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::web::pages::{
-    EMAIL_FIELD, EmailForm, Frame, LoginButton, LoginPage, Message, MessageKind, Method,
+    self, EMAIL_FIELD, EmailForm, Frame, LoginButton, LoginPage, Look, Message, MessageKind, Method,
 };
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
@@ -95,6 +96,42 @@ fn onward(params: &Params, authorization: &Authorization) -> Vec<(String, String
     pairs
 }
 
+/// What has been made of the page's looks, with its links in this language.
+fn look(app: &App, lang: &str) -> Look {
+    let texts = pages::texts(lang);
+    let language = match texts.lang {
+        "de" => "cognito:german",
+        "en" => "cognito:english",
+        "es" => "cognito:spanish",
+        "fr" => "cognito:french",
+        "id" => "cognito:bahasa-indonesia",
+        "it" => "cognito:italian",
+        "ja" => "cognito:japanese",
+        "ko" => "cognito:korean",
+        "pt-BR" => "cognito:portuguese-brazil",
+        "zh-CN" => "cognito:chinese-simplified",
+        "zh-TW" => "cognito:chinese-traditional",
+        _ => "cognito:default",
+    };
+    let href = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
+    let terms = app.look.terms.iter().filter_map(|terms| {
+        let link = terms
+            .links
+            .get(language)
+            .or_else(|| terms.links.get("cognito:default"))?;
+        let text = match terms.name {
+            TermsName::TermsOfUse => texts.terms_of_use,
+            TermsName::PrivacyPolicy => texts.privacy_policy,
+        };
+        Some((text.to_owned(), link.clone()))
+    });
+    Look {
+        style: href(&app.look.style),
+        logo: href(&app.look.logo),
+        terms: terms.collect(),
+    }
+}
+
 fn show(
     request: &HttpRequest,
     app: &App,
@@ -146,6 +183,7 @@ fn show(
         buttons,
         email_form,
         message,
+        look: look(app, &lang),
     };
     let status = if unavailable {
         StatusCode::UNAUTHORIZED

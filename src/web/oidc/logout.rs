@@ -23,6 +23,7 @@ use crate::rules::params::{self, Params};
 use crate::rules::{jwt, redirect_uri, secret};
 use crate::seal::Label;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{CONFIRM_FIELD, ConfirmSignOutPage, ErrorPage, Frame, SignedOutPage};
 
@@ -161,7 +162,8 @@ async fn finish(
         }
     }
     if let Some(session) = upstream
-        && let Some((url, cookie)) = upstream_url(broker, &session, asked.destination.as_deref()).await
+        && let Some((url, cookie)) =
+            upstream_url(request, broker, &session, asked.destination.as_deref()).await
     {
         let mut answer = respond::redirect(&url);
         gone.into_iter().chain(cookie).for_each(|cookie| {
@@ -204,7 +206,7 @@ async fn understand(
     let unavailable = |cause: StoreError| error::store(request, &cause);
     let named = match params.get("client_id") {
         None => None,
-        Some(id) => match broker.app(id).await.map_err(unavailable)? {
+        Some(id) => match domains::app(request, broker, id).await.map_err(unavailable)? {
             Some(app) => Some(app),
             None => return bad(Untrusted::ClientUnknown).await,
         },
@@ -242,7 +244,7 @@ async fn understand(
     }
     let (app, hinted_sub) = match params.get("id_token_hint") {
         None => (named, None),
-        Some(hint) => match trusted(broker, hint).await.map_err(unavailable)? {
+        Some(hint) => match trusted(request, broker, hint).await.map_err(unavailable)? {
             // The hint's client and the named one must be the same (RP-Initiated Logout §2).
             Some((app, _))
                 if named
@@ -280,7 +282,11 @@ async fn understand(
 }
 
 /// The client and user of an ID token of ours, which may have expired.
-async fn trusted(broker: &Data<Broker>, hint: &str) -> Result<Option<(Arc<App>, String)>, StoreError> {
+async fn trusted(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    hint: &str,
+) -> Result<Option<(Arc<App>, String)>, StoreError> {
     let Some(pool_id) = super::userinfo::pool_of(hint, &broker.public_url) else {
         return Ok(None);
     };
@@ -294,8 +300,7 @@ async fn trusted(broker: &Data<Broker>, hint: &str) -> Result<Option<(Arc<App>, 
     let (Some(client_id), Some(sub)) = (text("aud"), text("sub")) else {
         return Ok(None);
     };
-    let app = broker
-        .app(&client_id)
+    let app = domains::app(request, broker, &client_id)
         .await?
         .filter(|app| app.pool.pool.id == pool_id);
     Ok(app.map(|app| (app, sub)))
@@ -303,6 +308,7 @@ async fn trusted(broker: &Data<Broker>, hint: &str) -> Result<Option<(Arc<App>, 
 
 /// The upstream's end-session URL, with the cookie that remembers where to go when it comes back.
 async fn upstream_url(
+    request: &HttpRequest,
     broker: &Data<Broker>,
     session: &Session,
     destination: Option<&str>,
@@ -323,7 +329,7 @@ async fn upstream_url(
         .ok()?;
     let back = format!(
         "{}{}/{}",
-        broker.public_url,
+        domains::origin(request, broker),
         paths::LOGOUT_RETURN,
         session.provider_id
     );

@@ -6,6 +6,7 @@ pub mod cors;
 pub mod error;
 pub mod idpresponse;
 pub mod login_page;
+pub mod login_style;
 pub mod logout;
 mod mint;
 mod respond;

@@ -16,7 +16,9 @@ use crate::model::provider::Provider;
 use crate::rules::authorize::Untrusted;
 use crate::rules::params::Params;
 use crate::rules::start_login::{self, Nowhere};
+use crate::upstream::Connection;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ErrorPage, Frame};
 
@@ -114,7 +116,7 @@ struct Known {
 
 async fn start(request: &HttpRequest, broker: &Data<Broker>, params: &Params) -> HttpResponse {
     let mut known = Known::default();
-    match prepare(broker, params, &mut known).await {
+    match prepare(request, broker, params, &mut known).await {
         Ok(Ok((cookie, location))) => {
             let mut answer = respond::redirect(&location);
             answer.cookie(cookie);
@@ -127,7 +129,12 @@ async fn start(request: &HttpRequest, broker: &Data<Broker>, params: &Params) ->
 
 type Prepared = Result<(actix_web::cookie::Cookie<'static>, String), Stopped>;
 
-async fn prepare(broker: &Broker, params: &Params, known: &mut Known) -> Result<Prepared, StoreError> {
+async fn prepare(
+    request: &HttpRequest,
+    broker: &Broker,
+    params: &Params,
+    known: &mut Known,
+) -> Result<Prepared, StoreError> {
     if params.repeated().is_some() {
         return Ok(Err(Stopped::Repeated));
     }
@@ -138,7 +145,8 @@ async fn prepare(broker: &Broker, params: &Params, known: &mut Known) -> Result<
         Some(id) => broker.connection(id).await?,
         None => None,
     };
-    let Some(connection) = connection else {
+    let ours = |connection: &Arc<Connection>| domains::serves(request, &connection.provider.user_pool_id);
+    let Some(connection) = connection.filter(ours) else {
         return Ok(Err(Stopped::NoConnection));
     };
     let provider = &known.provider.insert(connection.provider.clone());

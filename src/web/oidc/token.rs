@@ -21,6 +21,7 @@ use crate::rules::grant::{self, Credentials, Grant, Shown};
 use crate::rules::hook::Source;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::Params;
+use crate::web::domains;
 use crate::web::headers::RequestId;
 
 /// A refusal, or a database that did not answer.
@@ -218,7 +219,7 @@ pub async fn authenticated(
         return Err(OAuthError::new(Code::InvalidRequest, "a parameter is repeated").into());
     }
     let credentials: Credentials = grant::credentials(header, form)?;
-    let app = broker.app(&credentials.client_id).await?;
+    let app = domains::app(request, broker, &credentials.client_id).await?;
     dialect.cognito_exact = app
         .as_ref()
         .is_some_and(|app| app.pool.pool.settings.cognito_exact);

@@ -19,6 +19,7 @@ use crate::rules::refusal::Refusal;
 use crate::rules::secret;
 use crate::upstream::AuthorizeRequest;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 
 /// What goes on to the provider besides the login itself.
 pub struct Hints {
@@ -27,12 +28,13 @@ pub struct Hints {
     pub by_address: bool,
 }
 
-/// The redirect URI of this login, as it is registered at the provider.
-pub fn callback_url(public_url: &str, login: &Login) -> String {
+/// The redirect URI of this login, as it is registered at the provider, at the host that the login began at: only there
+/// does the browser have its cookie.
+pub fn callback_url(origin: &str, login: &Login) -> String {
     if login.shared_callback {
-        format!("{public_url}{}", paths::IDPRESPONSE)
+        format!("{origin}{}", paths::IDPRESPONSE)
     } else {
-        format!("{public_url}{}/{}", paths::IDPRESPONSE, login.provider_id)
+        format!("{origin}{}/{}", paths::IDPRESPONSE, login.provider_id)
     }
 }
 
@@ -62,7 +64,8 @@ pub async fn start(
         let refusal = OAuthError::new(Code::InvalidRequest, "the request is too large to be remembered");
         return authorize::refuse(request, app, authorization, &refusal);
     };
-    let url = match ask(broker, provider, authorization, hints, &login, &state).await {
+    let callback = callback_url(&domains::origin(request, broker), &login);
+    let url = match ask(broker, provider, authorization, hints, &login, callback, &state).await {
         Ok(url) => url,
         Err(unreached) => {
             return not_reached(request, broker, app, provider, authorization, &login, *unreached).await;
@@ -105,6 +108,7 @@ async fn ask(
     authorization: &Authorization,
     hints: Hints,
     login: &Login,
+    redirect_uri: String,
     state: &str,
 ) -> Result<String, Box<Unreached>> {
     let connection = broker.connection(&provider.id).await.map_err(|cause| {
@@ -122,7 +126,7 @@ async fn ask(
         prompts.push("consent");
     }
     let ask = AuthorizeRequest {
-        redirect_uri: callback_url(&broker.public_url, login),
+        redirect_uri,
         state: state.to_owned(),
         nonce: login.upstream_nonce.clone(),
         code_verifier: login.upstream_verifier.clone(),

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::rules::claims;
 use crate::rules::jwt;
 use crate::rules::oauth_error::{Code, OAuthError};
+use crate::web::domains;
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     serve(&request, None, &broker).await
@@ -45,7 +46,7 @@ async fn serve(request: &HttpRequest, posted: Option<String>, broker: &Data<Brok
         Ok(None) => return error::bearer(request, None),
         Err(refusal) => return error::bearer(request, Some(&refusal)),
     };
-    match claims_of(&token, broker).await {
+    match claims_of(request, &token, broker).await {
         Ok(Ok(claims)) => HttpResponse::Ok()
             .insert_header(cors::ANY_ORIGIN)
             .insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"))
@@ -88,6 +89,7 @@ fn presented(request: &HttpRequest, posted: Option<String>) -> Result<Option<Str
 }
 
 async fn claims_of(
+    request: &HttpRequest,
     token: &str,
     broker: &Data<Broker>,
 ) -> Result<Result<Map<String, Value>, OAuthError>, StoreError> {
@@ -101,6 +103,9 @@ async fn claims_of(
     let Some(pool_id) = pool_of(token, &broker.public_url) else {
         return refuse("not issued by a pool of ours");
     };
+    if !domains::serves(request, &pool_id) {
+        return refuse("another pool's host was asked");
+    }
     let Some(pool) = broker.pool(&pool_id).await? else {
         return refuse("its pool does not exist");
     };

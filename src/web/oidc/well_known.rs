@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::{cors, error};
 use crate::broker::{Broker, Document, PoolFacts};
 use crate::rules::key_rotation::JWKS_CACHE_SECONDS;
+use crate::web::domains;
 
 pub async fn configuration(
     request: HttpRequest,
@@ -29,12 +30,35 @@ pub async fn jwks(request: HttpRequest, pool: web::Path<String>, broker: web::Da
     serve(&request, &pool, &broker, |facts| &facts.jwks).await
 }
 
+/// The same of the pool whose own host it is.
+pub async fn configuration_here(request: HttpRequest, broker: web::Data<Broker>) -> HttpResponse {
+    serve_here(&request, &broker, |facts| &facts.configuration).await
+}
+
+pub async fn jwks_here(request: HttpRequest, broker: web::Data<Broker>) -> HttpResponse {
+    serve_here(&request, &broker, |facts| &facts.jwks).await
+}
+
+async fn serve_here(
+    request: &HttpRequest,
+    broker: &Broker,
+    pick: impl Fn(&PoolFacts) -> &Document,
+) -> HttpResponse {
+    match domains::pool_of(request) {
+        Some(pool) => serve(request, &pool, broker, pick).await,
+        None => error::not_found(request.clone()).await,
+    }
+}
+
 async fn serve(
     request: &HttpRequest,
     pool: &str,
     broker: &Broker,
     pick: impl Fn(&PoolFacts) -> &Document,
 ) -> HttpResponse {
+    if !domains::serves(request, pool) {
+        return error::not_found_json("there is no such user pool");
+    }
     let facts: Arc<PoolFacts> = match broker.pool(pool).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return error::not_found_json("there is no such user pool"),

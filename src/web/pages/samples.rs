@@ -41,6 +41,7 @@ impl LoginPage {
                 problem: None,
             }),
             message: None,
+            look: Look::default(),
         }
     }
 }

@@ -84,6 +84,11 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                     kind: MessageKind::Error,
                     text: text(),
                 }),
+                look: Look {
+                    style: Some(link()),
+                    logo: Some(link()),
+                    terms: vec![(text(), link())],
+                },
             }
             .render()
             .unwrap(),

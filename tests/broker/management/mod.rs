@@ -1,12 +1,17 @@
 //! The management API, called as an AWS SDK calls it.
 
 mod authentication;
+mod branding;
+mod client_secrets;
 mod clients;
+mod domains;
 mod groups;
+mod lambda_config;
 mod linking;
 mod list_users;
-mod lambda_config;
 mod pools;
+mod providers;
+mod session_settings;
 mod sessions;
 mod users;
 mod wire;

@@ -78,7 +78,8 @@ async fn the_email_field_is_there_only_when_a_connection_is_reached_by_domain() 
     let form = Form::of(&page.body).expect("an email form");
     assert_eq!((form.method.as_str(), form.action.as_str()), ("get", "/login"));
     assert!(
-        page.body.contains("<label class=\"label\" for=\"email\">"),
+        page.body
+            .contains("<label class=\"label label-customizable\" for=\"email\">"),
         "{page:?}"
     );
     assert!(page.body.contains("autocomplete=\"username\""));

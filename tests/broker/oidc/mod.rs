@@ -16,6 +16,7 @@ mod jwks;
 mod led;
 mod login_page;
 mod logout;
+mod own_host;
 mod prompt;
 mod redirect_targets;
 mod refresh;

@@ -118,7 +118,8 @@ impl<'a> Browser<'a> {
             .into_iter()
             .find(|href| href.contains(&format!("identity_provider={connection}")))
             .unwrap_or_else(|| panic!("no button for {connection}: {page:?}"));
-        self.visit(&href).await
+        let next = self.url.join(&href).unwrap();
+        self.visit(next.as_str()).await
     }
 
     /// Fills in the organisation's sign-in page.
@@ -144,12 +145,12 @@ impl<'a> Browser<'a> {
     }
 
     fn at_broker(&self) -> bool {
-        self.url.as_str().starts_with(PUBLIC_URL)
+        is_brokers(&self.url)
     }
 
     fn knows(&self, url: &Url) -> bool {
         let origin = url.origin().ascii_serialization();
-        origin == PUBLIC_URL || origin == self.stage.acme.issuer() || origin == self.stage.globex.issuer()
+        is_brokers(url) || origin == self.stage.acme.issuer() || origin == self.stage.globex.issuer()
     }
 
     pub fn cookies(&self) -> Vec<(String, String)> {
@@ -199,6 +200,9 @@ impl<'a> Browser<'a> {
             };
             if !cookies.is_empty() {
                 request = request.insert_header(("cookie", cookies.join("; ")));
+            }
+            if host != "localhost" {
+                request = request.insert_header(("host", format!("{host}:8080")));
             }
             for (name, value) in &self.headers {
                 request = request.insert_header((*name, value.as_str()));
@@ -251,6 +255,12 @@ impl<'a> Browser<'a> {
             self.jar.push((host.to_owned(), name, value));
         }
     }
+}
+
+/// An address of the broker's, or of a pool's own domain below it.
+fn is_brokers(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    url.port() == Some(8080) && (host == "localhost" || host.ends_with(".localhost"))
 }
 
 impl Form {

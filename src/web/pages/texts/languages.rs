@@ -36,6 +36,8 @@ pub(super) static DE: Texts = Texts {
     signed_in_as: "Angemeldet als",
     continue_to: "Weiter zu {}",
     other_account: "Anderes Konto verwenden",
+    terms_of_use: "Nutzungsbedingungen",
+    privacy_policy: "Datenschutzerklärung",
 };
 
 pub(super) static EN: Texts = Texts {
@@ -70,6 +72,8 @@ pub(super) static EN: Texts = Texts {
     signed_in_as: "Signed in as",
     continue_to: "Continue to {}",
     other_account: "Use another account",
+    terms_of_use: "Terms of use",
+    privacy_policy: "Privacy policy",
 };
 
 pub(super) static ES: Texts = Texts {
@@ -104,6 +108,8 @@ pub(super) static ES: Texts = Texts {
     signed_in_as: "Sesión iniciada como",
     continue_to: "Continuar a {}",
     other_account: "Usar otra cuenta",
+    terms_of_use: "Condiciones de uso",
+    privacy_policy: "Política de privacidad",
 };
 
 pub(super) static FR: Texts = Texts {
@@ -138,6 +144,8 @@ pub(super) static FR: Texts = Texts {
     signed_in_as: "Connecté en tant que",
     continue_to: "Continuer vers {}",
     other_account: "Utiliser un autre compte",
+    terms_of_use: "Conditions d’utilisation",
+    privacy_policy: "Politique de confidentialité",
 };
 
 pub(super) static ID: Texts = Texts {
@@ -172,6 +180,8 @@ pub(super) static ID: Texts = Texts {
     signed_in_as: "Masuk sebagai",
     continue_to: "Lanjutkan ke {}",
     other_account: "Gunakan akun lain",
+    terms_of_use: "Ketentuan penggunaan",
+    privacy_policy: "Kebijakan privasi",
 };
 
 pub(super) static IT: Texts = Texts {
@@ -206,6 +216,8 @@ pub(super) static IT: Texts = Texts {
     signed_in_as: "Accesso effettuato come",
     continue_to: "Continua su {}",
     other_account: "Usa un altro account",
+    terms_of_use: "Condizioni d’uso",
+    privacy_policy: "Informativa sulla privacy",
 };
 
 pub(super) static JA: Texts = Texts {
@@ -240,6 +252,8 @@ pub(super) static JA: Texts = Texts {
     signed_in_as: "サインイン中のアカウント:",
     continue_to: "{} に進む",
     other_account: "別のアカウントを使う",
+    terms_of_use: "利用規約",
+    privacy_policy: "プライバシーポリシー",
 };
 
 pub(super) static KO: Texts = Texts {
@@ -274,6 +288,8 @@ pub(super) static KO: Texts = Texts {
     signed_in_as: "로그인한 계정:",
     continue_to: "{}(으)로 계속",
     other_account: "다른 계정 사용",
+    terms_of_use: "이용 약관",
+    privacy_policy: "개인정보 처리방침",
 };
 
 pub(super) static PT_BR: Texts = Texts {
@@ -308,6 +324,8 @@ pub(super) static PT_BR: Texts = Texts {
     signed_in_as: "Conectado como",
     continue_to: "Continuar para {}",
     other_account: "Usar outra conta",
+    terms_of_use: "Termos de uso",
+    privacy_policy: "Política de privacidade",
 };
 
 pub(super) static ZH_CN: Texts = Texts {
@@ -342,6 +360,8 @@ pub(super) static ZH_CN: Texts = Texts {
     signed_in_as: "当前登录账号：",
     continue_to: "继续前往 {}",
     other_account: "使用其他账号",
+    terms_of_use: "使用条款",
+    privacy_policy: "隐私政策",
 };
 
 pub(super) static ZH_TW: Texts = Texts {
@@ -376,4 +396,6 @@ pub(super) static ZH_TW: Texts = Texts {
     signed_in_as: "目前登入的帳號：",
     continue_to: "繼續前往 {}",
     other_account: "使用其他帳號",
+    terms_of_use: "使用條款",
+    privacy_policy: "隱私權政策",
 };

@@ -53,6 +53,9 @@ pub struct Texts {
     pub signed_in_as: &'static str,
     continue_to: &'static str,
     pub other_account: &'static str,
+    /// Links of the login page.
+    pub terms_of_use: &'static str,
+    pub privacy_policy: &'static str,
 }
 
 /// All languages, English first.
