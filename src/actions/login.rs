@@ -21,6 +21,7 @@ use crate::rules::authorize::ResponseType;
 use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
+use crate::rules::registration::client;
 use crate::rules::secret;
 use crate::world::UnixTime;
 use serde_json::Value;
@@ -158,7 +159,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: Completion<'_>) -> Result<Comp
         hash: secret::hash(&session_token),
         user_pool_id: pool.id.clone(),
         user_sub: user.sub.clone(),
-        provider_id: provider.id.clone(),
+        provider_id: Some(provider.id.clone()),
         login_hash: work.login_hash,
         facts: Json(work.facts),
         id_token_sealed: work.id_token_sealed,
@@ -287,11 +288,15 @@ impl Grant<'_> {
             scopes: self.scopes.to_vec(),
             nonce: self.nonce.map(str::to_owned),
             resource: self.resource.map(str::to_owned),
-            provider_id: session.provider_id.clone(),
+            provider_id: session
+                .provider_id
+                .clone()
+                .unwrap_or_else(|| client::NATIVE.to_owned()),
             mapping_version: self.mapping_version,
             auth_time: session.facts.auth_time,
             amr: session.facts.amr.clone(),
             acr: session.facts.acr.clone(),
+            by_api: false,
             event_id: secret::uuid(&ctx.entropy),
         }
     }

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod mappings;
+pub mod native;
 pub mod pools;
 pub mod profile;
 pub mod providers;

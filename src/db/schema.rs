@@ -77,7 +77,8 @@ diesel::table! {
 
 diesel::table! {
     sessions (hash) {
-        hash -> Binary, user_pool_id -> Text, user_sub -> Text, provider_id -> Text, login_hash -> Binary, facts -> Text,
+        hash -> Binary, user_pool_id -> Text, user_sub -> Text, provider_id -> Nullable<Text>, login_hash -> Binary,
+        facts -> Text,
         id_token_sealed -> Nullable<Binary>, created_at -> BigInt, expires_at -> BigInt,
     }
 }
@@ -226,9 +227,24 @@ diesel::table! {
     user_terms (user_pool_id, term, user_sub) { user_pool_id -> Text, term -> Text, user_sub -> Text, }
 }
 
+diesel::table! {
+    user_passwords (user_sub) {
+        user_sub -> Text, hash -> Text, srp_salt -> Binary, srp_verifier_sealed -> Binary,
+        temporary_until -> Nullable<BigInt>, failures -> BigInt, locked_until -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    auth_challenges (hash) {
+        hash -> Binary, user_pool_id -> Text, client_id -> Text, user_sub -> Nullable<Text>, name -> Text,
+        state_sealed -> Binary, expires_at -> BigInt, consumed_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
+diesel::joinable!(user_passwords -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -267,4 +283,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     job_leases,
     management_credentials,
     user_terms,
+    user_passwords,
+    auth_challenges,
 );

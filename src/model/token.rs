@@ -31,12 +31,14 @@ pub struct Granted {
     pub nonce: Option<String>,
     /// RFC 8707: the access token's audience.
     pub resource: Option<String>,
-    /// The connection the user came by, and its mapping's version then.
+    /// The connection the user came by (`COGNITO`: none, by a password of ours), and its mapping's version then.
     pub provider_id: String,
     pub mapping_version: i64,
     pub auth_time: UnixTime,
     pub amr: Vec<String>,
     pub acr: Option<String>,
+    /// A sign-in through Cognito's API rather than on the web: its tokens differ a little.
+    pub by_api: bool,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
 }

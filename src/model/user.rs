@@ -137,6 +137,24 @@ pub fn set_enabled(conn: &mut Conn, sub: &str, enabled: bool, now: UnixTime) -> 
         .optional()
 }
 
+/// The user of that username.
+pub fn named(conn: &mut Conn, user_pool_id: &str, username: &str) -> QueryResult<Option<User>> {
+    users::table
+        .filter(users::user_pool_id.eq(user_pool_id))
+        .filter(users::username.eq(username))
+        .select(User::as_select())
+        .first(conn)
+        .optional()
+}
+
+pub fn set_status(conn: &mut Conn, sub: &str, status: Status, now: UnixTime) -> QueryResult<Option<User>> {
+    diesel::update(users::table.find(sub))
+        .set((users::status.eq(status), users::updated_at.eq(now)))
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()
+}
+
 /// How many users the pool has, counted no further than `most`.
 pub fn count_up_to(conn: &mut Conn, user_pool_id: &str, most: i64) -> QueryResult<i64> {
     let some: Vec<String> = users::table

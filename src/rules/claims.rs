@@ -115,7 +115,14 @@ pub fn id_token(
     origin_jti: &str,
     access_token: Option<&str>,
 ) -> Result<Map<String, Value>, TooLarge> {
-    let mut claims: Map<String, Value> = released(issue.pool, issue.client, person.user, &granted.scopes)
+    // The one scope of a sign-in through the API releases as much as `openid` alone.
+    let openid = ["openid".to_owned()];
+    let scopes = if granted.by_api {
+        &openid[..]
+    } else {
+        &granted.scopes
+    };
+    let mut claims: Map<String, Value> = released(issue.pool, issue.client, person.user, scopes)
         .map(|(attribute, value)| {
             let value = in_token(&attribute, value);
             (attribute.name, value)
@@ -192,6 +199,9 @@ pub fn access_token(
     let groups = by_precedence(person.groups);
     if !groups.is_empty() {
         set("cognito:groups", group_names(&groups));
+    }
+    if granted.by_api {
+        claims.remove("version");
     }
     bounded(claims)
 }

@@ -15,6 +15,7 @@ pub mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod key_rotation;
+pub mod lockout;
 pub mod login;
 pub mod mapping;
 pub mod oauth_error;

@@ -1,6 +1,7 @@
 //! The HTTP surfaces. This is the whole route table; production and tests build the service through [`routes`].
 
 pub mod assets;
+pub mod bearer;
 pub mod console;
 pub mod cookies;
 pub mod headers;
@@ -78,6 +79,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .get(oidc::login_page::get)
                 .post(oidc::login_page::post),
         )
+        .service(resource(paths::LOGIN_PASSWORD).post(oidc::password_form::sign_in))
+        .service(resource(paths::NEW_PASSWORD).post(oidc::password_form::new_password))
         .service(
             resource(paths::TOKEN)
                 .post(oidc::token::post)

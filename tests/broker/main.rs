@@ -8,6 +8,7 @@ mod database;
 mod leaks;
 mod management;
 mod metrics;
+mod native;
 mod oidc;
 mod support;
 mod traces;

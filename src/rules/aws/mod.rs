@@ -1,5 +1,9 @@
 //! What the AWS JSON 1.1 protocol asks of a request before any operation sees it: a signature (`sigv4`) and members that
-//! keep to their shapes (`shapes`).
+//! keep to their shapes (`shapes`). And the rules of Cognito's own sign-in: which flows a client has (`auth_flow`), how
+//! passwords must be (`password_policy`), how they are proved without being sent (`srp`).
 
+pub mod auth_flow;
+pub mod password_policy;
 pub mod shapes;
 pub mod sigv4;
+pub mod srp;

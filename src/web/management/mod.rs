@@ -2,14 +2,21 @@
 //! Terraform run Forebay unchanged. A call is authenticated, its members are checked against the API's shapes, then one
 //! operation runs: it reads through `model` with the credential's reach in the query and writes through `actions`.
 
+mod auth;
 mod authenticate;
 mod clients;
 mod error;
+mod own;
 mod page;
+mod passwords;
+mod people;
 mod pools;
 mod resource_servers;
 mod tags;
+mod tokens;
 pub mod wire;
+
+use std::net::IpAddr;
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -26,6 +33,7 @@ use crate::model::reach::Reach;
 use crate::rules::aws::shapes::{self, Unacceptable};
 use crate::rules::json;
 use crate::web::headers::RequestId;
+use crate::web::peer;
 
 /// The longest body, in bytes: the picture and the style sheet of a login page are the largest members.
 pub const LONGEST_BODY: usize = 1_048_576;
@@ -37,6 +45,8 @@ struct Call {
     caller: Caller,
     input: Map<String, Value>,
     request_id: String,
+    /// Whose share of a limit the call takes.
+    address: Option<IpAddr>,
 }
 
 type Answer = Result<Value, Failure>;
@@ -94,6 +104,7 @@ async fn serve(
         caller,
         input,
         request_id: request_id.to_owned(),
+        address: peer::address(request, &broker.trusted_proxies),
     };
     match operation.name {
         "CreateUserPool" => pools::create(call).await,
@@ -116,6 +127,22 @@ async fn serve(
         "TagResource" => tags::tag(call).await,
         "UntagResource" => tags::untag(call).await,
         "ListTagsForResource" => tags::list(call).await,
+        "AdminCreateUser" => passwords::create(call).await,
+        "AdminSetUserPassword" => passwords::set(call).await,
+        "AdminResetUserPassword" => passwords::reset(call).await,
+        "InitiateAuth" => auth::initiate(call).await,
+        "AdminInitiateAuth" => auth::admin_initiate(call).await,
+        "RespondToAuthChallenge" => auth::respond(call).await,
+        "AdminRespondToAuthChallenge" => auth::admin_respond(call).await,
+        "GetTokensFromRefreshToken" => tokens::from_refresh_token(call).await,
+        "RevokeToken" => tokens::revoke(call).await,
+        "GetClientToken" => tokens::for_client(call).await,
+        "GetUser" => own::get_user(call).await,
+        "GetUserAuthFactors" => own::auth_factors(call).await,
+        "GlobalSignOut" => own::global_sign_out(call).await,
+        "UpdateUserAttributes" => own::update_attributes(call).await,
+        "DeleteUserAttributes" => own::delete_attributes(call).await,
+        "DeleteUser" => own::delete(call).await,
         name => Err(error::not_offered(name)),
     }
 }

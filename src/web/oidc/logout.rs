@@ -281,7 +281,7 @@ async fn understand(
 
 /// The client and user of an ID token of ours, which may have expired.
 async fn trusted(broker: &Data<Broker>, hint: &str) -> Result<Option<(Arc<App>, String)>, StoreError> {
-    let Some(pool_id) = super::userinfo::pool_of(hint, &broker.public_url) else {
+    let Some(pool_id) = crate::web::bearer::pool_of(hint, &broker.public_url) else {
         return Ok(None);
     };
     let Some(pool) = broker.pool(&pool_id).await? else {
@@ -307,7 +307,8 @@ async fn upstream_url(
     session: &Session,
     destination: Option<&str>,
 ) -> Option<(String, Option<Cookie<'static>>)> {
-    let connection = broker.connection(&session.provider_id).await.ok()??;
+    let provider_id = session.provider_id.as_ref()?;
+    let connection = broker.connection(provider_id).await.ok()??;
     let settings = &connection.provider.settings;
     if !settings.upstream_logout {
         return None;
@@ -315,18 +316,13 @@ async fn upstream_url(
     let label = Label {
         purpose: "upstream-id-token",
         scope: &session.user_pool_id,
-        name: &session.provider_id,
+        name: provider_id,
     };
     let hint = broker
         .sealer
         .open_text(label, session.id_token_sealed.as_ref()?)
         .ok()?;
-    let back = format!(
-        "{}{}/{}",
-        broker.public_url,
-        paths::LOGOUT_RETURN,
-        session.provider_id
-    );
+    let back = format!("{}{}/{provider_id}", broker.public_url, paths::LOGOUT_RETURN);
     let state = secret::short_token(&broker.entropy);
     let returns = settings.upstream_logout_return;
     let (back, given_state) = if returns {
@@ -348,7 +344,7 @@ async fn upstream_url(
         Ok(None) => None,
         Err(failure) => {
             tracing::warn!(
-                connection = session.provider_id,
+                connection = provider_id,
                 cause = failure.cause.name(),
                 "no sign-out at the upstream"
             );

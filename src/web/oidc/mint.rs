@@ -10,7 +10,7 @@ use crate::rules::secret;
 /// A set of tokens, ready for an answer.
 pub struct Minted {
     pub access_token: String,
-    /// Only where `openid` was granted (OIDC Core §3.1.2.1).
+    /// Only where `openid` was granted (OIDC Core §3.1.2.1), and always to a sign-in through the API.
     pub id_token: Option<String>,
     pub expires_in: i64,
 }
@@ -35,13 +35,13 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
     let origin_jti = &exchanged.family.origin_jti;
     let access = claims::access_token(&issue, &person, &granted, origin_jti).map_err(too_large)?;
     let access_token = jwt::sign(&pool.access_token_key, access_typ(app), &access).map_err(unsigned)?;
-    let id_token = if granted.scopes.iter().any(|scope| scope == "openid") {
+    let id_token = if granted.by_api || granted.scopes.iter().any(|scope| scope == "openid") {
         let issue = Issue {
             jti: &id_jti,
             ..issue
         };
-        let id = claims::id_token(&issue, &person, &granted, origin_jti, Some(&access_token))
-            .map_err(too_large)?;
+        let beside = (!granted.by_api).then_some(access_token.as_str());
+        let id = claims::id_token(&issue, &person, &granted, origin_jti, beside).map_err(too_large)?;
         Some(jwt::sign(&pool.id_token_key, Typ::None, &id).map_err(unsigned)?)
     } else {
         None

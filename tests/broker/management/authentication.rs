@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Key, call, call_as, pool, refusal};
 use crate::support::Stage;
 
-fn credential(stage: &Stage, role: Role, pool: Option<&str>) -> Key {
+pub(super) fn credential(stage: &Stage, role: Role, pool: Option<&str>) -> Key {
     let ctx = stage.ctx();
     let new = NewCredential {
         id: None,
