@@ -296,8 +296,8 @@ impl Grant<'_> {
             auth_time: session.facts.auth_time,
             amr: session.facts.amr.clone(),
             acr: session.facts.acr.clone(),
-            by_api: false,
             event_id: secret::uuid(&ctx.entropy),
+            ..Granted::default()
         }
     }
 

@@ -168,6 +168,29 @@ pub struct Refresh {
     pub resource: Option<String>,
 }
 
+/// Founds a family without refresh tokens: it lives as long as one access token.
+pub fn found_brief(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    founder: Founder<'_>,
+    user: User,
+) -> Result<Exchanged, StoreError> {
+    let family = Family {
+        origin_jti: founder.origin_jti,
+        user_pool_id: user.user_pool_id.clone(),
+        client_id: founder.client.id.clone(),
+        user_sub: user.sub.clone(),
+        session_hash: founder.session_hash,
+        expires_at: ctx.now.plus(founder.client.settings.access_token_seconds),
+        granted: Json(founder.granted),
+        created_at: ctx.now,
+        revoked_at: None,
+    };
+    token::insert_family(conn, &family)?;
+    let scopes = family.granted.scopes.clone();
+    with_user(conn, family, user, None, scopes)
+}
+
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
 /// the grace period it yields the same successor, and after it the whole family ends (RFC 9700 §4.14.2).
 pub fn refresh(

@@ -15,7 +15,7 @@ use crate::model::client::Client;
 use crate::model::password::Password;
 use crate::model::user::{self, User};
 use crate::rules::aws::srp;
-use crate::rules::{password, secret};
+use crate::rules::secret;
 
 /// How somebody shows that they know the password.
 pub enum Proof {

@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::db::schema::{refresh_tokens, token_families};
 use crate::db::{Conn, Json, columns};
@@ -39,6 +40,12 @@ pub struct Granted {
     pub acr: Option<String>,
     /// A sign-in through Cognito's API rather than on the web: its tokens differ a little.
     pub by_api: bool,
+    /// Who acts for the user (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Value>,
+    /// When tokens end at the latest: what was derived from a token ends with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<UnixTime>,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
 }

@@ -28,6 +28,7 @@ use crate::world::UnixTime;
 /// Claims that only we set; besides them everything that begins with `cognito:`.
 pub const RESERVED: &[&str] = &[
     "acr",
+    "act",
     "active",
     "amr",
     "at_hash",
@@ -136,14 +137,18 @@ pub fn id_token(
     set("token_use", json!("id"));
     set("auth_time", json!(granted.auth_time));
     set("iat", json!(issue.now));
+    let ends = issue.now.plus(issue.client.settings.id_token_seconds);
     set(
         "exp",
-        json!(issue.now.plus(issue.client.settings.id_token_seconds)),
+        json!(granted.not_after.map_or(ends, |last| last.min(ends))),
     );
     set("jti", json!(issue.jti));
     set("origin_jti", json!(origin_jti));
     set("event_id", json!(granted.event_id));
     set("cognito:username", json!(person.user.username));
+    if let Some(act) = &granted.act {
+        set("act", act.clone());
+    }
     if let Some(nonce) = &granted.nonce {
         set("nonce", json!(nonce));
     }
@@ -187,6 +192,14 @@ pub fn access_token(
     set("auth_time", json!(granted.auth_time));
     set("origin_jti", json!(origin_jti));
     set("event_id", json!(granted.event_id));
+    let ends = issue.now.plus(issue.client.settings.access_token_seconds);
+    set(
+        "exp",
+        json!(granted.not_after.map_or(ends, |last| last.min(ends))),
+    );
+    if let Some(act) = &granted.act {
+        set("act", act.clone());
+    }
     // RFC 9068 §2.2.1 has both as of the login; Cognito keeps them to the ID token.
     if !issue.pool.settings.cognito_exact {
         if let Some(acr) = &granted.acr {

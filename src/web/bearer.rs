@@ -10,14 +10,24 @@ use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::model::token::Family;
 use crate::model::user::User;
-use crate::rules::jwt;
+use crate::rules::{jwt, scope};
+use crate::world::UnixTime;
 
 /// The user who sends a token, and what it was granted for.
 pub struct Bearer {
+    /// The client that the token was made for.
     pub app: Arc<App>,
     pub family: Family,
     pub user: User,
     pub scopes: Vec<String>,
+    pub expires_at: UnixTime,
+}
+
+/// Which of our tokens it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Access,
+    Id,
 }
 
 impl Bearer {
@@ -48,7 +58,17 @@ impl Refused {
     }
 }
 
+/// The bearer of an access token.
 pub async fn bearer(broker: &Broker, token: &str) -> Result<Result<Bearer, Refused>, StoreError> {
+    holder(broker, token, Kind::Access).await
+}
+
+/// The user whom a token of either kind speaks of.
+pub async fn holder(broker: &Broker, token: &str, kind: Kind) -> Result<Result<Bearer, Refused>, StoreError> {
+    let (token_use, client) = match kind {
+        Kind::Access => ("access", "client_id"),
+        Kind::Id => ("id", "aud"),
+    };
     let Some(pool_id) = pool_of(token, &broker.public_url) else {
         return Ok(Err(Refused::Invalid("not issued by a pool of ours")));
     };
@@ -56,13 +76,13 @@ pub async fn bearer(broker: &Broker, token: &str) -> Result<Result<Bearer, Refus
         return Ok(Err(Refused::Invalid("its pool does not exist")));
     };
     let now = broker.clock.now();
-    let claims = match jwt::verify(&pool.verify, token, &pool.issuer, "access", now) {
+    let claims = match jwt::verify(&pool.verify, token, &pool.issuer, token_use, now) {
         Ok(claims) => claims,
         Err(why) if why == jwt::EXPIRED => return Ok(Err(Refused::Expired)),
         Err(why) => return Ok(Err(Refused::Invalid(why.0))),
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text("client_id"), text("sub"))
+    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text(client), text("sub"))
     else {
         return Ok(Err(Refused::OfNobody));
     };
@@ -92,10 +112,14 @@ pub async fn bearer(broker: &Broker, token: &str) -> Result<Result<Bearer, Refus
     {
         return ended("its connection is disabled or not the client's any more");
     }
-    let scopes = text("scope").unwrap_or_default();
-    let scopes = scopes.split(' ').filter(|scope| !scope.is_empty());
+    let scopes = match kind {
+        Kind::Access => scope::parse(&text("scope").unwrap_or_default()),
+        Kind::Id => family.granted.scopes.clone(),
+    };
+    let expires_at = claims.get("exp").and_then(Value::as_i64).unwrap_or_default();
     Ok(Ok(Bearer {
-        scopes: scopes.map(str::to_owned).collect(),
+        scopes,
+        expires_at: UnixTime(expires_at),
         app,
         family,
         user,

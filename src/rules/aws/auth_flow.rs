@@ -48,12 +48,7 @@ impl Flow {
     /// Whether the client has it. A client that names none has SRP and refreshing; the old names, which stood beside
     /// those two, take neither away.
     pub fn is_of(self, settings: &Settings) -> bool {
-        let named: Vec<&str> = settings
-            .cognito
-            .get("ExplicitAuthFlows")
-            .and_then(Value::as_array)
-            .map(|flows| flows.iter().filter_map(Value::as_str).collect())
-            .unwrap_or_default();
+        let named = named(settings);
         let old = named.iter().all(|name| !name.starts_with("ALLOW_"));
         let usual = match self {
             Flow::Refresh => old,
@@ -62,6 +57,20 @@ impl Flow {
         };
         usual || self.names().iter().any(|name| named.contains(name))
     }
+}
+
+fn named(settings: &Settings) -> Vec<&str> {
+    settings
+        .cognito
+        .get("ExplicitAuthFlows")
+        .and_then(Value::as_array)
+        .map(|flows| flows.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
+}
+
+/// Whether the client names this flow in so many words.
+pub fn names(settings: &Settings, flow: &str) -> bool {
+    named(settings).contains(&flow)
 }
 
 /// Whether the client wants an unknown user and a wrong password to look the same.

@@ -5,6 +5,7 @@
 mod auth;
 mod authenticate;
 mod clients;
+mod derived;
 mod error;
 mod own;
 mod page;
@@ -137,6 +138,7 @@ async fn serve(
         "GetTokensFromRefreshToken" => tokens::from_refresh_token(call).await,
         "RevokeToken" => tokens::revoke(call).await,
         "GetClientToken" => tokens::for_client(call).await,
+        "GetDerivedToken" => derived::derive(call).await,
         "GetUser" => own::get_user(call).await,
         "GetUserAuthFactors" => own::auth_factors(call).await,
         "GlobalSignOut" => own::global_sign_out(call).await,

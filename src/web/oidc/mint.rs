@@ -17,12 +17,13 @@ pub struct Minted {
 
 pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Minted, OAuthError> {
     let pool = &app.pool;
+    let (now, seconds) = (broker.clock.now(), app.client.settings.access_token_seconds);
     let (access_jti, id_jti) = (secret::uuid(&broker.entropy), secret::uuid(&broker.entropy));
     let issue = Issue {
         issuer: &pool.issuer,
         pool: &pool.pool,
         client: &app.client,
-        now: broker.clock.now(),
+        now,
         jti: &access_jti,
     };
     let person = Person {
@@ -49,7 +50,9 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
     Ok(Minted {
         access_token,
         id_token,
-        expires_in: app.client.settings.access_token_seconds,
+        expires_in: granted
+            .not_after
+            .map_or(seconds, |last| last.since(now).min(seconds)),
     })
 }
 

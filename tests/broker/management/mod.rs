@@ -3,6 +3,7 @@
 mod authentication;
 mod clients;
 mod create_user;
+mod derived;
 mod passwords;
 mod pools;
 mod srp;
