@@ -19,6 +19,8 @@ pub struct Description {
     pub description: Option<String>,
     /// 0 is strongest; `None` is weakest.
     pub precedence: Option<i64>,
+    /// Cognito's role of the group; it is told to apps and means nothing here.
+    pub role_arn: Option<String>,
 }
 
 pub fn create(
@@ -46,7 +48,7 @@ pub fn create(
         name: name.to_owned(),
         description: about.description,
         precedence: about.precedence,
-        role_arn: None,
+        role_arn: about.role_arn,
         created_at: ctx.now,
         updated_at: ctx.now,
     };
@@ -57,18 +59,26 @@ pub fn create(
     Ok(group)
 }
 
+/// Changes what `change` changes of the group's description.
 pub fn update(
     conn: &mut Conn,
     ctx: &Ctx,
     user_pool_id: &str,
     name: &str,
-    about: Description,
+    change: impl FnOnce(&mut Description),
 ) -> Result<Group, Error> {
-    check(&about)?;
     let old = find(conn, user_pool_id, name)?;
+    let mut about = Description {
+        description: old.description.clone(),
+        precedence: old.precedence,
+        role_arn: old.role_arn.clone(),
+    };
+    change(&mut about);
+    check(&about)?;
     let new = Group {
         description: about.description,
         precedence: about.precedence,
+        role_arn: about.role_arn,
         updated_at: ctx.now,
         ..old.clone()
     };
@@ -124,5 +134,5 @@ fn check(about: &Description) -> Result<(), Error> {
 }
 
 fn shape(group: &Group) -> Value {
-    json!({ "description": group.description, "precedence": group.precedence })
+    json!({ "description": group.description, "precedence": group.precedence, "role_arn": group.role_arn })
 }

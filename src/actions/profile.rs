@@ -2,10 +2,11 @@
 //! up to date by the mapping. Runs inside the caller's transaction and records one audit event.
 //!
 //! An identity is (provider, issuer, subject), never a name or an address: whatever else may look alike, nothing here
-//! attaches one person's sign-in to another one's profile. What the claims do to the attributes is decided in
+//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]). What the claims do to the attributes is decided in
 //! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
 
 mod groups;
+mod linked;
 
 use std::collections::BTreeSet;
 
@@ -94,7 +95,10 @@ pub fn settle(
     }
     match visit.known(conn)? {
         Some(user) => visit.again(conn, user),
-        None => visit.first(conn),
+        None => match visit.linked(conn)? {
+            Some(outcome) => Ok(outcome),
+            None => visit.first(conn),
+        },
     }
 }
 

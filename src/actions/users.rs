@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::group::{self, Membership};
 use crate::model::reach::Reach;
 use crate::model::user::search;
-use crate::model::user::{self, User};
+use crate::model::user::{self, Status, User};
 use crate::model::{code, session, token};
 use crate::rules::{attribute, redact};
 
@@ -78,12 +78,32 @@ pub fn sign_out_everywhere(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str)
 }
 
 /// Codes go as well: one that is still under way would found a new family.
-fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
+pub(super) fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
     code::delete_of_user(conn, sub)?;
     Ok(Ended {
         sessions: session::delete_of_user(conn, sub)?,
         families: token::revoke_of_user(conn, sub, ctx.now)?,
     })
+}
+
+/// Takes an account that waits for its confirmation as confirmed.
+pub fn confirm(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str) -> Result<(), Error> {
+    let user = of_pool(conn, reach, sub)?;
+    if !user::change_status(conn, sub, Status::Unconfirmed, Status::Confirmed, ctx.now)? {
+        return Err(Error::Denied(format!(
+            "User cannot be confirmed. Current status is {}",
+            user.status
+        )));
+    }
+    record(
+        conn,
+        ctx,
+        "user.confirm",
+        Some(&user.user_pool_id),
+        sub,
+        json!({ "status": { "old": Status::Unconfirmed, "new": Status::Confirmed } }),
+    )?;
+    Ok(())
 }
 
 /// Deletes the user with everything that hangs on the account. Who signs in with the same upstream account later is made
@@ -130,7 +150,7 @@ pub fn set_attributes(
         if !definition.mutable && attributes.contains_key(name) {
             return Err(Error::invalid(
                 name,
-                "is immutable: once set, it stays for the life of the account",
+                "Attribute cannot be updated. It is immutable: once set, it stays for the life of the account",
             ));
         }
         match value {

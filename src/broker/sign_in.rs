@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::model::challenge::{self, Name};
 use crate::model::client::Client;
 use crate::model::password::Password;
-use crate::model::user::{self, User};
+use crate::model::user::{self, User, directory};
 use crate::rules::aws::srp;
 use crate::rules::secret;
 
@@ -187,7 +187,7 @@ impl Broker {
         let user = candidate.map(|(user, _)| user);
         let user_id = match &user {
             Some(user) => user.username.clone(),
-            None => native::canonical(&pool.pool, name),
+            None => directory::username(&pool.pool, name),
         };
         Ok(server_public.map(|server_public| SrpOpening {
             state: SrpState {
@@ -213,7 +213,7 @@ impl Broker {
             let verifier = native::verifier(&self.sealer, user, password)?;
             return Ok((password.srp_salt.clone(), verifier));
         }
-        let account = format!("{} {}", pool.pool.id, native::canonical(&pool.pool, name));
+        let account = format!("{} {}", pool.pool.id, directory::username(&pool.pool, name));
         let derived = |purpose: &str| {
             let bytes = self.sealer.derive(purpose, account.as_bytes()).next();
             bytes.unwrap_or_default()

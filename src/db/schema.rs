@@ -241,6 +241,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    user_keys (user_sub, name) { user_pool_id -> Text, name -> Text, value -> Text, user_sub -> Text, }
+}
+
+diesel::table! {
+    provider_links (provider_id, attribute, value) {
+        provider_id -> Text, attribute -> Text, value -> Text, user_sub -> Text, subject -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -285,4 +296,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_terms,
     user_passwords,
     auth_challenges,
+    user_keys,
+    provider_links,
 );

@@ -89,6 +89,31 @@ pub fn of_user(conn: &mut Conn, user_sub: &str, now: UnixTime, limit: i64) -> Qu
         .load(conn)
 }
 
+/// The next of them after that one.
+pub fn next_of_user(
+    conn: &mut Conn,
+    user_sub: &str,
+    now: UnixTime,
+    after: Option<(UnixTime, Vec<u8>)>,
+    limit: i64,
+) -> QueryResult<Vec<Session>> {
+    let mut query = sessions::table
+        .filter(sessions::user_sub.eq(user_sub.to_owned()))
+        .filter(sessions::expires_at.gt(now))
+        .order((sessions::created_at.desc(), sessions::hash))
+        .limit(limit)
+        .select(Session::as_select())
+        .into_boxed();
+    if let Some((at, hash)) = after {
+        query = query.filter(
+            sessions::created_at
+                .lt(at)
+                .or(sessions::created_at.eq(at).and(sessions::hash.gt(hash))),
+        );
+    }
+    query.load(conn)
+}
+
 pub fn delete_of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
     diesel::delete(sessions::table.filter(sessions::user_sub.eq(user_sub))).execute(conn)
 }

@@ -97,6 +97,40 @@ pub fn of_user(conn: &mut Conn, user_sub: &str, now: UnixTime, limit: i64) -> Qu
         .load(conn)
 }
 
+/// The next of them after that one.
+pub fn next_of_user(
+    conn: &mut Conn,
+    user_sub: &str,
+    now: UnixTime,
+    after: Option<(UnixTime, String)>,
+    limit: i64,
+) -> QueryResult<Vec<Family>> {
+    let mut query = token_families::table
+        .filter(token_families::user_sub.eq(user_sub.to_owned()))
+        .filter(token_families::expires_at.gt(now))
+        .filter(token_families::revoked_at.is_null())
+        .order((token_families::created_at.desc(), token_families::origin_jti))
+        .limit(limit)
+        .select(Family::as_select())
+        .into_boxed();
+    if let Some((at, origin_jti)) = after {
+        query = query.filter(
+            token_families::created_at.lt(at).or(token_families::created_at
+                .eq(at)
+                .and(token_families::origin_jti.gt(origin_jti))),
+        );
+    }
+    query.load(conn)
+}
+
+/// Revokes all families that a browser session led to, and says how many were alive.
+pub fn revoke_of_session(conn: &mut Conn, session_hash: &[u8], now: UnixTime) -> QueryResult<usize> {
+    diesel::update(token_families::table.filter(token_families::session_hash.eq(session_hash)))
+        .filter(token_families::revoked_at.is_null())
+        .set(token_families::revoked_at.eq(now))
+        .execute(conn)
+}
+
 /// Revokes all families of a user, and says how many were alive.
 pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryResult<usize> {
     diesel::update(token_families::table.filter(token_families::user_sub.eq(user_sub)))

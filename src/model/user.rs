@@ -1,6 +1,8 @@
 //! User: a profile in a pool, and the upstream identities that lead to it. How an administrator finds users is in
-//! [`search`].
+//! [`search`], how the management API does in [`directory`]; identities linked in advance are in [`link`].
 
+pub mod directory;
+pub mod link;
 pub mod search;
 
 use diesel::prelude::*;
@@ -123,36 +125,60 @@ pub fn set_attributes(
         .get_result(conn)
         .optional()?;
     if let Some(user) = &user {
-        search::remember(conn, user)?;
+        remember(conn, user)?;
     }
     Ok(user)
 }
 
 /// Lets the user in or keeps them out.
 pub fn set_enabled(conn: &mut Conn, sub: &str, enabled: bool, now: UnixTime) -> QueryResult<Option<User>> {
-    diesel::update(users::table.find(sub))
+    let user = diesel::update(users::table.find(sub))
         .set((users::enabled.eq(enabled), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
-        .optional()
+        .optional()?;
+    if let Some(user) = &user {
+        directory::remember(conn, user)?;
+    }
+    Ok(user)
 }
 
-/// The user of that username.
-pub fn named(conn: &mut Conn, user_pool_id: &str, username: &str) -> QueryResult<Option<User>> {
-    users::table
-        .filter(users::user_pool_id.eq(user_pool_id))
-        .filter(users::username.eq(username))
-        .select(User::as_select())
-        .first(conn)
-        .optional()
+/// Moves the account from one status to another; false when it was in a third one.
+pub fn change_status(
+    conn: &mut Conn,
+    sub: &str,
+    from: Status,
+    to: Status,
+    now: UnixTime,
+) -> QueryResult<bool> {
+    let user: Option<User> = diesel::update(users::table.find(sub).filter(users::status.eq(from)))
+        .set((users::status.eq(to), users::updated_at.eq(now)))
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()?;
+    if let Some(user) = &user {
+        directory::remember(conn, user)?;
+    }
+    Ok(user.is_some())
 }
 
+/// Keeps what users are found by what the profile says now.
+fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
+    search::remember(conn, user)?;
+    directory::remember(conn, user)
+}
+
+/// Sets the status, whatever it was.
 pub fn set_status(conn: &mut Conn, sub: &str, status: Status, now: UnixTime) -> QueryResult<Option<User>> {
-    diesel::update(users::table.find(sub))
+    let user = diesel::update(users::table.find(sub))
         .set((users::status.eq(status), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
-        .optional()
+        .optional()?;
+    if let Some(user) = &user {
+        directory::remember(conn, user)?;
+    }
+    Ok(user)
 }
 
 /// How many users the pool has, counted no further than `most`.
@@ -172,7 +198,7 @@ pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
         .on_conflict_do_nothing()
         .execute(c))?;
     if rows == 1 {
-        search::remember(conn, user)?;
+        remember(conn, user)?;
     }
     Ok(rows == 1)
 }
@@ -184,7 +210,7 @@ pub fn update(conn: &mut Conn, user: &User) -> QueryResult<Option<User>> {
         .get_result(conn)
         .optional()?;
     if let Some(user) = &user {
-        search::remember(conn, user)?;
+        remember(conn, user)?;
     }
     Ok(user)
 }
@@ -204,6 +230,31 @@ pub fn identities(conn: &mut Conn, sub: &str) -> QueryResult<Vec<Identity>> {
         ))
         .select(Identity::as_select())
         .load(conn)
+}
+
+/// The identity of that upstream account, whoever it leads to.
+pub fn find_identity(
+    conn: &mut Conn,
+    provider_id: &str,
+    issuer: &str,
+    subject: &str,
+) -> QueryResult<Option<Identity>> {
+    identities::table
+        .find((provider_id, issuer, subject))
+        .select(Identity::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Takes the upstream account away from the user.
+pub fn delete_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool> {
+    let key = (&identity.provider_id, &identity.issuer, &identity.subject);
+    let deleted = diesel::delete(identities::table.find(key)).execute(conn)? == 1;
+    // It was found by the subject, too.
+    if let Some(user) = find(conn, &identity.user_sub)? {
+        search::remember(conn, &user)?;
+    }
+    Ok(deleted)
 }
 
 /// False when that upstream account is linked already: another sign-in of the same person was faster.

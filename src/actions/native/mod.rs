@@ -14,7 +14,7 @@ use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::password::{self, Password};
 use crate::model::pool::Pool;
-use crate::model::user::{self, User, search};
+use crate::model::user::{User, directory, search};
 use crate::rules::lockout;
 use crate::seal::{Label, Sealer};
 
@@ -26,15 +26,6 @@ pub struct NewPassword {
     pub srp_verifier: Zeroizing<Vec<u8>>,
 }
 
-/// The username as the pool keeps it: in lower case, unless case matters there.
-pub fn canonical(pool: &Pool, name: &str) -> String {
-    if pool.settings.case_sensitive {
-        name.to_owned()
-    } else {
-        name.to_lowercase()
-    }
-}
-
 /// Whether the pool lists `email` under that member (`UsernameAttributes`, `AliasAttributes`).
 pub fn lists_email(pool: &Pool, member: &str) -> bool {
     pool.settings
@@ -44,16 +35,13 @@ pub fn lists_email(pool: &Pool, member: &str) -> bool {
         .is_some_and(|names| names.iter().any(|name| name == "email"))
 }
 
-/// The user that signs in under this name: a username, a `sub`, or an address where the pool takes one.
+/// The user that signs in under this name: what the API knows users by, or an address where the pool takes one.
 pub fn find(conn: &mut Conn, pool: &Pool, name: &str) -> QueryResult<Option<User>> {
     // PostgreSQL's text holds no NUL.
     if name.is_empty() || name.contains('\0') {
         return Ok(None);
     }
-    if let Some(user) = user::named(conn, &pool.id, &canonical(pool, name))? {
-        return Ok(Some(user));
-    }
-    if let Some(user) = user::find(conn, name)?.filter(|user| user.user_pool_id == pool.id) {
+    if let Some(user) = directory::find_named(conn, pool, name)? {
         return Ok(Some(user));
     }
     let instead = lists_email(pool, "UsernameAttributes");

@@ -314,7 +314,12 @@ async fn update(
             let (ctx, pool_id, name) = (admin.ctx(&broker), pool.id.clone(), name.clone());
             broker
                 .db
-                .write(move |conn| groups::update(conn, &ctx, &pool_id, &name, about))
+                .write(move |conn| {
+                    groups::update(conn, &ctx, &pool_id, &name, |group| {
+                        group.description = about.description;
+                        group.precedence = about.precedence;
+                    })
+                })
                 .await
         }
     };
@@ -431,6 +436,7 @@ fn described(form: &Form) -> Result<Description, Error> {
     Ok(Description {
         description: Some(form.text("description").to_owned()).filter(|text| !text.is_empty()),
         precedence,
+        role_arn: None,
     })
 }
 

@@ -192,7 +192,7 @@ impl Step {
         if known || auth_flow::hides_existence(&self.app.client.settings) {
             Failure::new("NotAuthorizedException", "Incorrect username or password.")
         } else {
-            no_user()
+            Failure::no_user()
         }
     }
 
@@ -268,7 +268,7 @@ impl Step {
             ));
         };
         if opening.user_sub.is_none() && !auth_flow::hides_existence(&self.app.client.settings) {
-            return Err(no_user());
+            return Err(Failure::no_user());
         }
         let (app, name) = (self.app.clone(), Name::PasswordVerifier);
         let (state, sub) = (opening.state.clone(), opening.user_sub);
@@ -299,8 +299,4 @@ impl AsRef<str> for Secret {
     fn as_ref(&self) -> &str {
         &self.0
     }
-}
-
-fn no_user() -> Failure {
-    Failure::new("UserNotFoundException", "User does not exist.")
 }

@@ -39,6 +39,14 @@ impl Failure {
         Failure::missing(format!("User pool client {id} does not exist."))
     }
 
+    pub fn no_user() -> Failure {
+        Failure::new("UserNotFoundException", "User does not exist.")
+    }
+
+    pub fn no_group() -> Failure {
+        Failure::missing("Group not found.")
+    }
+
     pub fn status(&self) -> StatusCode {
         match self.name {
             "InternalErrorException" => StatusCode::INTERNAL_SERVER_ERROR,
@@ -60,6 +68,8 @@ pub fn not_offered(operation: &str) -> Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match error {
+            Error::NotFound(what) if what.kind == "user" => Failure::no_user(),
+            Error::NotFound(what) if what.kind == "group" => Failure::no_group(),
             Error::NotFound(what) => Failure::missing(format!("{what} does not exist.")),
             Error::Exists(what) if what.kind == "group" => {
                 Failure::new("GroupExistsException", "A group with the name already exists")

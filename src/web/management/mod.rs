@@ -7,14 +7,18 @@ mod authenticate;
 mod clients;
 mod derived;
 mod error;
+mod groups;
+mod linking;
 mod own;
 mod page;
 mod passwords;
-mod people;
 mod pools;
 mod resource_servers;
 mod tags;
 mod tokens;
+mod user_filter;
+mod user_sessions;
+mod users;
 pub mod wire;
 
 use std::net::IpAddr;
@@ -141,10 +145,36 @@ async fn serve(
         "GetDerivedToken" => derived::derive(call).await,
         "GetUser" => own::get_user(call).await,
         "GetUserAuthFactors" => own::auth_factors(call).await,
+        "ListUserSessions" => user_sessions::list_own(call).await,
+        "RevokeUserSession" => user_sessions::revoke_own(call).await,
         "GlobalSignOut" => own::global_sign_out(call).await,
         "UpdateUserAttributes" => own::update_attributes(call).await,
         "DeleteUserAttributes" => own::delete_attributes(call).await,
         "DeleteUser" => own::delete(call).await,
+        "CreateGroup" => groups::create(call).await,
+        "GetGroup" => groups::get(call).await,
+        "UpdateGroup" => groups::update(call).await,
+        "DeleteGroup" => groups::delete(call).await,
+        "ListGroups" => groups::list(call).await,
+        "ListUsersInGroup" => groups::members(call).await,
+        "AdminAddUserToGroup" => groups::add_user(call).await,
+        "AdminRemoveUserFromGroup" => groups::remove_user(call).await,
+        "AdminListGroupsForUser" => groups::of_user(call).await,
+        "ListUsers" => user_filter::list(call).await,
+        "AdminGetUser" => users::get(call).await,
+        "AdminUpdateUserAttributes" => users::update_attributes(call).await,
+        "AdminDeleteUserAttributes" => users::delete_attributes(call).await,
+        "AdminDeleteUser" => users::delete(call).await,
+        "AdminEnableUser" => users::enable(call).await,
+        "AdminDisableUser" => users::disable(call).await,
+        "AdminUserGlobalSignOut" => users::sign_out(call).await,
+        "AdminConfirmSignUp" => users::confirm(call).await,
+        "AdminGetUserAuthFactors" => users::auth_factors(call).await,
+        "AdminLinkProviderForUser" => linking::link(call).await,
+        "AdminDisableProviderForUser" => linking::unlink(call).await,
+        "AdminListUserSessions" => user_sessions::list(call).await,
+        "AdminRevokeUserSession" => user_sessions::revoke(call).await,
+        "AdminListUserAuthEvents" => user_sessions::events(call).await,
         name => Err(error::not_offered(name)),
     }
 }

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::error::Failure;
-use super::{Answer, Call, people};
-use crate::actions::{Ctx, users};
+use super::{Answer, Call, users};
+use crate::actions::{Ctx, users as actions};
 use crate::db::Conn;
-use crate::error::StoreError;
 use crate::model::reach::Reach;
-use crate::model::{password, user};
+use crate::model::user;
 use crate::rules::attribute;
 use crate::rules::aws::auth_flow;
 use crate::web::bearer::{Bearer, Refused, bearer};
@@ -30,7 +29,7 @@ pub async fn caller(call: &Call) -> Result<Bearer, Failure> {
 }
 
 /// Changes something about the user, as the user.
-async fn act(
+pub async fn act(
     call: &Call,
     bearer: &Bearer,
     work: impl FnOnce(&mut Conn, &Ctx, &Reach, &str) -> Answer + Send + 'static,
@@ -46,33 +45,35 @@ async fn act(
 
 pub async fn get_user(call: Call) -> Answer {
     let bearer = caller(&call).await?;
-    let sub = bearer.user.sub.clone();
-    let identities = call
-        .broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(user::identities(conn, &sub)?))
-        .await?;
-    let shown = people::attributes(&bearer.user, &identities, Some(&bearer.app.client));
-    Ok(json!({ "Username": bearer.user.username, "UserAttributes": shown }))
+    // Who somebody is can always be read.
+    let readable = bearer
+        .app
+        .client
+        .settings
+        .read_attributes
+        .clone()
+        .map(|mut names| {
+            names.extend(["sub".to_owned(), "identities".to_owned()]);
+            names
+        });
+    call.look(move |conn| {
+        let identities = user::identities(conn, &bearer.user.sub)?;
+        let shown = users::shown_attributes(&bearer.user, &identities, readable.as_deref());
+        Ok(json!({ "Username": bearer.user.username, "UserAttributes": shown }))
+    })
+    .await
 }
 
-/// Which factors there are: a password, for whom has one here.
 pub async fn auth_factors(call: Call) -> Answer {
     let bearer = caller(&call).await?;
-    let sub = bearer.user.sub.clone();
-    let has_password = call
-        .broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(password::find(conn, &sub)?.is_some()))
-        .await?;
-    let factors: &[&str] = if has_password { &["PASSWORD"] } else { &[] };
-    Ok(json!({ "Username": bearer.user.username, "ConfiguredUserAuthFactors": factors }))
+    call.look(move |conn| Ok(users::factors(conn, &bearer.user)?))
+        .await
 }
 
 pub async fn global_sign_out(call: Call) -> Answer {
     let bearer = caller(&call).await?;
     act(&call, &bearer, |conn, ctx, reach, sub| {
-        users::sign_out_everywhere(conn, ctx, reach, sub)?;
+        actions::sign_out_everywhere(conn, ctx, reach, sub)?;
         Ok(json!({}))
     })
     .await
@@ -80,28 +81,21 @@ pub async fn global_sign_out(call: Call) -> Answer {
 
 pub async fn update_attributes(call: Call) -> Answer {
     let bearer = caller(&call).await?;
-    let given: Vec<Value> = call.member("UserAttributes")?.unwrap_or_default();
-    change(&call, &bearer, people::named_values(&given).into_iter().collect()).await?;
-    Ok(json!({}))
+    change(&call, &bearer, users::given_attributes(&call)?).await
 }
 
 pub async fn delete_attributes(call: Call) -> Answer {
     let bearer = caller(&call).await?;
     let names: Vec<String> = call.member("UserAttributeNames")?.unwrap_or_default();
-    change(
-        &call,
-        &bearer,
-        names.into_iter().map(|name| (name, Value::Null)).collect(),
-    )
-    .await?;
-    Ok(json!({}))
+    let changes = names.into_iter().map(|name| (name, Value::Null)).collect();
+    change(&call, &bearer, changes).await
 }
 
 async fn change(call: &Call, bearer: &Bearer, changes: BTreeMap<String, Value>) -> Answer {
     let names: Vec<String> = changes.keys().cloned().collect();
     writable(bearer.app.client.settings.write_attributes.as_deref(), &names)?;
     act(call, bearer, move |conn, ctx, reach, sub| {
-        users::set_attributes(conn, ctx, reach, sub, &changes)?;
+        actions::set_attributes(conn, ctx, reach, sub, &changes).map_err(users::not_conforming)?;
         Ok(json!({}))
     })
     .await
@@ -126,7 +120,7 @@ pub fn writable(allowed: Option<&[String]>, names: &[String]) -> Result<(), Fail
 pub async fn delete(call: Call) -> Answer {
     let bearer = caller(&call).await?;
     act(&call, &bearer, |conn, ctx, reach, sub| {
-        users::delete(conn, ctx, reach, sub)?;
+        actions::delete(conn, ctx, reach, sub)?;
         Ok(json!({}))
     })
     .await

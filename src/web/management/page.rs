@@ -1,10 +1,19 @@
-//! Pages of lists: so many at a time, and an opaque token that says where the next one begins.
+//! Pages of lists: so many at a time, and an opaque token that says where the next one begins. Short lists are sorted and cut
+//! here; of long ones the database gives what comes after the place in the token, which is sealed then.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::Call;
 use super::error::Failure;
+use crate::seal::{Label, Sealer};
+use crate::world::UnixTime;
+
+/// How long a sealed token is good for, in seconds (Cognito's hour).
+const TOKEN_SECONDS: i64 = 3_600;
 
 /// What the caller asked for.
 #[derive(Clone, Debug)]
@@ -51,6 +60,72 @@ impl Wanted {
             .and(page.last())
             .map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         (page, next)
+    }
+}
+
+/// How many the caller wants of a list of which a page has at most so many. Zero stands for the default, which is the most.
+pub fn size(input: &Map<String, Value>, limit: &str, most: usize) -> usize {
+    input
+        .get(limit)
+        .and_then(Value::as_u64)
+        .and_then(|number| usize::try_from(number).ok())
+        .filter(|number| *number > 0)
+        .map_or(most, |number| number.min(most))
+}
+
+/// Makes and reads the tokens of one list. Nobody else can make one; it opens for the same operation, pool and condition
+/// only, and for an hour.
+pub struct Turner {
+    sealer: Sealer,
+    user_pool_id: String,
+    list: String,
+    now: UnixTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Token<T> {
+    place: T,
+    until: UnixTime,
+}
+
+impl Turner {
+    /// For the pages of this call; `condition` is whatever else decides what is in the list.
+    pub fn of(call: &Call, operation: &str, condition: &str) -> Turner {
+        Turner {
+            sealer: call.broker.sealer.clone(),
+            user_pool_id: call.pool_id(),
+            list: format!("{operation} {condition}"),
+            now: call.broker.clock.now(),
+        }
+    }
+
+    fn label(&self) -> Label<'_> {
+        Label {
+            purpose: "page",
+            scope: &self.user_pool_id,
+            name: &self.list,
+        }
+    }
+
+    /// Where the wanted page begins: after the place in the token, if there is one.
+    pub fn open<T: DeserializeOwned>(&self, token: Option<&str>) -> Result<Option<T>, Failure> {
+        let Some(token) = token else {
+            return Ok(None);
+        };
+        let sealed = URL_SAFE_NO_PAD.decode(token).ok();
+        let plain = sealed.and_then(|sealed| self.sealer.open(self.label(), &sealed).ok());
+        let token: Option<Token<T>> = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+        match token {
+            Some(token) if token.until > self.now => Ok(Some(token.place)),
+            Some(_) => Err(Failure::invalid("The pagination token has expired.")),
+            None => Err(Failure::invalid("Invalid pagination token given.")),
+        }
+    }
+
+    pub fn seal<T: Serialize>(&self, place: T) -> String {
+        let until = self.now.plus(TOKEN_SECONDS);
+        let plain = json!(Token { place, until }).to_string();
+        URL_SAFE_NO_PAD.encode(self.sealer.seal(self.label(), plain.as_bytes()))
     }
 }
 

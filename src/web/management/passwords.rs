@@ -1,17 +1,15 @@
 //! Native users and their passwords, as administrators make and set them. No mail is sent from here: a temporary password
 //! is given by whoever makes the user, and told to them some other way.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::error::Failure;
-use super::{Answer, Call, people};
+use super::{Answer, Call, users};
 use crate::actions::native::accounts::{self, NewUser};
 use crate::actions::native::{self, NewPassword};
-use crate::db::Conn;
-use crate::model::pool::{self, Pool};
-use crate::model::reach::Reach;
-use crate::model::user::{Status, User};
+use crate::model::pool::Pool;
+use crate::model::user::{Status, User, directory};
 use crate::rules::aws::password_policy::Policy;
 use crate::rules::email::Email;
 use crate::rules::secret;
@@ -28,8 +26,7 @@ pub async fn create(call: Call) -> Answer {
     if typed.is_none() && action.as_deref() != Some("SUPPRESS") {
         return Err(unsendable());
     }
-    let given: Vec<Value> = call.member("UserAttributes")?.unwrap_or_default();
-    let mut attributes = people::named_values(&given);
+    let mut attributes: Map<String, Value> = users::given_attributes(&call)?.into_iter().collect();
     if ["sub", "identities"]
         .iter()
         .any(|name| attributes.contains_key(*name))
@@ -49,7 +46,7 @@ pub async fn create(call: Call) -> Answer {
                 "Username cannot be of email format, since user pool is configured for email alias.",
             ));
         }
-        _ => native::canonical(&pool, &name),
+        _ => directory::username(&pool, &name),
     };
     let policy = Policy::of(&pool.settings);
     let password = match typed {
@@ -57,7 +54,7 @@ pub async fn create(call: Call) -> Answer {
         None => None,
     };
     call.act(move |conn, ctx, reach| {
-        pool::find_within(conn, reach, &pool.id)?.ok_or_else(|| Failure::no_pool(&pool.id))?;
+        users::pool_within(conn, reach, &pool.id)?;
         let new = NewUser {
             pool: &pool,
             sub,
@@ -67,7 +64,7 @@ pub async fn create(call: Call) -> Answer {
             temporary_until: ctx.now.plus(validity_seconds(&policy)),
         };
         let user = accounts::create(conn, ctx, new)?;
-        Ok(json!({ "User": people::user_type(&user, &[]) }))
+        Ok(json!({ "User": users::shape(&user, &[], "Attributes", None) }))
     })
     .await
 }
@@ -92,7 +89,7 @@ async fn invite_again(call: Call, pool: Pool, name: &str, typed: Option<Zeroizin
     call.act(move |conn, ctx, reach| {
         let until = ctx.now.plus(validity_seconds(&policy));
         accounts::set_password(conn, ctx, reach, &user.sub, new, Some(until))?;
-        Ok(json!({ "User": people::user_type(&user, &[]) }))
+        Ok(json!({ "User": users::shape(&user, &[], "Attributes", None) }))
     })
     .await
 }
@@ -132,21 +129,14 @@ fn validity_seconds(policy: &Policy) -> i64 {
 /// The pool that the call names, within what the caller sees.
 async fn pool_of(call: &Call) -> Result<Pool, Failure> {
     let (id, sees) = (call.pool_id(), call.caller.sees.clone());
-    call.broker.db.read(move |conn| within(conn, &sees, &id)).await
-}
-
-fn within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Pool, Failure> {
-    pool::find_within(conn, reach, id)?.ok_or_else(|| Failure::no_pool(id))
+    let db = &call.broker.db;
+    db.read(move |conn| users::pool_within(conn, &sees, &id)).await
 }
 
 async fn user_of(call: &Call, pool: &Pool, name: &str) -> Result<User, Failure> {
     let (pool, name) = (pool.clone(), name.to_owned());
-    call.broker
-        .db
-        .read(move |conn| {
-            native::find(conn, &pool, &name)?
-                .ok_or_else(|| Failure::new("UserNotFoundException", "User does not exist."))
-        })
+    let db = &call.broker.db;
+    db.read(move |conn| native::find(conn, &pool, &name)?.ok_or_else(Failure::no_user))
         .await
 }
 

@@ -4,19 +4,26 @@ mod authentication;
 mod clients;
 mod create_user;
 mod derived;
+mod groups;
+mod linking;
+mod list_users;
 mod passwords;
 mod pools;
+mod sessions;
 mod srp;
 mod tokens;
+mod users;
 mod wire;
 
 use actix_web::test::TestRequest;
-use forebay::demo::{ACCESS_KEY, ACCESS_SECRET, SPA_CLIENT};
+use forebay::db::Json;
+use forebay::demo::{ACCESS_KEY, ACCESS_SECRET, POOL, SPA_CLIENT};
+use forebay::model::user::{Status, User};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Answer, Stage};
+use crate::support::{Answer, NOW, Stage};
 
 /// An access key and how its calls are signed.
 #[derive(Clone)]
@@ -141,6 +148,32 @@ fn refusal(answer: &Answer) -> (String, String) {
         Some(format!("{}:", text("__type")).as_str())
     );
     (text("__type"), text("message"))
+}
+
+/// A user of the demo's pool whom nobody signs in as.
+fn person(number: usize, attributes: Value) -> User {
+    User {
+        sub: format!("00000000-0000-4000-8000-{number:012}"),
+        user_pool_id: POOL.into(),
+        username: format!("person-{number:04}"),
+        status: Status::Confirmed,
+        enabled: true,
+        attributes: Json(attributes.as_object().cloned().unwrap_or_default()),
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+#[track_caller]
+fn add(stage: &Stage, user: &User) {
+    stage.act(|conn| assert!(forebay::model::user::insert(conn, user).unwrap()));
+}
+
+/// The value of a user's attribute, in what an operation answered under that name.
+fn attribute(user: &Value, list: &str, name: &str) -> Option<String> {
+    let attributes = user[list].as_array()?;
+    let found = attributes.iter().find(|attribute| attribute["Name"] == name)?;
+    found["Value"].as_str().map(str::to_owned)
 }
 
 /// A pool made through the API.

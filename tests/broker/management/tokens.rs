@@ -5,7 +5,7 @@ use forebay::model::user;
 use forebay::rules::aws::auth_flow::secret_hash;
 use serde_json::{Value, json};
 
-use super::{allow_flows, call, refusal, sign_in, unsigned};
+use super::{allow_flows, attribute, call, refusal, sign_in, unsigned};
 use crate::support::{Answer, PASSWORD, Stage, claims};
 
 /// The tokens of a native user, signed in through the API.
@@ -24,26 +24,23 @@ async fn refresh(stage: &Stage, client: &str, parameters: Value) -> Answer {
     unsigned(stage, "InitiateAuth", input).await
 }
 
-fn attribute(user: &Value, name: &str) -> Option<String> {
-    let list = user["UserAttributes"].as_array().unwrap();
-    let found = list.iter().find(|item| item["Name"] == name)?;
-    found["Value"].as_str().map(str::to_owned)
-}
-
 #[actix_web::test]
 async fn a_user_sees_what_the_client_may_read() {
     let stage = Stage::new().await;
     let token = tokens(&stage).await["AccessToken"].clone();
     let shown = with_token(&stage, "GetUser", &token).await.expect(200).json();
     assert_eq!(shown["Username"], "grace");
-    assert_eq!(attribute(&shown, "email").as_deref(), Some("grace@native.test"));
     assert_eq!(
-        attribute(&shown, "sub").as_deref(),
+        attribute(&shown, "UserAttributes", "email").as_deref(),
+        Some("grace@native.test")
+    );
+    assert_eq!(
+        attribute(&shown, "UserAttributes", "sub").as_deref(),
         claims(token.as_str().unwrap())["sub"].as_str()
     );
     stage.change_spa_client(|settings| settings.read_attributes = Some(vec!["name".into()]));
     let shown = with_token(&stage, "GetUser", &token).await.expect(200).json();
-    assert_eq!(attribute(&shown, "email"), None);
+    assert_eq!(attribute(&shown, "UserAttributes", "email"), None);
     let factors = with_token(&stage, "GetUserAuthFactors", &token)
         .await
         .expect(200)
@@ -71,7 +68,8 @@ async fn a_federated_user_sees_the_identities_where_the_token_has_the_scope() {
         .await
         .expect(200)
         .json();
-    let identities: Value = serde_json::from_str(&attribute(&shown, "identities").unwrap()).unwrap();
+    let identities: Value =
+        serde_json::from_str(&attribute(&shown, "UserAttributes", "identities").unwrap()).unwrap();
     assert_eq!(identities[0]["providerName"], "acme-okta");
     assert_eq!(identities[0]["primary"], true);
     let factors = with_token(&stage, "GetUserAuthFactors", &json!(full.access))
@@ -126,7 +124,10 @@ async fn a_user_changes_what_the_client_may_write() {
         .await
         .expect(200);
     let shown = with_token(&stage, "GetUser", &token).await.expect(200).json();
-    assert_eq!(attribute(&shown, "given_name").as_deref(), Some("Grace"));
+    assert_eq!(
+        attribute(&shown, "UserAttributes", "given_name").as_deref(),
+        Some("Grace")
+    );
     for name in ["email_verified", "sub", "identities"] {
         let answer = unsigned(&stage, "UpdateUserAttributes", update(name, "true")).await;
         assert_eq!(refusal(&answer).0, "NotAuthorizedException", "{name}");
@@ -142,7 +143,7 @@ async fn a_user_changes_what_the_client_may_write() {
     stage.change_spa_client(|settings| settings.write_attributes = None);
     unsigned(&stage, "DeleteUserAttributes", delete).await.expect(200);
     let shown = with_token(&stage, "GetUser", &token).await.expect(200).json();
-    assert_eq!(attribute(&shown, "given_name"), None);
+    assert_eq!(attribute(&shown, "UserAttributes", "given_name"), None);
 }
 
 #[actix_web::test]

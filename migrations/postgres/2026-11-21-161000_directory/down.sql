@@ -1,0 +1,3 @@
+DROP TABLE provider_links;
+DROP TABLE user_keys;
+ALTER TABLE users ALTER COLUMN username TYPE TEXT COLLATE "default";

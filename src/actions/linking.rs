@@ -1,0 +1,245 @@
+//! Linking upstream identities to users that exist already, as an administrator: who comes with that identity next is
+//! that user. By the upstream's subject at once; by the value of a mapped attribute as soon as somebody comes with it.
+//! An identity that has a profile of its own is never merged into another one (Cognito refuses that, too).
+
+use serde_json::{Value, json};
+
+use super::{Ctx, record, users};
+use crate::db::Conn;
+use crate::error::Error;
+use crate::model::mapping;
+use crate::model::pool::Pool;
+use crate::model::provider::Provider;
+use crate::model::user::link::{self, Link};
+use crate::model::user::{self, Identity, User};
+use crate::rules::linking::{attribute_of, comparable};
+
+/// Identities linked to one user, beside the one that the profile was made from (Cognito's quota).
+pub const MOST_LINKED: usize = 5;
+/// Attributes by which links of one connection are made (Cognito's quota).
+pub const MOST_ATTRIBUTES: usize = 5;
+
+/// How an upstream account is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// By the upstream's `sub`.
+    Subject(String),
+    /// By the value of an attribute that the connection maps, or of the claim that it maps to one.
+    Attribute { name: String, value: String },
+}
+
+/// Why the identity was not linked.
+#[derive(Debug)]
+pub enum Refused {
+    /// It is this user's already.
+    LinkedAlready,
+    /// It leads to somebody else, who is to be deleted or unlinked first.
+    Taken(String),
+    /// The connection maps nothing to an attribute of that name, or the value is none that it can have.
+    Unmapped(String),
+    TooMany(String),
+    Failed(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Failed(error)
+    }
+}
+
+impl From<diesel::result::Error> for Refused {
+    fn from(error: diesel::result::Error) -> Refused {
+        Refused::Failed(error.into())
+    }
+}
+
+/// Links the identity to the user. Both belong to this pool.
+pub fn link(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    pool: &Pool,
+    provider: &Provider,
+    source: &Source,
+    destination: &User,
+) -> Result<(), Refused> {
+    let about = match source {
+        Source::Subject(subject) => by_subject(conn, ctx, provider, subject, destination)?,
+        Source::Attribute { name, value } => {
+            by_attribute(conn, ctx, pool, provider, (name, value), destination)?
+        }
+    };
+    record(conn, ctx, "user.link", Some(&pool.id), &destination.sub, about)?;
+    Ok(())
+}
+
+fn by_subject(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    provider: &Provider,
+    subject: &str,
+    destination: &User,
+) -> Result<Value, Refused> {
+    if let Some(known) = user::find_identity(conn, &provider.id, &provider.issuer, subject)? {
+        return Err(taken(conn, &known.user_sub, destination)?);
+    }
+    has_room(conn, destination)?;
+    let identity = Identity {
+        provider_id: provider.id.clone(),
+        issuer: provider.issuer.clone(),
+        subject: subject.to_owned(),
+        user_sub: destination.sub.clone(),
+        provider_name: provider.name.clone(),
+        is_primary: false,
+        created_ms: ctx.now.0.saturating_mul(1000),
+    };
+    if !user::insert_identity(conn, &identity)? {
+        return Err(Error::Conflict("the identity was linked at the same moment".into()).into());
+    }
+    Ok(json!({ "provider": provider.id, "subject": subject }))
+}
+
+fn by_attribute(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    pool: &Pool,
+    provider: &Provider,
+    (name, value): (&str, &str),
+    destination: &User,
+) -> Result<Value, Refused> {
+    let (attribute, value) = mapped(conn, pool, provider, name, value)?.ok_or_else(|| {
+        Refused::Unmapped(format!(
+            "{} maps nothing to an attribute '{name}' that could have this value",
+            provider.name
+        ))
+    })?;
+    if let Some(known) = link::find(conn, &provider.id, &attribute, &value)? {
+        return Err(taken(conn, &known.user_sub, destination)?);
+    }
+    has_room(conn, destination)?;
+    let names = link::attributes(conn, &provider.id, MOST_ATTRIBUTES)?;
+    if names.len() >= MOST_ATTRIBUTES && !names.contains(&attribute) {
+        return Err(Refused::TooMany(format!(
+            "{} has links by {MOST_ATTRIBUTES} attributes, which is the most there can be",
+            provider.name
+        )));
+    }
+    let link = Link {
+        provider_id: provider.id.clone(),
+        attribute,
+        value,
+        user_sub: destination.sub.clone(),
+        subject: None,
+        created_at: ctx.now,
+    };
+    if !link::insert(conn, &link)? {
+        return Err(Error::Conflict("the identity was linked at the same moment".into()).into());
+    }
+    // The value may be an address; the audit log outlives the account.
+    Ok(json!({ "provider": provider.id, "attribute": link.attribute }))
+}
+
+/// The attribute and the value as they are kept.
+fn mapped(
+    conn: &mut Conn,
+    pool: &Pool,
+    provider: &Provider,
+    name: &str,
+    value: &str,
+) -> Result<Option<(String, String)>, Error> {
+    let rules = mapping::current(conn, &provider.id)?
+        .map(|mapping| mapping.rules.0)
+        .unwrap_or_default();
+    Ok(attribute_of(&rules, name).and_then(|attribute| {
+        let value = comparable(&pool.settings, attribute, &Value::String(value.to_owned()))?;
+        Some((attribute.to_owned(), value))
+    }))
+}
+
+fn taken(conn: &mut Conn, by: &str, destination: &User) -> Result<Refused, Error> {
+    if by == destination.sub {
+        return Ok(Refused::LinkedAlready);
+    }
+    let name = user::find(conn, by)?.map_or_else(String::new, |user| user.username);
+    Ok(Refused::Taken(name))
+}
+
+fn has_room(conn: &mut Conn, destination: &User) -> Result<(), Refused> {
+    // Held, so that two calls at once don't both find the last place free.
+    user::lock(conn, &destination.sub)?;
+    let linked = user::identities(conn, &destination.sub)?
+        .into_iter()
+        .filter(|identity| !identity.is_primary)
+        .count();
+    let waiting = usize::try_from(link::waiting_of_user(conn, &destination.sub)?).unwrap_or(usize::MAX);
+    if linked.saturating_add(waiting) >= MOST_LINKED {
+        return Err(Refused::TooMany(format!(
+            "{MOST_LINKED} identities are linked to the user, which is the most there can be"
+        )));
+    }
+    Ok(())
+}
+
+/// Why the identity was not taken away.
+#[derive(Debug)]
+pub enum Kept {
+    /// No such identity is linked to anybody.
+    Unknown,
+    /// The profile was made from it: without it nobody could ever sign in to that profile.
+    Own,
+    Failed(Error),
+}
+
+impl From<Error> for Kept {
+    fn from(error: Error) -> Kept {
+        Kept::Failed(error)
+    }
+}
+
+impl From<diesel::result::Error> for Kept {
+    fn from(error: diesel::result::Error) -> Kept {
+        Kept::Failed(error.into())
+    }
+}
+
+/// Takes the identity away from the user to whom it was linked, and signs that user out everywhere: a session may have come
+/// by it. Who comes with it next gets a profile of their own.
+pub fn unlink(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    pool: &Pool,
+    provider: &Provider,
+    source: &Source,
+) -> Result<(), Kept> {
+    let (user_sub, subject) = match source {
+        Source::Subject(subject) => (None, Some(subject.clone())),
+        Source::Attribute { name, value } => {
+            let (attribute, value) = mapped(conn, pool, provider, name, value)?.ok_or(Kept::Unknown)?;
+            let link = link::find(conn, &provider.id, &attribute, &value)?.ok_or(Kept::Unknown)?;
+            link::delete(conn, &link)?;
+            (Some(link.user_sub), link.subject)
+        }
+    };
+    let identity = match &subject {
+        Some(subject) => user::find_identity(conn, &provider.id, &provider.issuer, subject)?,
+        None => None,
+    };
+    let user_sub = match (&identity, user_sub) {
+        (Some(identity), _) if identity.is_primary => return Err(Kept::Own),
+        (Some(identity), _) => identity.user_sub.clone(),
+        // Nobody has come with the value yet.
+        (None, Some(user_sub)) => user_sub,
+        (None, None) => return Err(Kept::Unknown),
+    };
+    let mut about = json!({ "provider": provider.id });
+    if let Some(identity) = &identity {
+        about["subject"] = json!(identity.subject);
+    }
+    // Recorded while it can be told whose tenant's it is.
+    record(conn, ctx, "user.unlink", Some(&pool.id), &user_sub, about)?;
+    if let Some(identity) = &identity {
+        user::delete_identity(conn, identity)?;
+        link::delete_of_subject(conn, &provider.id, &user_sub, &identity.subject)?;
+        users::end(conn, ctx, &user_sub)?;
+    }
+    Ok(())
+}

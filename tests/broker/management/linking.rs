@@ -1,0 +1,377 @@
+//! Linking an upstream identity to a user: who comes with it is that user.
+
+use forebay::demo::POOL;
+use forebay::model::user::{self, link};
+use serde_json::{Value, json};
+
+use super::{add, call, person, refusal};
+use crate::support::{Answer, Stage, claims};
+
+const ADA: &str = "00u1ada000000000acme";
+const GRACE: &str = "00u1grace0000000acme";
+
+fn account(provider: &str, attribute: &str, value: &str) -> Value {
+    json!({ "ProviderName": provider, "ProviderAttributeName": attribute, "ProviderAttributeValue": value })
+}
+
+async fn try_link(stage: &Stage, source: Value, destination: Value) -> Answer {
+    let input = json!({ "UserPoolId": POOL, "SourceUser": source, "DestinationUser": destination });
+    call(stage, "AdminLinkProviderForUser", input).await
+}
+
+async fn link_to(stage: &Stage, source: Value, username: &str) {
+    let destination = json!({ "ProviderName": "Cognito", "ProviderAttributeValue": username });
+    let answer = try_link(stage, source, destination).await.expect(200);
+    assert_eq!(answer.json(), json!({}));
+}
+
+async fn try_unlink(stage: &Stage, user: Value) -> Answer {
+    call(
+        stage,
+        "AdminDisableProviderForUser",
+        json!({ "UserPoolId": POOL, "User": user }),
+    )
+    .await
+}
+
+/// The ID token of that person's sign-in.
+async fn signs_in(stage: &Stage, login: &str) -> Value {
+    claims(stage.tokens_for(login, &[]).await.id.as_deref().unwrap())
+}
+
+#[actix_web::test]
+async fn who_is_linked_by_subject_is_the_destination_from_the_first_sign_in_on() {
+    let stage = Stage::new().await;
+    let user = person(1, json!({}));
+    add(&stage, &user);
+    link_to(
+        &stage,
+        account("acme-okta", "Cognito_Subject", ADA),
+        "person-0001",
+    )
+    .await;
+    for _ in 0..2 {
+        let id = signs_in(&stage, "ada@acme.test").await;
+        assert_eq!(id["sub"], user.sub);
+        assert_eq!(id["cognito:username"], "person-0001");
+        assert_eq!(id["given_name"], "Ada", "the mapping runs on the destination");
+        assert_eq!(id["identities"][0]["userId"], ADA);
+        assert_eq!(id["identities"][0]["primary"], "false");
+        assert_eq!(
+            id.get("cognito:groups"),
+            None,
+            "linked users are not in the automatic group"
+        );
+    }
+    // And goes by the upstream name, too.
+    let input = json!({ "UserPoolId": POOL, "Username": format!("acme-okta_{ADA}") });
+    let shown = call(&stage, "AdminGetUser", input).await.expect(200).json();
+    assert_eq!(shown["Username"], "person-0001");
+    assert_eq!(shown["UserStatus"], "CONFIRMED");
+}
+
+#[actix_web::test]
+async fn who_comes_first_with_a_linked_address_is_the_destination_for_good() {
+    let stage = Stage::new().await;
+    let user = person(1, json!({}));
+    add(&stage, &user);
+    link_to(
+        &stage,
+        account("acme-okta", "email", "ADA@acme.test"),
+        "person-0001",
+    )
+    .await;
+    assert_ne!(signs_in(&stage, "grace@acme.test").await["sub"], user.sub);
+    assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], user.sub);
+    stage
+        .acme
+        .change_person("ada@acme.test", |ada| ada.email = "lovelace@acme.test".into());
+    assert_eq!(
+        signs_in(&stage, "ada@acme.test").await["sub"],
+        user.sub,
+        "it is the subject that counts"
+    );
+    stage
+        .acme
+        .change_person("linus@acme.test", |linus| linus.email = "ada@acme.test".into());
+    assert_ne!(
+        signs_in(&stage, "linus@acme.test").await["sub"],
+        user.sub,
+        "the address has led to somebody"
+    );
+}
+
+#[actix_web::test]
+async fn another_mapped_attribute_links_and_an_address_only_when_vouched_for() {
+    let stage = Stage::new().await;
+    let users = [person(1, json!({})), person(2, json!({}))];
+    users.iter().for_each(|user| add(&stage, user));
+    // By the claim's own name, which the connection maps to `custom:department`.
+    link_to(
+        &stage,
+        account("acme-okta", "department", "Chemistry"),
+        "person-0001",
+    )
+    .await;
+    link_to(
+        &stage,
+        account("acme-okta", "email", "grace@acme.test"),
+        "person-0002",
+    )
+    .await;
+    assert_eq!(signs_in(&stage, "linus@acme.test").await["sub"], users[0].sub);
+    stage.acme.change_person("grace@acme.test", |grace| {
+        grace.profile.insert("email_verified".into(), json!(false));
+    });
+    assert_ne!(signs_in(&stage, "grace@acme.test").await["sub"], users[1].sub);
+}
+
+#[actix_web::test]
+async fn a_refused_sign_in_leaves_the_link_as_it_was() {
+    let stage = Stage::new().await;
+    let mut user = person(1, json!({}));
+    user.enabled = false;
+    add(&stage, &user);
+    link_to(
+        &stage,
+        account("acme-okta", "email", "ada@acme.test"),
+        "person-0001",
+    )
+    .await;
+    let page = stage
+        .browser()
+        .sign_in("ada@acme.test", &stage.authorize(&[]))
+        .await;
+    assert_eq!(page.status, 403, "{page:?}");
+    let (waiting, identities) = stage.act(|conn| {
+        (
+            link::waiting_of_user(conn, &user.sub).unwrap(),
+            user::identities(conn, &user.sub).unwrap(),
+        )
+    });
+    assert_eq!((waiting, identities.len()), (1, 0));
+    let input = json!({ "UserPoolId": POOL, "Username": "person-0001" });
+    call(&stage, "AdminEnableUser", input).await.expect(200);
+    assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], user.sub);
+}
+
+#[actix_web::test]
+async fn somebody_of_another_connection_may_be_the_destination() {
+    let stage = Stage::new().await;
+    let grace = signs_in(&stage, "grace@acme.test").await;
+    let destination = json!({ "ProviderName": "acme-okta", "ProviderAttributeValue": GRACE });
+    let source = account("globex-okta", "Cognito_Subject", "00u1hank00000000glbx");
+    try_link(&stage, source, destination).await.expect(200);
+    let changes = [("identity_provider", "globex-okta")];
+    let hank = stage.tokens_for("hank@globex.test", &changes).await;
+    let hank = claims(hank.id.as_deref().unwrap());
+    assert_eq!(hank["sub"], grace["sub"]);
+    let primary: Vec<_> = hank["identities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["primary"])
+        .collect();
+    assert_eq!(primary, ["true", "false"]);
+}
+
+#[actix_web::test]
+async fn links_that_cannot_be_are_refused() {
+    let stage = Stage::new().await;
+    for number in 1..3 {
+        add(&stage, &person(number, json!({})));
+    }
+    let grace = signs_in(&stage, "grace@acme.test").await;
+    link_to(
+        &stage,
+        account("acme-okta", "Cognito_Subject", ADA),
+        "person-0001",
+    )
+    .await;
+    link_to(
+        &stage,
+        account("acme-okta", "email", "new@acme.test"),
+        "person-0001",
+    )
+    .await;
+    let to = |username: &str| json!({ "ProviderName": "Cognito", "ProviderAttributeValue": username });
+    let subject = |value: &str| account("acme-okta", "Cognito_Subject", value);
+    let invalid = "InvalidParameterException";
+    for (source, destination, expected, words) in [
+        (
+            account("Cognito", "Cognito_Subject", "person-0002"),
+            to("person-0001"),
+            invalid,
+            "only as a DestinationUser",
+        ),
+        (
+            subject(GRACE),
+            to("person-0001"),
+            invalid,
+            "only as a DestinationUser",
+        ),
+        (subject(ADA), to("person-0002"), invalid, "person-0001"),
+        (
+            subject(ADA),
+            to("person-0001"),
+            invalid,
+            "SourceUser is already linked to DestinationUser",
+        ),
+        (
+            account("acme-okta", "email", "NEW@acme.test"),
+            to("person-0002"),
+            invalid,
+            "person-0001",
+        ),
+        (
+            account("acme-okta", "email", "new@acme.test"),
+            to("person-0001"),
+            invalid,
+            "already linked",
+        ),
+        (
+            account("acme-okta", "email", "no address"),
+            to("person-0001"),
+            invalid,
+            "email",
+        ),
+        (
+            account("acme-okta", "nickname", "x"),
+            to("person-0001"),
+            invalid,
+            "nickname",
+        ),
+        (subject(""), to("person-0001"), invalid, "ProviderAttributeValue"),
+        (
+            json!({ "ProviderName": "acme-okta", "ProviderAttributeValue": "x" }),
+            to("person-0001"),
+            invalid,
+            "ProviderAttributeName",
+        ),
+        (
+            json!({ "ProviderAttributeName": "sub", "ProviderAttributeValue": "x" }),
+            to("person-0001"),
+            invalid,
+            "ProviderName",
+        ),
+        (
+            subject("x"),
+            json!({ "ProviderAttributeValue": "person-0001" }),
+            invalid,
+            "DestinationUser",
+        ),
+        (
+            subject("x"),
+            to("nobody"),
+            "UserNotFoundException",
+            "User does not exist.",
+        ),
+        (
+            subject("x"),
+            json!({ "ProviderName": "acme-okta", "ProviderAttributeValue": "y" }),
+            "UserNotFoundException",
+            "User does not exist.",
+        ),
+        (
+            account("nowhere", "Cognito_Subject", "x"),
+            to("person-0001"),
+            "ResourceNotFoundException",
+            "nowhere",
+        ),
+    ] {
+        let answer = try_link(&stage, source.clone(), destination).await;
+        let (name, message) = refusal(&answer);
+        assert_eq!(name, expected, "{source}: {message}");
+        assert!(message.contains(words), "{source}: {message}");
+    }
+    assert_eq!(
+        signs_in(&stage, "grace@acme.test").await["sub"],
+        grace["sub"],
+        "nothing has changed"
+    );
+}
+
+#[actix_web::test]
+async fn a_user_has_five_linked_identities_and_a_connection_five_attributes_at_the_most() {
+    let stage = Stage::new().await;
+    for number in 1..3 {
+        add(&stage, &person(number, json!({})));
+    }
+    for number in 0..3 {
+        link_to(
+            &stage,
+            account("acme-okta", "sub", &format!("00u{number}")),
+            "person-0001",
+        )
+        .await;
+    }
+    link_to(
+        &stage,
+        account("acme-okta", "email", "a@acme.test"),
+        "person-0001",
+    )
+    .await;
+    link_to(&stage, account("acme-okta", "name", "A"), "person-0001").await;
+    let one_more = account("acme-okta", "email", "b@acme.test");
+    let to = |username: &str| json!({ "ProviderName": "Cognito", "ProviderAttributeValue": username });
+    let answer = try_link(&stage, one_more.clone(), to("person-0001")).await;
+    assert_eq!(refusal(&answer).0, "LimitExceededException");
+    link_to(&stage, one_more, "person-0002").await;
+    for name in ["given_name", "family_name", "locale"] {
+        link_to(&stage, account("acme-okta", name, "x"), "person-0002").await;
+    }
+    let sixth = account("acme-okta", "zoneinfo", "x");
+    let answer = try_link(&stage, sixth, to("person-0002")).await;
+    let (name, message) = refusal(&answer);
+    assert_eq!(name, "LimitExceededException");
+    assert!(message.contains("attributes"), "{message}");
+}
+
+#[actix_web::test]
+async fn who_is_unlinked_is_signed_out_and_comes_back_as_somebody_new() {
+    let stage = Stage::new().await;
+    let user = person(1, json!({}));
+    add(&stage, &user);
+    for source in [
+        account("acme-okta", "Cognito_Subject", ADA),
+        account("acme-okta", "email", "ada@acme.test"),
+    ] {
+        link_to(&stage, source.clone(), "person-0001").await;
+        let tokens = stage.tokens_for("ada@acme.test", &[]).await;
+        assert_eq!(claims(&tokens.access)["sub"], user.sub, "{source}");
+        let answer = try_unlink(&stage, source.clone()).await.expect(200);
+        assert_eq!(answer.json(), json!({}));
+        stage.refresh(&tokens.refresh.unwrap()).await.expect(400);
+        let again = signs_in(&stage, "ada@acme.test").await;
+        assert_ne!(again["sub"], user.sub, "{source}");
+        assert_eq!(
+            refusal(&try_unlink(&stage, source).await).0,
+            "UserNotFoundException"
+        );
+        let input = json!({ "UserPoolId": POOL, "Username": again["sub"] });
+        call(&stage, "AdminDeleteUser", input).await.expect(200);
+    }
+}
+
+#[actix_web::test]
+async fn a_link_that_nobody_has_come_by_is_taken_back() {
+    let stage = Stage::new().await;
+    let user = person(1, json!({}));
+    add(&stage, &user);
+    let source = account("acme-okta", "email", "ada@acme.test");
+    link_to(&stage, source.clone(), "person-0001").await;
+    try_unlink(&stage, source).await.expect(200);
+    assert_ne!(signs_in(&stage, "ada@acme.test").await["sub"], user.sub);
+}
+
+#[actix_web::test]
+async fn the_identity_that_a_profile_was_made_from_stays_with_it() {
+    let stage = Stage::new().await;
+    let ada = signs_in(&stage, "ada@acme.test").await;
+    let own = account("acme-okta", "Cognito_Subject", ADA);
+    for source in [own, account("Cognito", "Cognito_Subject", "person-0001")] {
+        let answer = try_unlink(&stage, source).await;
+        assert_eq!(refusal(&answer).0, "InvalidParameterException");
+    }
+    assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], ada["sub"]);
+}
