@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::model::password;
 use crate::model::pool::{self, Pool};
 use crate::model::reach::Reach;
-use crate::model::user::{self, Identity, Status, User, directory};
+use crate::model::user::{self, Identity, User, directory};
 use crate::rules::attribute::outside;
 
 /// Whom a call is about.

@@ -317,3 +317,32 @@ async fn a_client_gets_a_token_for_itself() {
         "UnsupportedOperationException"
     );
 }
+
+#[actix_web::test]
+async fn users_see_their_sessions_and_end_one_of_them() {
+    let stage = Stage::new().await;
+    let here = tokens(&stage).await["AccessToken"].clone();
+    let there = sign_in(&stage, "grace", PASSWORD).await.expect(200).json();
+    let there = there["AuthenticationResult"]["AccessToken"].clone();
+    let listed = with_token(&stage, "ListUserSessions", &here)
+        .await
+        .expect(200)
+        .json();
+    let sessions = listed["Sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 2);
+    let of = |current: bool| {
+        let found = sessions
+            .iter()
+            .find(|session| session["IsCurrentSession"] == current);
+        found.unwrap()["SessionId"].clone()
+    };
+    let revoke = |id: &Value| json!({ "AccessToken": here, "SessionId": id });
+    unsigned(&stage, "RevokeUserSession", revoke(&of(false)))
+        .await
+        .expect(200);
+    let gone = with_token(&stage, "GetUser", &there).await;
+    assert_eq!(refusal(&gone).1, "Access Token has been revoked");
+    with_token(&stage, "GetUser", &here).await.expect(200);
+    let again = unsigned(&stage, "RevokeUserSession", revoke(&of(false))).await;
+    assert_eq!(refusal(&again).0, "ResourceNotFoundException");
+}
