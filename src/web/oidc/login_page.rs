@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::{self, Begun, NOT_AVAILABLE};
 use super::visitor::{self, Visitor};
-use super::{error, respond};
+use super::{error, password_form, respond};
 use crate::broker::{App, Broker};
 use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
@@ -168,7 +168,9 @@ pub fn show(
     let visitor = app.has_native_users().then(|| Visitor::of(request, broker));
     let hint = params.get("login_hint").unwrap_or_default();
     let password_form = visitor.as_ref().map(|visitor| {
-        let mut hidden = params.without(&["errorMessage", EMAIL_FIELD]);
+        // What a link says under the form's own names is none of its business.
+        let dropped = [&["errorMessage", EMAIL_FIELD], password_form::OURS].concat();
+        let mut hidden = params.without(&dropped);
         hidden.push((visitor::FIELD.into(), visitor.csrf.clone()));
         PasswordForm {
             action: paths::LOGIN_PASSWORD.into(),

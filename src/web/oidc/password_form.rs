@@ -36,7 +36,7 @@ use crate::web::peer;
 /// The field of the challenge's handle.
 const CHALLENGE_FIELD: &str = "challenge";
 /// What is the form's own and no parameter of the authorization request.
-const OURS: &[&str] = &[
+pub const OURS: &[&str] = &[
     USERNAME_FIELD,
     PASSWORD_FIELD,
     NEW_PASSWORD_FIELD,
