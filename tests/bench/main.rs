@@ -1,12 +1,14 @@
 //! The benchmark: the release binary and a stand-in Okta as processes of their own, whole flows driven from this one, one
 //! table at the end. In the same run, on the same cores, it measures what bounds a token service: RSA-2048 signatures of
-//! one core through the same library, and a bare actix-web answer. `cargo bench` runs it.
+//! one core through the same library, and a bare actix-web answer. `cargo bench` runs it; `cargo bench -- list-users` looks
+//! at lists of a million users instead.
 //!
 //! Every rate is given per second of the server's own CPU time, so that the driver beside it does not count, and as a
 //! share of its bound, so that machines compare.
 #![allow(clippy::unwrap_used)]
 
 mod http;
+mod list_users;
 mod process;
 mod rows;
 mod seed;
@@ -27,11 +29,17 @@ fn main() {
     match role.as_deref() {
         Some("okta") => process::run_okta(),
         Some("bare") => process::run_bare(),
-        _ => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(rows::all()),
+        _ => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            if std::env::args().any(|argument| argument == "list-users") {
+                runtime.block_on(list_users::run());
+            } else {
+                runtime.block_on(rows::all());
+            }
+        }
     }
 }
 

@@ -310,6 +310,9 @@ impl Place {
 
 /// The users at these places, in their order; who was deleted meanwhile is left out.
 fn of_places(conn: &mut Conn, places: &[Place]) -> QueryResult<Vec<User>> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
     let subs: Vec<&str> = places.iter().map(|place| place.sub.as_str()).collect();
     let found: Vec<User> = users::table
         .filter(users::sub.eq_any(subs))
