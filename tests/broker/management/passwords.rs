@@ -162,7 +162,7 @@ async fn an_unknown_user_looks_like_a_wrong_password_where_the_client_says_so() 
     allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH"]);
     stage.native_user("grace", PASSWORD).await;
     assert_eq!(
-        refusal(&sign_in(&stage, "nobody", PASSWORD).await).0,
+        refusal(&sign_in(&stage, "somebody", PASSWORD).await).0,
         "UserNotFoundException"
     );
     stage.change_spa_client(|settings| {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{allow_flows, attribute, call, refusal, sign_in, unsigned};
 use crate::support::{Answer, PASSWORD, Stage, claims};
 
-/// The tokens of a native user, signed in through the API.
+/// The tokens of a native user, signed in through the API. They don't rotate.
 async fn tokens(stage: &Stage) -> Value {
+    stage.change_spa_client(|settings| settings.rotation.enabled = false);
     allow_flows(stage, &["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
     stage.native_user("grace", PASSWORD).await;
     sign_in(stage, "grace", PASSWORD).await.expect(200).json()["AuthenticationResult"].clone()
@@ -263,7 +264,7 @@ async fn a_refresh_token_expires_and_is_revoked_by_its_client() {
     let revoke = |token: &Value| json!({ "Token": token, "ClientId": SPA_CLIENT });
     let access = unsigned(&stage, "RevokeToken", revoke(&result["AccessToken"])).await;
     assert_eq!(refusal(&access).0, "UnsupportedTokenTypeException");
-    let unproved = json!({ "Token": result["RefreshToken"], "ClientId": WEB_CLIENT, "ClientSecret": "wrong-secret-0123456789" });
+    let unproved = json!({ "Token": result["RefreshToken"], "ClientId": WEB_CLIENT, "ClientSecret": "wrong_secret_of_somebody_else_01" });
     let unproved = unsigned(&stage, "RevokeToken", unproved).await;
     assert_eq!(refusal(&unproved).0, "UnauthorizedException");
     stage.change_spa_client(|settings| settings.revocation = false);
@@ -300,7 +301,7 @@ async fn a_client_gets_a_token_for_itself() {
     let refused = with_token(&stage, "GetUser", &result["AccessToken"]).await;
     assert_eq!(refusal(&refused).1, "Access Token does not have required scopes");
     let mut wrong = input.clone();
-    wrong["Secret"] = json!("wrong-secret-0123456789");
+    wrong["Secret"] = json!("wrong_secret_of_somebody_else_01");
     assert_eq!(
         refusal(&call(&stage, "GetClientToken", wrong).await).0,
         "NotAuthorizedException"

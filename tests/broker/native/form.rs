@@ -119,7 +119,7 @@ async fn a_session_ends_with_the_sign_out_and_with_the_client_s_list() {
     offer(&stage);
     let kept = browser.open(&silent).await;
     assert!(query_of(kept.location(), "code").is_some(), "{kept:?}");
-    let out = format!("/logout?client_id={WEB_CLIENT}&logout_uri=http%3A%2F%2F127.0.0.1%3A8090%2F");
+    let out = format!("/logout?client_id={WEB_CLIENT}&logout_uri=http%3A%2F%2F127.0.0.1%3A8090");
     browser.open(&out).await;
     let gone = browser.open(&silent).await;
     assert_eq!(
