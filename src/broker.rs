@@ -12,6 +12,7 @@ pub mod hooks;
 mod limits;
 mod looks;
 mod passwords;
+pub mod sign_in;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -26,7 +27,7 @@ use sha2::{Digest, Sha256};
 pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
-pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};
+pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
 pub use looks::{File, Look, picture_name};
 pub use passwords::Passwords;
 
@@ -47,10 +48,11 @@ use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
+use crate::rules::registration::client::NATIVE;
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, NextSecret, Upstream};
-use crate::world::{Clock, Entropy};
+use crate::world::{Clock, Entropy, UnixTime};
 
 /// How long configuration is used before it is read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -96,6 +98,14 @@ pub struct Broker {
     /// Tries to sign in to the console with a password.
     pub attempts: Attempts,
     pub passwords: Passwords,
+    /// Native accounts whose password is being looked at: one try at a time each.
+    pub proving: Gates,
+    /// Wrong passwords of native accounts, by the address they came from.
+    pub wrong_passwords: Allowance,
+    /// Wrong passwords of accounts that there are not.
+    pub unknown_accounts: Unknown,
+    /// Challenges of SRP, which strangers make us store.
+    pub srp_challenges: Allowance,
     /// Audit events of sign-ins to the console that failed.
     pub failed_sign_ins: Allowance,
     /// Challenges of passkeys, which strangers make us store.
@@ -160,15 +170,26 @@ pub struct App {
 }
 
 impl App {
-    /// The connections as actions take them.
+    /// The connections as actions take them. Cognito's API signs native users in whatever the client lists, so they are
+    /// always among them; whether the web does is [`App::has_native_users`].
     pub fn live_providers(&self) -> Vec<Live> {
+        let native = Live {
+            id: NATIVE.to_owned(),
+            created_at: UnixTime(0),
+        };
         self.providers
             .iter()
             .map(|provider| Live {
                 id: provider.id.clone(),
                 created_at: provider.created_at,
             })
+            .chain([native])
             .collect()
+    }
+
+    /// Whether the client offers native users the form on the login page.
+    pub fn has_native_users(&self) -> bool {
+        self.client.settings.providers.iter().any(|name| name == NATIVE)
     }
 
     pub fn provider(&self, id: &str) -> Option<&Provider> {
@@ -196,6 +217,10 @@ impl Broker {
             arriving: Gates::default(),
             attempts: Attempts::default(),
             passwords: Passwords::default(),
+            proving: Gates::default(),
+            wrong_passwords: Allowance::new(3_000, 30),
+            unknown_accounts: Unknown::default(),
+            srp_challenges: Allowance::new(6_000, 300),
             failed_sign_ins: Allowance::new(30, 5),
             challenges: Allowance::new(300, 30),
             generation: AtomicU64::new(0),

@@ -25,6 +25,7 @@ use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::contract;
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
+use crate::rules::registration::client;
 use crate::rules::secret;
 use crate::world::UnixTime;
 use serde_json::Value;
@@ -239,7 +240,7 @@ pub fn finish(
         hash: secret::hash(&session_token),
         user_pool_id: pool.id.clone(),
         user_sub: user.sub.clone(),
-        provider_id: provider.id.clone(),
+        provider_id: Some(provider.id.clone()),
         login_hash: work.login_hash.clone(),
         facts: Json(work.facts.clone()),
         id_token_sealed: work.id_token_sealed.clone(),
@@ -387,13 +388,17 @@ impl Grant<'_> {
             scopes: self.scopes.to_vec(),
             nonce: self.nonce.map(str::to_owned),
             resource: self.resource.map(str::to_owned),
-            provider_id: session.provider_id.clone(),
+            provider_id: session
+                .provider_id
+                .clone()
+                .unwrap_or_else(|| client::NATIVE.to_owned()),
             mapping_version: self.mapping_version,
             auth_time: session.facts.auth_time,
             amr: session.facts.amr.clone(),
             acr: session.facts.acr.clone(),
             event_id: secret::uuid(&ctx.entropy),
             overrides: self.overrides.clone(),
+            ..Granted::default()
         }
     }
 

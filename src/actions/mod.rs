@@ -16,6 +16,7 @@ pub mod login_pages;
 pub mod logout;
 pub mod mappings;
 pub mod moving;
+pub mod native;
 pub mod pools;
 pub mod profile;
 pub mod providers;

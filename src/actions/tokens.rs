@@ -1,9 +1,11 @@
 //! Exchanging a code, refreshing, revoking. A refusal is an answer, not a failure: it is the inner `Err`, and what was
 //! changed on the way to it (a spent code, a revoked family) is committed.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+mod rotation;
+
 use serde_json::json;
+
+pub use rotation::rotates;
 
 use super::login::CODE_SECONDS;
 use super::{Ctx, record};
@@ -87,15 +89,41 @@ pub fn exchange(
         Err(refusal) => return Ok(Err(refusal)),
     };
     request.granted.overrides = request.overrides;
-    let family = Family {
+    let founder = Founder {
+        client,
         origin_jti: code.origin_jti,
-        user_pool_id: request.user_pool_id,
-        client_id: client.id.clone(),
-        user_sub: user.sub.clone(),
         session_hash: request.session_hash,
-        granted: Json(request.granted),
+        granted: request.granted,
+    };
+    found(conn, ctx, founder, user, scopes).map(Ok)
+}
+
+/// What a family with a refresh token begins with.
+pub struct Founder<'a> {
+    pub client: &'a Client,
+    pub origin_jti: String,
+    pub session_hash: Option<Vec<u8>>,
+    pub granted: Granted,
+}
+
+/// Founds a token family with its first refresh token.
+pub fn found(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    founder: Founder<'_>,
+    user: User,
+    scopes: Vec<String>,
+) -> Result<Exchanged, StoreError> {
+    let settings = &founder.client.settings;
+    let family = Family {
+        origin_jti: founder.origin_jti,
+        user_pool_id: user.user_pool_id.clone(),
+        client_id: founder.client.id.clone(),
+        user_sub: user.sub.clone(),
+        session_hash: founder.session_hash,
+        granted: Json(founder.granted),
         created_at: ctx.now,
-        expires_at: ctx.now.plus(client.settings.refresh_token_seconds),
+        expires_at: ctx.now.plus(settings.refresh_token_seconds),
         revoked_at: None,
     };
     begin_family(conn, ctx, &family)?;
@@ -168,6 +196,29 @@ pub struct Refresh {
     pub resource: Option<String>,
 }
 
+/// Founds a family without refresh tokens: it lives as long as one access token.
+pub fn found_brief(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    founder: Founder<'_>,
+    user: User,
+) -> Result<Exchanged, StoreError> {
+    let family = Family {
+        origin_jti: founder.origin_jti,
+        user_pool_id: user.user_pool_id.clone(),
+        client_id: founder.client.id.clone(),
+        user_sub: user.sub.clone(),
+        session_hash: founder.session_hash,
+        expires_at: ctx.now.plus(founder.client.settings.access_token_seconds),
+        granted: Json(founder.granted),
+        created_at: ctx.now,
+        revoked_at: None,
+    };
+    token::insert_family(conn, &family)?;
+    let scopes = family.granted.scopes.clone();
+    with_user(conn, family, user, None, scopes)
+}
+
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
 /// the grace period it yields the same successor, and after it the whole family ends (RFC 9700 §4.14.2).
 pub fn refresh(
@@ -176,6 +227,7 @@ pub fn refresh(
     client: &Client,
     live_providers: &[Live],
     asked: &Refresh,
+    rotates: bool,
 ) -> Answer<Exchanged> {
     let Refreshable {
         token,
@@ -186,15 +238,15 @@ pub fn refresh(
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let successor = if rotates(client) || token.rotated_at.is_some() {
-        match rotate(conn, ctx, client, &asked.token, &token)? {
+    let successor = if rotates || token.rotated_at.is_some() {
+        match rotation::rotate(conn, ctx, client, &asked.token, &token)? {
             Ok(successor) => Some(successor),
             Err(refusal) => return Ok(Err(refusal)),
         }
     } else {
         None
     };
-    with_user(conn, family, user, successor, scopes)
+    with_user(conn, family, user, successor, scopes).map(Ok)
 }
 
 /// The same for a client whose tokens do not rotate, which only reads. `None`: the token was exchanged when they still
@@ -208,7 +260,10 @@ pub fn refresh_in_place(
 ) -> Result<Option<Result<Exchanged, OAuthError>>, StoreError> {
     match refreshable(conn, now, client, live_providers, asked)? {
         Ok(found) if found.token.rotated_at.is_some() => Ok(None),
-        Ok(found) => with_user(conn, found.family, found.user, None, found.scopes).map(Some),
+        Ok(found) => {
+            let exchanged = with_user(conn, found.family, found.user, None, found.scopes)?;
+            Ok(Some(Ok(exchanged)))
+        }
         Err(refusal) => Ok(Some(Err(refusal))),
     }
 }
@@ -254,8 +309,11 @@ fn refreshable(
     if family.client_id != client.id {
         return Ok(Err(invalid_grant("the refresh token belongs to another client")));
     }
-    if family.revoked_at.is_some() || family.expires_at <= now {
-        return Ok(Err(invalid_grant("the refresh token is revoked or has expired")));
+    if family.revoked_at.is_some() {
+        return Ok(Err(invalid_grant(grant::REVOKED)));
+    }
+    if family.expires_at <= now {
+        return Ok(Err(invalid_grant(grant::EXPIRED)));
     }
     let user = match alive(
         conn,
@@ -268,74 +326,20 @@ fn refreshable(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let granted = &family.granted;
+    // A sign-in through the API grants its one scope whatever the client may ask for on the web.
+    let allowed = if granted.by_api {
+        &granted.scopes
+    } else {
+        &client.settings.scopes
+    };
     let scopes = grant::check_resource(asked.resource.as_deref(), granted.resource.as_deref())
-        .and_then(|()| grant::live_scopes(asked.scope.as_deref(), &granted.scopes, &client.settings.scopes));
+        .and_then(|()| grant::live_scopes(asked.scope.as_deref(), &granted.scopes, allowed));
     Ok(scopes.map(|scopes| Refreshable {
         token,
         family,
         user,
         scopes,
     }))
-}
-
-/// Whether this client's refresh tokens rotate: where its record says so, and always for public clients.
-pub fn rotates(client: &Client) -> bool {
-    client.settings.public || client.settings.rotation.enabled
-}
-
-/// How long a predecessor still yields its successor. Where the record does not switch rotation on and it happens only
-/// because the client is public, a lost answer or a second tab must not end everything: the longest that can be set.
-fn grace_seconds(client: &Client) -> i64 {
-    let rotation = &client.settings.rotation;
-    if rotation.enabled {
-        rotation.grace_seconds
-    } else {
-        60
-    }
-}
-
-fn rotate(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    client: &Client,
-    presented: &str,
-    token: &RefreshToken,
-) -> Answer<String> {
-    // Computed, not drawn: whoever shows the predecessor again in time gets the very same successor, and nothing that
-    // could be used has to be stored for it.
-    let successors = ctx.sealer.derive("refresh-token-successor", presented.as_bytes());
-    let mut successors = successors.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-    if token::rotate(conn, &token.hash, ctx.now)?.is_some() {
-        let successor = successors.next().unwrap_or_default();
-        keep_refresh(conn, &successor, &token.origin_jti, ctx.now)?;
-        return Ok(Ok(successor));
-    }
-    // Made under the root key of then, which may be an older one by now.
-    let mut made = None;
-    for successor in ctx.sealer.derive("refresh-token-successor", presented.as_bytes()) {
-        let successor = URL_SAFE_NO_PAD.encode(successor);
-        if made.is_none() && token::find_refresh(conn, &secret::hash(&successor))?.is_some() {
-            made = Some(successor);
-        }
-    }
-    // Somebody exchanged it before, perhaps just now: read again when.
-    let rotated_at = token::find_refresh(conn, &token.hash)?.and_then(|(token, _)| token.rotated_at);
-    let grace = grace_seconds(client);
-    match (rotated_at, made) {
-        (Some(at), Some(successor)) if ctx.now.since(at) <= grace && grace > 0 => Ok(Ok(successor)),
-        _ => {
-            end_family(
-                conn,
-                ctx,
-                &client.user_pool_id,
-                &token.origin_jti,
-                "refresh_token_reused",
-            )?;
-            Ok(Err(invalid_grant(
-                "the refresh token was used before; its family is revoked",
-            )))
-        }
-    }
 }
 
 /// Revokes the family of a refresh token of this client (RFC 7009). An unknown token, or another client's, changes
@@ -427,15 +431,15 @@ fn with_user(
     user: User,
     refresh_token: Option<String>,
     scopes: Vec<String>,
-) -> Answer<Exchanged> {
+) -> Result<Exchanged, StoreError> {
     let groups = group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
-    Ok(Ok(Exchanged {
+    Ok(Exchanged {
         family,
         user,
         groups,
         identities,
         refresh_token,
         scopes,
-    }))
+    })
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use crate::rules::lockout;
 use crate::world::UnixTime;
 
 /// Traces of attempts that never reached an upstream are kept this long.
@@ -105,6 +106,35 @@ impl Returned {
     }
 }
 
+/// Wrong passwords of accounts that do not exist, counted and delayed like those of accounts that do: or the delay would
+/// tell which is which.
+#[derive(Default)]
+pub struct Unknown(Mutex<HashMap<String, (i64, UnixTime)>>);
+
+/// Unknown accounts that are remembered at the most.
+const MOST_UNKNOWN: usize = 20_000;
+
+impl Unknown {
+    /// Whether no password of that account is looked at now.
+    pub fn is_locked(&self, account: &str, now: UnixTime) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(account).is_some_and(|(_, until)| *until > now)
+    }
+
+    /// Counts a wrong password.
+    pub fn failed(&self, account: &str, now: UnixTime) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_UNKNOWN {
+            known.retain(|_, (_, until)| now.since(*until) < lockout::LONGEST);
+        }
+        if known.len() >= MOST_UNKNOWN {
+            known.clear();
+        }
+        let (failures, _) = known.get(account).copied().unwrap_or((0, now));
+        known.insert(account.to_owned(), lockout::after_failure(failures, now));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +153,20 @@ mod tests {
         assert_eq!(take(1, 3, 100), 20);
         assert_eq!(take(1, 4, 100), 0);
         assert_eq!(take(2, 1, 1), 1);
+    }
+
+    #[test]
+    fn an_unknown_account_is_delayed_like_a_known_one() {
+        let unknown = Unknown::default();
+        let now = UnixTime(0);
+        for _ in 0..lockout::FREE {
+            unknown.failed("nobody", now);
+            assert!(!unknown.is_locked("nobody", now));
+        }
+        unknown.failed("nobody", now);
+        assert!(unknown.is_locked("nobody", now));
+        assert!(!unknown.is_locked("somebody", now), "others are not concerned");
+        assert!(!unknown.is_locked("nobody", UnixTime(1)));
     }
 
     #[test]

@@ -77,7 +77,8 @@ diesel::table! {
 
 diesel::table! {
     sessions (hash) {
-        hash -> Binary, user_pool_id -> Text, user_sub -> Text, provider_id -> Text, login_hash -> Binary, facts -> Text,
+        hash -> Binary, user_pool_id -> Text, user_sub -> Text, provider_id -> Nullable<Text>, login_hash -> Binary,
+        facts -> Text,
         id_token_sealed -> Nullable<Binary>, created_at -> BigInt, expires_at -> BigInt,
     }
 }
@@ -234,6 +235,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_passwords (user_sub) {
+        user_sub -> Text, hash -> Text, srp_salt -> Binary, srp_verifier_sealed -> Binary,
+        temporary_until -> Nullable<BigInt>, failures -> BigInt, locked_until -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    auth_challenges (hash) {
+        hash -> Binary, user_pool_id -> Text, client_id -> Text, user_sub -> Nullable<Text>, name -> Text,
+        state_sealed -> Binary, expires_at -> BigInt, consumed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     user_keys (user_sub, name) { user_pool_id -> Text, name -> Text, value -> Text, user_sub -> Text, }
 }
 
@@ -274,6 +289,7 @@ diesel::table! {
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
+diesel::joinable!(user_passwords -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
 diesel::joinable!(client_secrets -> app_clients (client_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -313,6 +329,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     management_credentials,
     hook_bindings,
     user_terms,
+    user_passwords,
+    auth_challenges,
     user_keys,
     provider_links,
     pool_domains,

@@ -1,11 +1,13 @@
 //! Deletes what has expired: codes, sessions of users and administrators, token families, traces, audit events, links,
-//! webhook deliveries, sign-ins kept for replays; in small batches, so that no write waits long.
+//! challenges, webhook deliveries, sign-ins kept for replays; in small batches, so that no write waits long.
 
 use crate::actions::{admins, login};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::{admin_session, audit, code, mapper_input, session, single_use, token, trace, webhook};
+use crate::model::{
+    admin_session, audit, challenge, code, mapper_input, session, single_use, token, trace, webhook,
+};
 use crate::world::UnixTime;
 
 /// Rows of one statement.
@@ -34,6 +36,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
         |conn, now| admin_session::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
         |conn, now| single_use::delete_expired(conn, now, BATCH),
+        |conn, now| challenge::delete_expired(conn, now, BATCH),
         |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
         |conn, now| mapper_input::delete_expired(conn, now, BATCH),
         |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),

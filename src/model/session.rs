@@ -1,4 +1,4 @@
-//! Browser session: someone signed in to a pool through a provider. The cookie holds a random value; here is its hash.
+//! Browser session: someone signed in to a pool, through a provider or with a password of ours. The cookie holds a random value; here is its hash.
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,8 @@ pub struct Session {
     pub hash: Vec<u8>,
     pub user_pool_id: String,
     pub user_sub: String,
-    pub provider_id: String,
+    /// The connection they came by; `None`: none, by a password.
+    pub provider_id: Option<String>,
     /// Hash of the login's upstream `state`: one login makes one session, however often its callback is sent.
     pub login_hash: Vec<u8>,
     pub facts: Json<Facts>,

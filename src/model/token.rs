@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::db::schema::{refresh_tokens, token_families};
 use crate::db::{Conn, Json, columns};
@@ -32,12 +33,20 @@ pub struct Granted {
     pub nonce: Option<String>,
     /// RFC 8707: the access token's audience.
     pub resource: Option<String>,
-    /// The connection the user came by, and its mapping's version then.
+    /// The connection the user came by (`COGNITO`: none, by a password of ours), and its mapping's version then.
     pub provider_id: String,
     pub mapping_version: i64,
     pub auth_time: UnixTime,
     pub amr: Vec<String>,
     pub acr: Option<String>,
+    /// A sign-in through Cognito's API rather than on the web: its tokens differ a little.
+    pub by_api: bool,
+    /// Who acts for the user (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Value>,
+    /// When tokens end at the latest: what was derived from a token ends with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<UnixTime>,
     /// Cognito's `event_id`: the same in all tokens of the family.
     pub event_id: String,
     /// What the pool's hook wants otherwise in the tokens that are about to be made. Not stored: it is asked each time.

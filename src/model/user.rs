@@ -173,6 +173,19 @@ fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
     directory::remember(conn, user)
 }
 
+/// Sets the status, whatever it was.
+pub fn set_status(conn: &mut Conn, sub: &str, status: Status, now: UnixTime) -> QueryResult<Option<User>> {
+    let user = diesel::update(users::table.find(sub))
+        .set((users::status.eq(status), users::updated_at.eq(now)))
+        .returning(columns::<User>())
+        .get_result(conn)
+        .optional()?;
+    if let Some(user) = &user {
+        directory::remember(conn, user)?;
+    }
+    Ok(user)
+}
+
 /// How many users the pool has, counted no further than `most`.
 pub fn count_up_to(conn: &mut Conn, user_pool_id: &str, most: i64) -> QueryResult<i64> {
     let some: Vec<String> = users::table

@@ -29,6 +29,7 @@ use crate::world::UnixTime;
 /// Claims that only we set; besides them everything that begins with `cognito:`.
 pub const RESERVED: &[&str] = &[
     "acr",
+    "act",
     "active",
     "amr",
     "at_hash",
@@ -116,7 +117,14 @@ pub fn id_token(
     origin_jti: &str,
     access_token: Option<&str>,
 ) -> Result<Map<String, Value>, TooLarge> {
-    let mut claims: Map<String, Value> = released(issue.pool, issue.client, person.user, &granted.scopes)
+    // The one scope of a sign-in through the API releases as much as `openid` alone.
+    let openid = ["openid".to_owned()];
+    let scopes = if granted.by_api {
+        &openid[..]
+    } else {
+        &granted.scopes
+    };
+    let mut claims: Map<String, Value> = released(issue.pool, issue.client, person.user, scopes)
         .map(|(attribute, value)| {
             let value = in_token(&attribute, value);
             (attribute.name, value)
@@ -130,14 +138,18 @@ pub fn id_token(
     set("token_use", json!("id"));
     set("auth_time", json!(granted.auth_time));
     set("iat", json!(issue.now));
+    let ends = issue.now.plus(issue.client.settings.id_token_seconds);
     set(
         "exp",
-        json!(issue.now.plus(issue.client.settings.id_token_seconds)),
+        json!(granted.not_after.map_or(ends, |last| last.min(ends))),
     );
     set("jti", json!(issue.jti));
     set("origin_jti", json!(origin_jti));
     set("event_id", json!(granted.event_id));
     set("cognito:username", json!(person.user.username));
+    if let Some(act) = &granted.act {
+        set("act", act.clone());
+    }
     if let Some(nonce) = &granted.nonce {
         set("nonce", json!(nonce));
     }
@@ -181,6 +193,14 @@ pub fn access_token(
     set("auth_time", json!(granted.auth_time));
     set("origin_jti", json!(origin_jti));
     set("event_id", json!(granted.event_id));
+    let ends = issue.now.plus(issue.client.settings.access_token_seconds);
+    set(
+        "exp",
+        json!(granted.not_after.map_or(ends, |last| last.min(ends))),
+    );
+    if let Some(act) = &granted.act {
+        set("act", act.clone());
+    }
     // RFC 9068 §2.2.1 has both as of the login; Cognito keeps them to the ID token.
     if !issue.pool.settings.cognito_exact {
         if let Some(acr) = &granted.acr {
@@ -193,6 +213,9 @@ pub fn access_token(
     let groups = by_precedence(person.groups);
     if !groups.is_empty() {
         set("cognito:groups", group_names(&groups));
+    }
+    if granted.by_api {
+        claims.remove("version");
     }
     bounded(claims)
 }

@@ -17,6 +17,8 @@ pub mod paths {
     pub const LOGOUT: &str = "/logout";
     pub const LOGIN: &str = "/login";
     pub const START_LOGIN: &str = "/start-login";
+    pub const LOGIN_PASSWORD: &str = "/login/password";
+    pub const NEW_PASSWORD: &str = "/login/new-password";
     pub const IDPRESPONSE: &str = "/oauth2/idpresponse";
     pub const LOGOUT_RETURN: &str = "/logout/idpresponse";
     pub const JWKS: &str = "/.well-known/jwks.json";

@@ -228,6 +228,11 @@ pub fn check_code(code: &code::Code, client: &Client, shown: &Shown<'_>) -> Resu
     }
 }
 
+/// Why a refresh token is not taken, where a surface tells one reason from another.
+pub const REVOKED: &str = "the refresh token is revoked";
+pub const EXPIRED: &str = "the refresh token has expired";
+pub const REUSED: &str = "the refresh token was used before; its family is revoked";
+
 /// `invalid_grant`, saying to the client nothing that tells one reason from another.
 pub fn invalid_grant(cause: &'static str) -> OAuthError {
     OAuthError::because(

@@ -153,6 +153,9 @@ impl std::fmt::Debug for VerifyKey {
 #[error("{0}")]
 pub struct Refused(pub &'static str);
 
+/// Good, but too old.
+pub const EXPIRED: Refused = Refused("expired");
+
 /// Verifies one of our own tokens: RS256 by the named key, our issuer, the kind in `token_use`, not expired. Nothing in
 /// the header but `kid` chooses anything (RFC 8725 §3.1).
 pub fn verify(
@@ -165,7 +168,7 @@ pub fn verify(
     let claims = verify_expired(keys, token, issuer, token_use)?;
     match claims.get("exp").and_then(Value::as_i64) {
         Some(exp) if exp > now.0 => Ok(claims),
-        Some(_) => Err(Refused("expired")),
+        Some(_) => Err(EXPIRED),
         None => Err(Refused("exp is missing")),
     }
 }

@@ -19,6 +19,7 @@ pub mod jwks;
 pub mod jwt;
 pub mod key_rotation;
 pub mod linking;
+pub mod lockout;
 pub mod login;
 pub mod login_style;
 pub mod mapping;

@@ -52,6 +52,56 @@ impl Refusal {
         }
     }
 
+    /// An administrator has switched the account off.
+    pub fn user_disabled() -> Refusal {
+        Refusal {
+            cause: "user_disabled".into(),
+            title: "Your account here is switched off".into(),
+            what: "You signed in, but your account was disabled by an administrator.".into(),
+            next: "Ask your administrator to let you in again.".into(),
+            remedy: "The user is disabled in this pool.".into(),
+            error: Code::AccessDenied,
+            description: "the user is disabled".into(),
+            other_account: true,
+            retry: false,
+            failed: false,
+        }
+    }
+
+    /// The temporary password came too late.
+    pub fn password_expired() -> Refusal {
+        Refusal {
+            cause: "password_expired".into(),
+            title: "Your temporary password has expired".into(),
+            remedy: "Set another temporary password (AdminSetUserPassword).".into(),
+            ..Refusal::password_reset()
+        }
+    }
+
+    /// Nobody has said yes to an account that was signed up for.
+    pub fn user_unconfirmed() -> Refusal {
+        Refusal {
+            cause: "user_unconfirmed".into(),
+            title: "Your account is not confirmed yet".into(),
+            remedy: "The user is UNCONFIRMED: confirm it (AdminConfirmSignUp).".into(),
+            ..Refusal::password_reset()
+        }
+    }
+
+    /// An administrator has taken the password out of use.
+    pub fn password_reset() -> Refusal {
+        Refusal {
+            cause: "password_reset_required".into(),
+            title: "Your password has to be set anew".into(),
+            what: "The password is right, but it cannot be used any more.".into(),
+            next: "Ask your administrator for another one.".into(),
+            remedy: "The user is RESET_REQUIRED: set a password (AdminSetUserPassword).".into(),
+            error: Code::AccessDenied,
+            description: "the account's password cannot be used".into(),
+            ..Refusal::user_disabled()
+        }
+    }
+
     /// The callback belongs to no login of this browser.
     pub fn login_unknown() -> Refusal {
         Refusal {

@@ -1,6 +1,7 @@
 //! The HTTP surfaces. This is the whole route table; production and tests build the service through [`routes`].
 
 pub mod assets;
+pub mod bearer;
 pub mod console;
 pub mod cookies;
 mod domains;
@@ -80,6 +81,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .get(oidc::login_page::get)
                 .post(oidc::login_page::post),
         )
+        .service(resource(paths::LOGIN_PASSWORD).post(oidc::password_form::sign_in))
+        .service(resource(paths::NEW_PASSWORD).post(oidc::password_form::new_password))
         .service(
             resource(paths::START_LOGIN)
                 .get(oidc::start_login::get)

@@ -20,6 +20,12 @@ pub use texts::{Texts, preferred, texts};
 /// The name of the email field in the form of the [`LoginPage`].
 pub const EMAIL_FIELD: &str = "email";
 
+/// The names of the fields in the form for users with a password of ours.
+pub const USERNAME_FIELD: &str = "username";
+pub const PASSWORD_FIELD: &str = "password";
+/// The name of the field of the [`NewPasswordPage`].
+pub const NEW_PASSWORD_FIELD: &str = "new_password";
+
 /// The name of the two buttons of the [`ConfirmSignOutPage`]: `yes` signs out, `no` does not.
 pub const CONFIRM_FIELD: &str = "confirm";
 
@@ -107,6 +113,8 @@ pub struct LoginPage {
     pub buttons: Vec<LoginButton>,
     /// Present when a connection can be reached by the domain of an email address.
     pub email_form: Option<EmailForm>,
+    /// Present when the app takes users with a password of ours.
+    pub password_form: Option<PasswordForm>,
     pub message: Option<Message>,
     pub look: Look,
 }
@@ -145,16 +153,46 @@ pub struct EmailForm {
     pub problem: Option<String>,
 }
 
+/// The username and password fields; see [`USERNAME_FIELD`] and [`PASSWORD_FIELD`].
+#[derive(Clone, Debug, Default)]
+pub struct PasswordForm {
+    pub action: String,
+    /// What travels along.
+    pub hidden: Vec<(String, String)>,
+    /// The username that was typed before, or the `login_hint`. The password is never shown again.
+    pub username: String,
+    /// Why it was refused; stands above the fields.
+    pub problem: Option<String>,
+}
+
 impl LoginPage {
     fn has_error(&self) -> bool {
+        let problems = [
+            self.email_form.as_ref().and_then(|form| form.problem.as_ref()),
+            self.password_form.as_ref().and_then(|form| form.problem.as_ref()),
+        ];
         self.message
             .as_ref()
             .is_some_and(|message| message.kind.is_error())
-            || self
-                .email_form
-                .as_ref()
-                .is_some_and(|form| form.problem.is_some())
+            || problems.iter().any(Option::is_some)
     }
+
+    fn has_way_in(&self) -> bool {
+        !self.buttons.is_empty() || self.email_form.is_some() || self.password_form.is_some()
+    }
+}
+
+/// Asks for the password that takes the place of a temporary one; see [`NEW_PASSWORD_FIELD`].
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "oidc/new_password.html")]
+pub struct NewPasswordPage {
+    pub frame: Frame,
+    pub action: String,
+    pub hidden: Vec<(String, String)>,
+    /// Whose password it is, for password managers.
+    pub username: String,
+    /// Why what was typed is not taken; stands at the field.
+    pub problem: Option<String>,
 }
 
 /// Says what went wrong, what to do, and under which code the administrator finds it.

@@ -91,7 +91,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
         hash: secret::hash("bench"),
         user_pool_id: POOL.into(),
         user_sub: person.sub.clone(),
-        provider_id: "acme-okta".into(),
+        provider_id: Some("acme-okta".into()),
         login_hash: secret::hash("bench login"),
         facts: Json(Facts {
             auth_time: ctx.now,

@@ -10,6 +10,7 @@ mod leaks;
 mod management;
 mod metrics;
 mod moving;
+mod native;
 mod oidc;
 mod support;
 mod traces;

@@ -387,6 +387,23 @@ fn by_term(
     }))
 }
 
+/// Some of the users whose address that is, whoever vouches for it.
+pub fn with_email(conn: &mut Conn, user_pool_id: &str, email: &str) -> QueryResult<Vec<User>> {
+    let mut found: Vec<User> = user_terms::table
+        .inner_join(users::table)
+        .filter(user_terms::user_pool_id.eq(user_pool_id))
+        .filter(user_terms::term.eq(term(email)))
+        .select(User::as_select())
+        .limit(20)
+        .load(conn)?;
+    // A term may be a name or a username as well.
+    found.retain(|user| {
+        let theirs = user.attributes.get("email").and_then(Value::as_str);
+        theirs.is_some_and(|theirs| theirs.eq_ignore_ascii_case(email))
+    });
+    Ok(found)
+}
+
 /// One more than is shown tells whether there is a next page.
 fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))

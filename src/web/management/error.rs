@@ -75,6 +75,9 @@ impl From<Error> for Failure {
             Error::Exists(what) if what.kind == "group" => {
                 Failure::new("GroupExistsException", "A group with the name already exists")
             }
+            Error::Exists(what) if what.kind == "user" => {
+                Failure::new("UsernameExistsException", "User account already exists")
+            }
             Error::Exists(what) if what.kind == "identity provider" => {
                 Failure::new("DuplicateProviderException", format!("{what} already exists."))
             }

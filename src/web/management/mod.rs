@@ -2,26 +2,33 @@
 //! Terraform run Forebay unchanged. A call is authenticated, its members are checked against the API's shapes, then one
 //! operation runs: it reads through `model` with the credential's reach in the query and writes through `actions`.
 
+mod auth;
 mod authenticate;
 mod branding;
 mod client_secrets;
 mod clients;
+mod derived;
 mod domains;
 mod error;
 mod groups;
 mod linking;
+mod own;
 mod page;
+mod passwords;
 mod pools;
 mod providers;
 mod resource_servers;
 mod sessions;
 mod tags;
+mod tokens;
 mod user_filter;
 mod user_sessions;
 mod users;
 mod terms;
 mod ui_customization;
 pub mod wire;
+
+use std::net::IpAddr;
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -39,6 +46,7 @@ use crate::model::{client, pool};
 use crate::rules::aws::shapes::{self, Unacceptable};
 use crate::rules::json;
 use crate::web::headers::RequestId;
+use crate::web::peer;
 
 /// The longest body, in bytes: the picture and the style sheet of a login page are the largest members.
 pub const LONGEST_BODY: usize = 1_048_576;
@@ -50,6 +58,8 @@ struct Call {
     caller: Caller,
     input: Map<String, Value>,
     request_id: String,
+    /// Whose share of a limit the call takes.
+    address: Option<IpAddr>,
 }
 
 type Answer = Result<Value, Failure>;
@@ -117,6 +127,7 @@ async fn serve(
         caller,
         input,
         request_id: request_id.to_owned(),
+        address: peer::address(request, &broker.trusted_proxies),
     };
     match operation.name {
         "CreateUserPool" => pools::create(call).await,
@@ -171,6 +182,25 @@ async fn serve(
         "TagResource" => tags::tag(call).await,
         "UntagResource" => tags::untag(call).await,
         "ListTagsForResource" => tags::list(call).await,
+        "AdminCreateUser" => passwords::create(call).await,
+        "AdminSetUserPassword" => passwords::set(call).await,
+        "AdminResetUserPassword" => passwords::reset(call).await,
+        "InitiateAuth" => auth::initiate(call).await,
+        "AdminInitiateAuth" => auth::admin_initiate(call).await,
+        "RespondToAuthChallenge" => auth::respond(call).await,
+        "AdminRespondToAuthChallenge" => auth::admin_respond(call).await,
+        "GetTokensFromRefreshToken" => tokens::from_refresh_token(call).await,
+        "RevokeToken" => tokens::revoke(call).await,
+        "GetClientToken" => tokens::for_client(call).await,
+        "GetDerivedToken" => derived::derive(call).await,
+        "GetUser" => own::get_user(call).await,
+        "GetUserAuthFactors" => own::auth_factors(call).await,
+        "ListUserSessions" => user_sessions::list_own(call).await,
+        "RevokeUserSession" => user_sessions::revoke_own(call).await,
+        "GlobalSignOut" => own::global_sign_out(call).await,
+        "UpdateUserAttributes" => own::update_attributes(call).await,
+        "DeleteUserAttributes" => own::delete_attributes(call).await,
+        "DeleteUser" => own::delete(call).await,
         "CreateGroup" => groups::create(call).await,
         "GetGroup" => groups::get(call).await,
         "UpdateGroup" => groups::update(call).await,

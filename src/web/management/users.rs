@@ -10,9 +10,10 @@ use super::{Answer, Call, wire};
 use crate::actions::{Ctx, users};
 use crate::db::Conn;
 use crate::error::Error;
+use crate::model::password;
 use crate::model::pool::{self, Pool};
 use crate::model::reach::Reach;
-use crate::model::user::{self, Identity, Status, User, directory};
+use crate::model::user::{self, Identity, User, directory};
 use crate::rules::attribute::outside;
 
 /// Whom a call is about.
@@ -57,16 +58,18 @@ pub async fn get(call: Call) -> Answer {
 }
 
 pub async fn update_attributes(call: Call) -> Answer {
-    let given: Vec<AttributeInput> = call.member("UserAttributes")?.unwrap_or_default();
-    // As in Cognito, a blank value deletes, and of two for one name the last one counts.
-    let changes = given
-        .into_iter()
-        .map(|attribute| {
-            let value = attribute.value.filter(|value| !value.trim().is_empty());
-            (attribute.name, value.map_or(Value::Null, Value::String))
-        })
-        .collect();
+    let changes = given_attributes(&call)?;
     change_attributes(call, changes).await
+}
+
+/// The attributes that a call brings. As in Cognito, a blank value deletes, and of two for one name the last one counts.
+pub(super) fn given_attributes(call: &Call) -> Result<BTreeMap<String, Value>, Failure> {
+    let given: Vec<AttributeInput> = call.member("UserAttributes")?.unwrap_or_default();
+    let named = given.into_iter().map(|attribute| {
+        let value = attribute.value.filter(|value| !value.trim().is_empty());
+        (attribute.name, value.map_or(Value::Null, Value::String))
+    });
+    Ok(named.collect())
 }
 
 pub async fn delete_attributes(call: Call) -> Answer {
@@ -83,10 +86,7 @@ async fn change_attributes(call: Call, changes: BTreeMap<String, Value>) -> Answ
         )));
     }
     act(call, move |conn, ctx, reach, user| {
-        users::set_attributes(conn, ctx, reach, &user.sub, &changes).map_err(|error| match error {
-            Error::Invalid { field, why } => Failure::invalid(format!("user.{field}: {why}")),
-            other => other.into(),
-        })?;
+        users::set_attributes(conn, ctx, reach, &user.sub, &changes).map_err(not_conforming)?;
         Ok(())
     })
     .await
@@ -140,13 +140,26 @@ pub async fn auth_factors(call: Call) -> Answer {
     let sees = call.caller.sees.clone();
     call.look(move |conn| {
         let (_, user) = named.find(conn, &sees)?;
-        let factors: &[&str] = match user.status {
-            Status::ExternalProvider => &[],
-            _ => &["PASSWORD"],
-        };
-        Ok(json!({ "Username": user.username, "ConfiguredUserAuthFactors": factors }))
+        Ok(factors(conn, &user)?)
     })
     .await
+}
+
+/// Which factors there are: a password, for whom has one here.
+pub(super) fn factors(conn: &mut Conn, user: &User) -> diesel::QueryResult<Value> {
+    let factors: &[&str] = match password::find(conn, &user.sub)? {
+        Some(_) => &["PASSWORD"],
+        None => &[],
+    };
+    Ok(json!({ "Username": user.username, "ConfiguredUserAuthFactors": factors }))
+}
+
+/// An attribute that the pool's schema does not take, named as Cognito names it.
+pub(super) fn not_conforming(error: Error) -> Failure {
+    match error {
+        Error::Invalid { field, why } => Failure::invalid(format!("user.{field}: {why}")),
+        other => other.into(),
+    }
 }
 
 /// Changes the user that the call names.
@@ -165,6 +178,18 @@ async fn act(
 
 /// The user with the attributes under that name: all of them, or those that are asked for.
 pub(super) fn shape(user: &User, identities: &[Identity], list: &str, only: Option<&[String]>) -> Value {
+    json!({
+        "Username": user.username,
+        list: shown_attributes(user, identities, only),
+        "UserCreateDate": wire::time(user.created_at),
+        "UserLastModifiedDate": wire::time(user.updated_at),
+        "Enabled": user.enabled,
+        "UserStatus": user.status,
+    })
+}
+
+/// `AttributeListType`: all of the user's attributes, or those that are asked for.
+pub(super) fn shown_attributes(user: &User, identities: &[Identity], only: Option<&[String]>) -> Vec<Value> {
     let wanted = |name: &str| only.is_none_or(|names| names.iter().any(|known| known == name));
     let mut attributes = vec![("sub".to_owned(), user.sub.clone())];
     attributes.extend(
@@ -175,19 +200,11 @@ pub(super) fn shape(user: &User, identities: &[Identity], list: &str, only: Opti
     if !identities.is_empty() {
         attributes.push(("identities".to_owned(), linked(identities)));
     }
-    let attributes: Vec<Value> = attributes
+    attributes
         .into_iter()
         .filter(|(name, _)| wanted(name))
         .map(|(name, value)| json!({ "Name": name, "Value": value }))
-        .collect();
-    json!({
-        "Username": user.username,
-        list: attributes,
-        "UserCreateDate": wire::time(user.created_at),
-        "UserLastModifiedDate": wire::time(user.updated_at),
-        "Enabled": user.enabled,
-        "UserStatus": user.status,
-    })
+        .collect()
 }
 
 /// Cognito's stored `identities`: JSON in a string, with a truth value and a number where tokens have strings.

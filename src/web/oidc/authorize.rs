@@ -70,10 +70,19 @@ pub struct Begun {
 
 /// What `/oauth2/authorize` and `/login` have in common: everything up to the decision.
 pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, HttpResponse> {
-    let unavailable = |cause: StoreError| error::store(request, &cause);
     let Ok(params) = query(request) else {
         return Err(error::untrusted(request, broker, Untrusted::Malformed, None).await);
     };
+    begin_with(request, broker, params).await
+}
+
+/// The same for a request that travelled through a form of ours.
+pub async fn begin_with(
+    request: &HttpRequest,
+    broker: &Broker,
+    params: Params,
+) -> Result<Begun, HttpResponse> {
+    let unavailable = |cause: StoreError| error::store(request, &cause);
     let client_id = match authorize::client_id(&params) {
         Ok(id) => id,
         Err(AuthorizeError::Page(why)) => return Err(error::untrusted(request, broker, why, None).await),
@@ -169,7 +178,11 @@ fn heed_hint(authorization: &mut Authorization, app: &App) -> Result<(), OAuthEr
 fn usable(session: &Session, user: &User, request: &Authorization, app: &App, broker: &Broker) -> bool {
     let age = broker.clock.now().since(session.facts.auth_time);
     let prompt = request.prompt;
-    app.provider(&session.provider_id).is_some()
+    let offered = match &session.provider_id {
+        Some(id) => app.provider(id).is_some(),
+        None => app.has_native_users(),
+    };
+    offered
         && !(prompt.login || prompt.select_account || prompt.consent)
         // Zero is the same as prompt=login (Core §3.1.2.1), even within the second of the sign-in.
         && request.max_age.is_none_or(|most| most > 0 && age <= most)
@@ -208,7 +221,7 @@ async fn proceed(
         Err(NotAvailable) => return respond::redirect(&login_url(params, Some(NOT_AVAILABLE))).finish(),
     };
     if let Some((session, user)) = session {
-        let same = |provider: &Provider| provider.id == session.provider_id;
+        let same = |provider: &Provider| Some(&provider.id) == session.provider_id.as_ref();
         let fits = match &chosen {
             Choice::Open => true,
             // A named provider is asked afresh (as Cognito), unless nobody may be asked.
@@ -333,8 +346,11 @@ pub async fn continue_session(
     let issued = broker
         .db
         .write(move |conn| -> Result<_, StoreError> {
-            let version =
-                crate::model::mapping::current(conn, &session.provider_id)?.map_or(0, |m| m.version);
+            let mapping = match &session.provider_id {
+                Some(id) => crate::model::mapping::current(conn, id)?,
+                None => None,
+            };
+            let version = mapping.map_or(0, |mapping| mapping.version);
             let grant = Grant {
                 client: &app2.client,
                 redirect_uri: &request2.redirect_uri,

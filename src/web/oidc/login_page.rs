@@ -8,7 +8,8 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::{self, Begun, NOT_AVAILABLE};
-use super::{error, login_style, respond};
+use super::visitor::{self, Visitor};
+use super::{error, login_style, password_form, respond};
 use crate::broker::{App, Broker, File};
 use crate::model::login_page::TermsName;
 use crate::rules::authorize::Authorization;
@@ -18,6 +19,7 @@ use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::web::pages::{
     self, EMAIL_FIELD, EmailForm, Frame, LoginButton, LoginPage, Look, Message, MessageKind, Method,
+    PasswordForm,
 };
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
@@ -62,7 +64,17 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         }
         Some(Ok(_)) => Some(EMAIL_UNKNOWN),
     };
-    show(&request, &app, &authorization, &params, unavailable, problem)
+    let problems = Problems {
+        status: if unavailable {
+            StatusCode::UNAUTHORIZED
+        } else {
+            StatusCode::OK
+        },
+        unavailable,
+        email: problem,
+        ..Problems::default()
+    };
+    show(&request, &broker, &app, &authorization, &params, problems)
 }
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
@@ -132,13 +144,27 @@ fn look(app: &App, lang: &str) -> Look {
     }
 }
 
-fn show(
+/// What is wrong when the page is shown, and with which status.
+#[derive(Default)]
+pub struct Problems<'a> {
+    pub status: StatusCode,
+    /// The way in that was asked for is not there.
+    pub unavailable: bool,
+    /// Stands at the email field.
+    pub email: Option<&'a str>,
+    /// Stands above username and password.
+    pub password: Option<&'a str>,
+    /// The username that was typed.
+    pub username: &'a str,
+}
+
+pub fn show(
     request: &HttpRequest,
+    broker: &Broker,
     app: &App,
     authorization: &Authorization,
     params: &Params,
-    unavailable: bool,
-    problem: Option<&str>,
+    problems: Problems<'_>,
 ) -> HttpResponse {
     let lang = error::lang(request);
     let reachable = app.identifiers.keys().any(|identifier| identifier.contains('.'));
@@ -165,7 +191,7 @@ fn show(
         .collect();
 
     // Only our own words are ever shown, whatever the link says.
-    let message = unavailable.then(|| Message {
+    let message = problems.unavailable.then(|| Message {
         kind: MessageKind::Error,
         text: NOT_AVAILABLE.to_owned(),
     });
@@ -175,22 +201,39 @@ fn show(
         method: Method::Get,
         hidden: params.without(CHOICE),
         value: value.unwrap_or_default().to_owned(),
-        problem: problem.map(str::to_owned),
+        problem: problems.email.map(str::to_owned),
+    });
+    let visitor = app.has_native_users().then(|| Visitor::of(request, broker));
+    let hint = params.get("login_hint").unwrap_or_default();
+    let password_form = visitor.as_ref().map(|visitor| {
+        // What a link says under the form's own names is none of its business.
+        let dropped = [&["errorMessage", EMAIL_FIELD], password_form::OURS].concat();
+        let mut hidden = params.without(&dropped);
+        hidden.push((visitor::FIELD.into(), visitor.csrf.clone()));
+        PasswordForm {
+            action: paths::LOGIN_PASSWORD.into(),
+            hidden,
+            username: Some(problems.username)
+                .filter(|typed| !typed.is_empty())
+                .unwrap_or(hint)
+                .to_owned(),
+            problem: problems.password.map(str::to_owned),
+        }
     });
     let page = LoginPage {
         frame: Frame::new(&lang, app.pool.pool.name.clone()),
         client_name: Some(app.client.name.clone()),
         buttons,
         email_form,
+        password_form,
         message,
         look: look(app, &lang),
     };
-    let status = if unavailable {
-        StatusCode::UNAUTHORIZED
-    } else {
-        StatusCode::OK
-    };
-    let answer = respond::page(status, &page, respond::Forms::Onward).ends_at(&authorization.redirect_uri);
+    let mut answer =
+        respond::page(problems.status, &page, respond::Forms::Onward).ends_at(&authorization.redirect_uri);
+    if let Some(visitor) = visitor {
+        answer = answer.cookie(visitor.cookie);
+    }
     match error::remember_lang(request) {
         Some(cookie) => answer.cookie(cookie).finish(),
         None => answer.finish(),

@@ -287,7 +287,7 @@ async fn trusted(
     broker: &Data<Broker>,
     hint: &str,
 ) -> Result<Option<(Arc<App>, String)>, StoreError> {
-    let Some(pool_id) = super::userinfo::pool_of(hint, &broker.public_url) else {
+    let Some(pool_id) = crate::web::bearer::pool_of(hint, &broker.public_url) else {
         return Ok(None);
     };
     let Some(pool) = broker.pool(&pool_id).await? else {
@@ -313,7 +313,8 @@ async fn upstream_url(
     session: &Session,
     destination: Option<&str>,
 ) -> Option<(String, Option<Cookie<'static>>)> {
-    let connection = broker.connection(&session.provider_id).await.ok()??;
+    let provider_id = session.provider_id.as_ref()?;
+    let connection = broker.connection(provider_id).await.ok()??;
     let settings = &connection.provider.settings;
     if !settings.upstream_logout {
         return None;
@@ -321,17 +322,16 @@ async fn upstream_url(
     let label = Label {
         purpose: "upstream-id-token",
         scope: &session.user_pool_id,
-        name: &session.provider_id,
+        name: provider_id,
     };
     let hint = broker
         .sealer
         .open_text(label, session.id_token_sealed.as_ref()?)
         .ok()?;
     let back = format!(
-        "{}{}/{}",
+        "{}{}/{provider_id}",
         domains::origin(request, broker),
-        paths::LOGOUT_RETURN,
-        session.provider_id
+        paths::LOGOUT_RETURN
     );
     let state = secret::short_token(&broker.entropy);
     let returns = settings.upstream_logout_return;
@@ -354,7 +354,7 @@ async fn upstream_url(
         Ok(None) => None,
         Err(failure) => {
             tracing::warn!(
-                connection = session.provider_id,
+                connection = provider_id,
                 cause = failure.cause.name(),
                 "no sign-out at the upstream"
             );

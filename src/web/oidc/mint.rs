@@ -13,7 +13,7 @@ use crate::rules::secret;
 /// A set of tokens, ready for an answer.
 pub struct Minted {
     pub access_token: String,
-    /// Only where `openid` was granted (OIDC Core §3.1.2.1).
+    /// Only where `openid` was granted (OIDC Core §3.1.2.1), and always to a sign-in through the API.
     pub id_token: Option<String>,
     pub expires_in: i64,
     /// The access token's scopes, blank-separated.
@@ -22,12 +22,13 @@ pub struct Minted {
 
 pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Minted, OAuthError> {
     let pool = &app.pool;
+    let (now, seconds) = (broker.clock.now(), app.client.settings.access_token_seconds);
     let (access_jti, id_jti) = (secret::uuid(&broker.entropy), secret::uuid(&broker.entropy));
     let issue = Issue {
         issuer: &pool.issuer,
         pool: &pool.pool,
         client: &app.client,
-        now: broker.clock.now(),
+        now,
         jti: &access_jti,
     };
     let person = Person {
@@ -44,13 +45,13 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
             overridden::access_token(access, overrides, granted.resource.as_deref()).map_err(too_large)?;
     }
     let access_token = jwt::sign(&pool.access_token_key, access_typ(app), &access).map_err(unsigned)?;
-    let id_token = if granted.scopes.iter().any(|scope| scope == "openid") {
+    let id_token = if granted.by_api || granted.scopes.iter().any(|scope| scope == "openid") {
         let issue = Issue {
             jti: &id_jti,
             ..issue
         };
-        let mut id = claims::id_token(&issue, &person, &granted, origin_jti, Some(&access_token))
-            .map_err(too_large)?;
+        let beside = (!granted.by_api).then_some(access_token.as_str());
+        let mut id = claims::id_token(&issue, &person, &granted, origin_jti, beside).map_err(too_large)?;
         if let Some(overrides) = &granted.overrides {
             id = overridden::id_token(id, overrides, &app.client).map_err(too_large)?;
         }
@@ -61,7 +62,9 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
     Ok(Minted {
         access_token,
         id_token,
-        expires_in: app.client.settings.access_token_seconds,
+        expires_in: granted
+            .not_after
+            .map_or(seconds, |last| last.since(now).min(seconds)),
         scope: scope_of(&access),
     })
 }

@@ -8,13 +8,15 @@ pub mod idpresponse;
 pub mod login_page;
 pub mod login_style;
 pub mod logout;
-mod mint;
+pub mod mint;
+pub mod password_form;
 mod respond;
 pub mod revoke;
 pub mod start_login;
 pub mod token;
 mod upstream_leg;
 pub mod userinfo;
+mod visitor;
 pub mod well_known;
 
 use actix_web::HttpRequest;

@@ -1,5 +1,7 @@
 //! `POST /oauth2/revoke` (RFC 7009): a refresh token and everything that descends from its login.
 
+use std::sync::Arc;
+
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -7,7 +9,7 @@ use super::error::Dialect;
 use super::token::{Trouble, authenticated};
 use super::{cors, form};
 use crate::actions::tokens;
-use crate::broker::Broker;
+use crate::broker::{App, Broker};
 use crate::rules::jwt;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::web::headers::RequestId;
@@ -37,6 +39,11 @@ async fn serve(
     let token = form
         .get("token")
         .ok_or_else(|| OAuthError::new(Code::InvalidRequest, "token is missing"))?;
+    revoke(broker, &app, token, &RequestId::of(request)).await
+}
+
+/// Revokes what a client shows, once the client has proved who it is.
+pub async fn revoke(broker: &Broker, app: &Arc<App>, token: &str, request_id: &str) -> Result<(), Trouble> {
     if !app.client.settings.revocation {
         return Err(OAuthError::new(Code::InvalidRequest, "revocation is disabled for this client").into());
     }
@@ -45,7 +52,7 @@ async fn serve(
         return Err(OAuthError::new(Code::UnsupportedTokenType, "only refresh tokens can be revoked").into());
     }
     let (token, client) = (token.to_owned(), app.clone());
-    let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
+    let ctx = broker.ctx(format!("client:{}", app.client.id), request_id);
     broker
         .db
         .write(move |conn| tokens::revoke(conn, &ctx, &client.client, &token))

@@ -157,7 +157,10 @@ async fn refreshed(
     let app = app.clone();
     broker
         .db
-        .write(move |conn| tokens::refresh(conn, &ctx, &app.client, &live, &asked))
+        .write(move |conn| {
+            let rotates = tokens::rotates(&app.client);
+            tokens::refresh(conn, &ctx, &app.client, &live, &asked, rotates)
+        })
         .await
 }
 

@@ -6,12 +6,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
 use super::{cors, error, form, is_form, query};
-use crate::actions::tokens;
 use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::rules::claims;
-use crate::rules::jwt;
 use crate::rules::oauth_error::{Code, OAuthError};
+use crate::web::bearer::{Refused, bearer};
 use crate::web::domains;
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
@@ -93,83 +92,35 @@ async fn claims_of(
     token: &str,
     broker: &Data<Broker>,
 ) -> Result<Result<Map<String, Value>, OAuthError>, StoreError> {
-    let refuse = |cause: &'static str| {
-        Ok(Err(OAuthError::because(
+    let no_openid = || {
+        OAuthError::new(
+            Code::InsufficientScope,
+            "Access token does not contain openid scope",
+        )
+    };
+    let invalid = |cause: &'static str| {
+        OAuthError::because(
             Code::InvalidToken,
             "Access token is expired, disabled, or deleted, or the user has globally signed out.",
             cause,
-        )))
+        )
     };
-    let Some(pool_id) = pool_of(token, &broker.public_url) else {
-        return refuse("not issued by a pool of ours");
+    let bearer = match bearer(broker, token).await? {
+        Ok(bearer) => bearer,
+        Err(Refused::OfNobody) => return Ok(Err(no_openid())),
+        Err(refused) => return Ok(Err(invalid(refused.cause()))),
     };
-    if !domains::serves(request, &pool_id) {
-        return refuse("another pool's host was asked");
+    if !domains::serves(request, &bearer.app.pool.pool.id) {
+        return Ok(Err(invalid("another pool's host was asked")));
     }
-    let Some(pool) = broker.pool(&pool_id).await? else {
-        return refuse("its pool does not exist");
-    };
-    let claims = match jwt::verify(&pool.verify, token, &pool.issuer, "access", broker.clock.now()) {
-        Ok(claims) => claims,
-        Err(why) => return refuse(why.0),
-    };
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let scopes: Vec<String> = text("scope")
-        .unwrap_or_default()
-        .split(' ')
-        .filter(|scope| !scope.is_empty())
-        .map(str::to_owned)
-        .collect();
-    let (Some(origin_jti), Some(client_id), Some(sub)) = (text("origin_jti"), text("client_id"), text("sub"))
-    else {
-        // A client's token for itself speaks of no user.
-        return Ok(Err(OAuthError::new(
-            Code::InsufficientScope,
-            "Access token does not contain openid scope",
-        )));
-    };
-    if !scopes.iter().any(|scope| scope == "openid") {
-        return Ok(Err(OAuthError::new(
-            Code::InsufficientScope,
-            "Access token does not contain openid scope",
-        )));
+    if !bearer.has("openid") {
+        return Ok(Err(no_openid()));
     }
-    let Some(app) = broker.app(&client_id).await? else {
-        return refuse("its client is disabled or deleted");
-    };
-    let now = broker.clock.now();
-    let alive = broker
-        .db
-        .read(move |conn| tokens::bearer(conn, &origin_jti, now))
-        .await?;
-    let Some((family, user)) = alive else {
-        return refuse("its family is revoked or its user disabled");
-    };
-    let pools = [&app.client.user_pool_id, &family.user_pool_id, &user.user_pool_id];
-    if pools.iter().any(|pool| **pool != pool_id) {
-        return refuse("it speaks of another pool");
-    }
-    if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
-        return refuse("it does not belong to its family");
-    }
-    let granted_by = &family.granted.provider_id;
-    if !app
-        .live_providers()
-        .iter()
-        .any(|live| live.granted(granted_by, family.created_at))
-    {
-        return refuse("its connection is disabled or not the client's any more");
-    }
-    Ok(Ok(claims::userinfo(&pool.pool, &app.client, &user, &scopes)))
-}
-
-/// The pool that a token claims to come from: only used to choose the keys that then verify that very claim.
-pub fn pool_of(token: &str, public_url: &str) -> Option<String> {
-    let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    let pool = claims
-        .get("iss")?
-        .as_str()?
-        .strip_prefix(public_url)?
-        .strip_prefix('/')?;
-    (!pool.contains('/')).then(|| pool.to_owned())
+    let app = &bearer.app;
+    Ok(Ok(claims::userinfo(
+        &app.pool.pool,
+        &app.client,
+        &bearer.user,
+        &bearer.scopes,
+    )))
 }

@@ -40,6 +40,12 @@ impl LoginPage {
                 value: String::new(),
                 problem: None,
             }),
+            password_form: Some(PasswordForm {
+                action: "/login/password".to_owned(),
+                hidden: owned(&[("client_id", "portal"), ("csrf", "8c0f")]),
+                username: String::new(),
+                problem: None,
+            }),
             message: None,
             look: Look::default(),
         }
@@ -122,6 +128,19 @@ impl SignedOutPage {
             client_name: Some("Northwind Portal".to_owned()),
             return_href: Some("https://portal.northwind.example/".to_owned()),
             still_signed_in_upstream: true,
+        }
+    }
+}
+
+impl NewPasswordPage {
+    /// After a temporary password, once refused.
+    pub fn sample(lang: &str) -> NewPasswordPage {
+        NewPasswordPage {
+            frame: frame(lang),
+            action: "/login/new-password".to_owned(),
+            hidden: owned(&[("client_id", "portal"), ("csrf", "8c0f")]),
+            username: "grace".to_owned(),
+            problem: Some("Password did not conform with policy: Password not long enough".to_owned()),
         }
     }
 }

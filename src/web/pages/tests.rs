@@ -19,9 +19,20 @@ fn samples(lang: &str) -> Vec<(&'static str, String)> {
         form.value = "ada@nowhere.test".to_owned();
         form.problem = Some("No organisation with this domain is connected.".to_owned());
     }
+    let only_password = LoginPage {
+        buttons: vec![],
+        email_form: None,
+        password_form: Some(PasswordForm {
+            username: "grace".to_owned(),
+            problem: Some("The username or the password is not right.".to_owned()),
+            ..PasswordForm::default()
+        }),
+        ..LoginPage::sample(lang)
+    };
     let nothing = LoginPage {
         buttons: vec![],
         email_form: None,
+        password_form: None,
         message: Some(Message {
             kind: MessageKind::Info,
             text: "You have been signed out.".to_owned(),
@@ -38,7 +49,9 @@ fn samples(lang: &str) -> Vec<(&'static str, String)> {
         ("login", LoginPage::sample(lang).render().unwrap()),
         ("login_one_button", one_button.render().unwrap()),
         ("login_only_email", only_email.render().unwrap()),
+        ("login_only_password", only_password.render().unwrap()),
         ("login_nothing", nothing.render().unwrap()),
+        ("new_password", NewPasswordPage::sample(lang).render().unwrap()),
         ("error", ErrorPage::sample(lang).render().unwrap()),
         ("error_bare", bare_error.render().unwrap()),
         ("form_post", FormPostPage::sample(lang).render().unwrap()),
@@ -80,6 +93,12 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                     value: text(),
                     problem: Some(text()),
                 }),
+                password_form: Some(PasswordForm {
+                    action: link(),
+                    hidden: fields(),
+                    username: text(),
+                    problem: Some(text()),
+                }),
                 message: Some(Message {
                     kind: MessageKind::Error,
                     text: text(),
@@ -89,6 +108,18 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                     logo: Some(link()),
                     terms: vec![(text(), link())],
                 },
+            }
+            .render()
+            .unwrap(),
+        ),
+        (
+            "new_password",
+            NewPasswordPage {
+                frame: frame(),
+                action: link(),
+                hidden: fields(),
+                username: text(),
+                problem: Some(text()),
             }
             .render()
             .unwrap(),

@@ -4,21 +4,26 @@ mod authentication;
 mod branding;
 mod client_secrets;
 mod clients;
+mod create_user;
+mod derived;
 mod domains;
 mod groups;
 mod lambda_config;
 mod linking;
 mod list_users;
+mod passwords;
 mod pools;
 mod providers;
 mod session_settings;
 mod sessions;
+mod srp;
+mod tokens;
 mod users;
 mod wire;
 
 use actix_web::test::TestRequest;
 use forebay::db::Json;
-use forebay::demo::{ACCESS_KEY, ACCESS_SECRET, POOL};
+use forebay::demo::{ACCESS_KEY, ACCESS_SECRET, POOL, SPA_CLIENT};
 use forebay::model::user::{Status, User};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
@@ -107,6 +112,35 @@ async fn call(stage: &Stage, operation: &str, input: Value) -> Answer {
 
 async fn call_as(stage: &Stage, key: &Key, operation: &str, input: Value) -> Answer {
     stage.send(key.sign(operation, &input.to_string())).await
+}
+
+/// Calls without a signature, as apps do for their users.
+async fn unsigned(stage: &Stage, operation: &str, input: Value) -> Answer {
+    let request = TestRequest::post()
+        .uri("/")
+        .insert_header(("content-type", "application/x-amz-json-1.1"))
+        .insert_header((
+            "x-amz-target",
+            format!("AWSCognitoIdentityProviderService.{operation}"),
+        ))
+        .set_payload(input.to_string());
+    stage.send(request).await
+}
+
+/// The public client of the demo, with these flows of Cognito's API.
+fn allow_flows(stage: &Stage, flows: &[&str]) {
+    stage.change_spa_client(|settings| {
+        settings.cognito.insert("ExplicitAuthFlows".into(), json!(flows));
+    });
+}
+
+/// Signs a native user in with a password, at the public client.
+async fn sign_in(stage: &Stage, username: &str, password: &str) -> Answer {
+    let input = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": SPA_CLIENT,
+        "AuthParameters": { "USERNAME": username, "PASSWORD": password },
+    });
+    unsigned(stage, "InitiateAuth", input).await
 }
 
 /// The name of the exception and its message.

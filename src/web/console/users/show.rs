@@ -204,7 +204,10 @@ fn load(
             .into_iter()
             .filter_map(|session| {
                 Some(SessionRow {
-                    connection: name_of(&session.provider_id)?,
+                    connection: match &session.provider_id {
+                        Some(id) => name_of(id)?,
+                        None => "Password".to_owned(),
+                    },
                     began: Moment(session.created_at),
                     ends: Moment(session.expires_at),
                     methods: session.facts.amr.join(", "),

@@ -27,6 +27,13 @@ pub struct Texts {
     pub work_email_hint: &'static str,
     /// "Continue" on a button.
     pub proceed: &'static str,
+    /// The form of users with a password of ours.
+    pub username: &'static str,
+    pub password: &'static str,
+    /// The page that follows a temporary password.
+    pub new_password: &'static str,
+    pub new_password_title: &'static str,
+    pub new_password_hint: &'static str,
     /// The login page of an app without any connection.
     pub no_way_in: &'static str,
     pub no_way_in_next: &'static str,

@@ -1,0 +1,4 @@
+//! Native users on the login page.
+
+mod form;
+mod new_password;
