@@ -6,6 +6,7 @@ mod audit;
 mod clients;
 mod connections;
 mod door;
+mod drafts;
 mod faults;
 mod groups;
 mod keys;
