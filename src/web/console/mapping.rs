@@ -69,6 +69,8 @@ struct Editor {
     changes: Vec<Change>,
     seen: Seen,
     keep: Replay,
+    /// Its tenant lets sign-ins be kept.
+    tenant_allows: bool,
     functions: Vec<&'static str>,
     /// The sign-in or the claims that a preview is made of.
     trace: String,
@@ -211,9 +213,9 @@ impl Room {
         provider: Provider,
         pool: &Pool,
         draft: Draft,
+        compiled: &Compiled,
         asked: &Asked,
     ) -> Result<Editor, Problem> {
-        compiled: &Compiled,
         let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
         let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
         let asking = Asking {
@@ -222,9 +224,9 @@ impl Room {
             provider: &provider,
             settings: &pool.settings,
             sees: &self.sees,
+            compiled,
         };
         let seen = seen::look(conn, &asking, &draft)?;
-            compiled,
         let may_change = provider::find_within(conn, &self.changes, &provider.id)
             .map_err(StoreError::from)?
             .is_some();
@@ -235,6 +237,7 @@ impl Room {
             live: live.as_ref().map(Version::of),
             seen,
             keep: provider.settings.replay.clone(),
+            tenant_allows: mappings::keeping::tenant_allows(conn, &provider)?,
             functions: FUNCTIONS.iter().map(|entry| entry.usage).collect(),
             may_change,
             may_break: self.changes.has_pool(&pool.id),
@@ -471,13 +474,13 @@ async fn judge_and_save(
     Ok(())
 }
 
-/// The page after a button, with what came of it.
-fn result(
-    conn: &mut Conn,
 fn find_changeable(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Provider, Error> {
     provider::find_within(conn, reach, id)?.ok_or_else(|| Error::not_found("connection", id))
 }
 
+/// The page after a button, with what came of it.
+fn result(
+    conn: &mut Conn,
     room: Room,
     mut draft: Draft,
     asked: &Asked,
@@ -573,19 +576,19 @@ async fn check(
         .db
         .read(move |conn| -> Result<_, Problem> {
             let (provider, pool) = room.provider(conn)?;
+            let compiled = Compiled::new(&draft.rules());
             let asking = Asking {
                 sealer: &room.sealer,
                 now: room.now,
-            let compiled = Compiled::new(&draft.rules());
                 provider: &provider,
                 settings: &pool.settings,
                 sees: &room.sees,
+                compiled: &compiled,
             };
             let seen = seen::look(conn, &asking, &draft)?;
             let mut mistakes = draft.mistakes(&compiled, &pool.settings);
             mistakes.whole.extend(seen.note());
             Ok((mistakes, seen))
-                compiled: &compiled,
         })
         .await?;
     let told = |mistakes: &[String], row: &RowSeen| {
