@@ -265,6 +265,7 @@ async fn the_page_has_a_place_to_say_that_work_is_under_way() {
 #[actix_web::test]
 async fn a_tenant_that_keeps_no_sign_ins_keeps_none_of_any_connection() {
     let stage = Stage::new().await;
+    let mut admin = stage.console(ACME);
     stage.tokens_for("ada@acme.test", &[]).await;
     let kept = || stage.act(|conn| mapper_input::count(conn, "acme-okta").unwrap());
     assert_eq!(kept(), 1);
@@ -275,7 +276,6 @@ async fn a_tenant_that_keeps_no_sign_ins_keeps_none_of_any_connection() {
         provider.tenant_id.unwrap()
     });
     let path = format!("/console/pools/{POOL}/tenants/{tenant}");
-    let mut admin = stage.console(ACME);
     let page = admin.open(&path).await.expect(200);
     let mut form = Form::to(&page.body, &format!("{path}/keep"));
     // Not somebody else's to switch.

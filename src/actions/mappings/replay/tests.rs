@@ -357,16 +357,11 @@ fn the_rules_in_force_played_again_change_nothing_and_give_what_was() {
             .unwrap()
             .into_iter()
             .collect();
+        let compiled = Compiled::new(&live);
         for past in world.kept() {
             if past.mapping_version == version {
                 let mut work = Work::of_a_replay();
-                let found = made(
-                    &Compiled::new(&live),
-                    &world.pool,
-                    &groups,
-                    &past.contents,
-                    &mut work,
-                );
+                let found = made(&compiled, &world.pool, &groups, &past.contents, &mut work);
                 assert_eq!(
                     found, past.contents.made,
                     "round {round}: {:?} {live:?}",

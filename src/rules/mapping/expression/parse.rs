@@ -425,7 +425,7 @@ impl Pattern {
     /// What trying it on so many bytes costs, in bytes looked through: at worst every part of the program is tried at
     /// every byte.
     pub fn cost(&self, bytes: usize) -> usize {
-        bytes.saturating_mul(self.size / 64)
+        bytes.saturating_mul(self.size / 128)
     }
 }
 
@@ -451,7 +451,11 @@ pub(in crate::rules::mapping) fn pattern(text: &str) -> Result<Pattern, String> 
             }
         }
     }
-    Err("the pattern is too large".to_owned())
+    // What most people do not expect of so short a pattern.
+    Err(
+        "the pattern is too large (\\w and \\d stand for every script's: write [A-Za-z0-9_] and [0-9])"
+            .to_owned(),
+    )
 }
 
 fn operator(name: &str) -> Option<Operator> {

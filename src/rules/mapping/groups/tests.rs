@@ -128,7 +128,7 @@ fn no_naming_leads_into_an_automatic_group_or_past_the_bounds() {
         naming: pattern("(.*)x", "$1"),
         ..GroupsRule::new(Source::claim("groups"))
     };
-    let claims = [("groups".to_owned(), json!(vec!["y".repeat(1000); 300]))]
+    let claims = [("groups".to_owned(), json!(vec!["y".repeat(1000); 400]))]
         .into_iter()
         .collect();
     let (given, effects) = names(&rule, &claims, "p");
