@@ -126,7 +126,8 @@ pub fn arrive(
         traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)
     };
     // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
-    watch::note_claims(conn, &provider.id, &work.arrival.claims, ctx.now)?;
+    let Arrival { subject, claims, .. } = &work.arrival;
+    watch::note_claims(conn, ctx, &provider.id, subject, claims)?;
     // Before anything else is changed: a refused sign-in leaves nothing but its trace.
     if !is_required_user(conn, work)? {
         let seen = "somebody else than the user that the app insists on".to_owned();

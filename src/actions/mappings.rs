@@ -2,6 +2,7 @@
 //! ([`preview`]) and on the sign-ins of the past ([`replay`]).
 
 mod contracts;
+pub mod keeping;
 pub mod past;
 pub mod preview;
 pub mod replay;
@@ -9,18 +10,16 @@ pub mod replay;
 use serde_json::json;
 
 pub use contracts::{ContractBreach, breaches};
+pub use keeping::keep_sign_ins;
 
 use super::{Ctx, pools, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::mapping::{self, Mapping, Rules};
 use crate::model::pool;
-use crate::model::provider::{self, Provider, Replay};
-use crate::rules::mapping::check;
+use crate::model::provider::Provider;
 use crate::rules::mapping::difference::{self, Change};
-
-/// The longest that a sign-in is kept, in days.
-const MOST_DAYS: u32 = 30;
+use crate::rules::mapping::{Compiled, check};
 
 /// A mapping to save.
 #[derive(Clone, Debug, Default)]
@@ -33,33 +32,41 @@ pub struct Save {
     pub accept_breaches: bool,
 }
 
-/// Saves a new version of a mapping. When another was saved since the author looked, theirs is not overwritten; what
-/// breaks the contract of an app is not saved unless that is accepted. Rules that change nothing make no version.
+/// A mapping that may be saved over the version that it was judged against.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    seen: i64,
+    rules: Rules,
+    note: String,
+    /// What it breaks, which was accepted.
+    broken: Vec<String>,
+}
+
+/// Judges a mapping and saves it.
 pub fn save(conn: &mut Conn, ctx: &Ctx, provider_id: &str, save: Save) -> Result<Mapping, Error> {
+    let judged = judge(conn, ctx, provider_id, save)?;
+    save_judged(conn, ctx, provider_id, judged)
+}
+
+/// Whether a mapping may be saved. When another was saved since the author looked, theirs is not overwritten; what breaks
+/// the contract of an app is not saved unless that is accepted. Hundreds of sign-ins are played for that, which is why it
+/// is done in a read, before the write.
+pub fn judge(conn: &mut Conn, ctx: &Ctx, provider_id: &str, save: Save) -> Result<Judged, Error> {
     let provider = providers::find(conn, provider_id)?;
     let pool = pools::find(conn, &provider.user_pool_id)?;
-    let Save {
-        seen, rules, note, ..
-    } = save;
-    check_rules(&rules, &pool.settings)?;
-    if note.chars().count() > 500 || note.chars().any(char::is_control) {
+    let compiled = Compiled::new(&save.rules);
+    refuse_mistakes(&compiled, &pool.settings)?;
+    if save.note.chars().count() > 500 || save.note.chars().any(char::is_control) {
         return Err(Error::invalid("note", "at most 500 characters, in one line"));
     }
-    let current = mapping::current(conn, provider_id)?;
-    let version = current.as_ref().map_or(0, |current| current.version);
-    if version != seen {
-        return Err(Error::Conflict(format!(
-            "the mapping of '{}' is at version {version} by now: look at it, then save yours again",
-            provider.name
-        )));
-    }
-    if let Some(current) = &current
-        && current.rules.0 == rules
-    {
-        return Ok(current.clone());
-    }
+    let current = current_if_seen(conn, &provider, save.seen)?;
     let before = current.map(|current| current.rules.0).unwrap_or_default();
-    let broken = breaches(conn, &ctx.sealer, ctx.now, &pool, &provider, &before, &rules)?;
+    let broken = if before == save.rules {
+        Vec::new()
+    } else {
+        let before = Compiled::new(&before);
+        breaches(conn, &ctx.sealer, ctx.now, &pool, &provider, &before, &compiled)?
+    };
     let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
     if !broken.is_empty() && !save.accept_breaches {
         return Err(Error::Conflict(format!(
@@ -67,7 +74,32 @@ pub fn save(conn: &mut Conn, ctx: &Ctx, provider_id: &str, save: Save) -> Result
             broken.join("; ")
         )));
     }
-    let saved = insert_version(conn, ctx, &provider, version + 1, &rules, &note)?;
+    Ok(Judged {
+        seen: save.seen,
+        rules: save.rules,
+        note: save.note,
+        broken,
+    })
+}
+
+/// Saves a new version of a mapping, if the one that it was judged against is still the newest. Rules that change nothing
+/// make no version.
+pub fn save_judged(conn: &mut Conn, ctx: &Ctx, provider_id: &str, judged: Judged) -> Result<Mapping, Error> {
+    let provider = providers::find(conn, provider_id)?;
+    let Judged {
+        seen,
+        rules,
+        note,
+        broken,
+    } = judged;
+    let current = current_if_seen(conn, &provider, seen)?;
+    if let Some(current) = &current
+        && current.rules.0 == rules
+    {
+        return Ok(current.clone());
+    }
+    let before = current.map(|current| current.rules.0).unwrap_or_default();
+    let saved = insert_version(conn, ctx, &provider, seen + 1, &rules, &note)?;
     let mut changes = json!({ "version": saved.version, "old": before, "new": rules });
     if !broken.is_empty() {
         changes["accepted_breaches"] = json!(broken);
@@ -83,51 +115,33 @@ pub fn save(conn: &mut Conn, ctx: &Ctx, provider_id: &str, save: Save) -> Result
     Ok(saved)
 }
 
-/// Makes the rules of an earlier version the newest ones again.
+/// The newest version, if it is the one that the author saw.
+fn current_if_seen(conn: &mut Conn, provider: &Provider, seen: i64) -> Result<Option<Mapping>, Error> {
+    let current = mapping::current(conn, &provider.id)?;
+    let version = current.as_ref().map_or(0, |current| current.version);
+    if version != seen {
+        return Err(Error::Conflict(format!(
+            "the mapping of '{}' is at version {version} by now: look at it, then save yours again",
+            provider.name
+        )));
+    }
+    Ok(current)
+}
+
+/// What makes the rules of an earlier version the newest ones again.
 pub fn rollback(
     conn: &mut Conn,
-    ctx: &Ctx,
     provider_id: &str,
     seen: i64,
     version: i64,
     accept_breaches: bool,
-) -> Result<Mapping, Error> {
-    let old = find(conn, provider_id, version)?;
-    let again = Save {
+) -> Result<Save, Error> {
+    Ok(Save {
         seen,
-        rules: old.rules.0,
+        rules: find(conn, provider_id, version)?.rules.0,
         note: format!("rollback to version {version}"),
         accept_breaches,
-    };
-    save(conn, ctx, provider_id, again)
-}
-
-/// Says whether a connection's sign-ins are kept to try its mapping on, and for how long. What is kept beyond that goes.
-pub fn keep_sign_ins(conn: &mut Conn, ctx: &Ctx, provider_id: &str, replay: Replay) -> Result<(), Error> {
-    let mut provider = providers::lock(conn, provider_id)?;
-    if !(1..=MOST_DAYS).contains(&replay.days) {
-        return Err(Error::invalid(
-            "days",
-            format!("sign-ins are kept for 1 to {MOST_DAYS} days"),
-        ));
-    }
-    let old = provider.settings.replay.clone();
-    past::shorten(conn, provider_id, &old, &replay)?;
-    if old == replay {
-        return Ok(());
-    }
-    provider.settings.replay = replay.clone();
-    provider.updated_at = ctx.now;
-    provider::update(conn, &provider)?;
-    record(
-        conn,
-        ctx,
-        "provider.update",
-        Some(&provider.user_pool_id),
-        provider_id,
-        super::difference(&json!({ "replay": old }), &json!({ "replay": replay })),
-    )?;
-    Ok(())
+    })
 }
 
 /// That version, or the error that says it is not there. Version 0 is the mapping before there was one: no rules.
@@ -155,7 +169,11 @@ pub fn compare(conn: &mut Conn, provider_id: &str, from: i64, to: i64) -> Result
 
 /// Refuses rules with mistakes, all of them told.
 pub(super) fn check_rules(rules: &Rules, pool: &pool::Settings) -> Result<(), Error> {
-    let mistakes: Vec<String> = check(rules, pool).iter().map(ToString::to_string).collect();
+    refuse_mistakes(&Compiled::new(rules), pool)
+}
+
+fn refuse_mistakes(compiled: &Compiled, pool: &pool::Settings) -> Result<(), Error> {
+    let mistakes: Vec<String> = check(compiled, pool).iter().map(ToString::to_string).collect();
     if mistakes.is_empty() {
         return Ok(());
     }

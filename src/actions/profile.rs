@@ -9,6 +9,7 @@ mod groups;
 mod linked;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -18,12 +19,12 @@ use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::group::{self, Group};
 use crate::model::mapper_input::{self, Contents, Made};
-use crate::model::mapping::{self, Rules};
+use crate::model::mapping::{self, MissingGroup, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::trace::MappingEffect;
 use crate::model::user::{self, Identity, Status, User};
-use crate::rules::mapping::{Outcome, Refusal, apply};
+use crate::rules::mapping::{Compiled, Outcome, Refusal, apply, saved};
 use crate::rules::redact;
 use crate::rules::secret;
 
@@ -142,7 +143,7 @@ pub fn expect(
 }
 
 /// OIDC Core §2 gives `sub` at most 255 characters. Values that stand for "nobody" must never become somebody.
-fn check_subject(subject: &str) -> Result<(), &'static str> {
+pub fn check_subject(subject: &str) -> Result<(), &'static str> {
     if subject.trim().is_empty() {
         return Err("is empty");
     }
@@ -165,7 +166,7 @@ struct Visit<'a> {
     provider: &'a Provider,
     client: &'a Client,
     arrival: &'a Arrival,
-    rules: Rules,
+    compiled: Arc<Compiled>,
     mapping_version: i64,
 }
 
@@ -179,19 +180,25 @@ impl<'a> Visit<'a> {
         arrival: &'a Arrival,
     ) -> Result<Visit<'a>, StoreError> {
         let mapping = mapping::current(conn, &provider.id)?;
+        let mapping_version = mapping.as_ref().map_or(0, |mapping| mapping.version);
+        let rules = mapping.map(|mapping| mapping.rules.0).unwrap_or_default();
         Ok(Visit {
             ctx,
             pool,
             provider,
             client,
             arrival,
-            mapping_version: mapping.as_ref().map_or(0, |mapping| mapping.version),
-            rules: mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
+            mapping_version,
+            compiled: saved(&provider.id, &rules),
         })
     }
 }
 
 impl Visit<'_> {
+    fn rules(&self) -> &Rules {
+        &self.compiled.rules
+    }
+
     fn known(&self, conn: &mut Conn) -> Result<Option<User>, StoreError> {
         let found = user::find_by_identity(
             conn,
@@ -259,7 +266,7 @@ impl Visit<'_> {
 
     fn apply(&self, existing: Option<&Map<String, Value>>) -> Outcome {
         apply(
-            &self.rules,
+            &self.compiled,
             &self.arrival.claims,
             existing,
             self.pool,
@@ -344,7 +351,7 @@ impl Visit<'_> {
             json!({
                 "provider": self.provider.id,
                 "mapping_version": self.mapping_version,
-                "attributes": changes(&before, &user.attributes),
+                "attributes": changes(&before, &user.attributes, self.rules()),
                 "groups": { "joined": joined, "left": left },
             }),
         )?;
@@ -352,6 +359,7 @@ impl Visit<'_> {
             existing: (!created).then_some(before),
             held: groups.before,
             lacking: groups.lacking.into_iter().collect(),
+            no_room: self.makes_groups(),
             made: Made {
                 attributes: user.attributes.0.clone(),
                 groups: groups.memberships.held,
@@ -405,6 +413,12 @@ impl Visit<'_> {
         })
     }
 
+    /// Whether groups that the pool lacks are made; then it lacks only those that it has no room for.
+    fn makes_groups(&self) -> bool {
+        let rule = self.rules().groups.as_ref();
+        rule.is_some_and(|rule| rule.missing == MissingGroup::Create)
+    }
+
     /// What is known of every sign-in before anything came of it.
     fn contents(&self) -> Contents {
         Contents {
@@ -431,9 +445,11 @@ pub fn automatic_group(pool: &Pool, provider: &Provider) -> String {
 }
 
 /// The attributes that differ, each with its old and new value, redacted.
-fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Value {
+fn changes(before: &Map<String, Value>, after: &Map<String, Value>, rules: &Rules) -> Value {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let shown = |name: &str, value: Option<&Value>| value.map(|value| redact::value(name, value));
+    let shown = |name: &str, value: Option<&Value>| {
+        value.map(|value| redact::attribute(name, value, rules.computes(name)))
+    };
     names
         .into_iter()
         .filter(|name| before.get(*name) != after.get(*name))

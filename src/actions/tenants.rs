@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ctx, pools, providers, record};
+use super::{Ctx, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::provider;
@@ -116,6 +116,7 @@ pub fn give_connection(
     row.tenant_id = tenant.map(|tenant| tenant.id);
     row.updated_at = ctx.now;
     provider::update(conn, &row)?;
+    mappings::keeping::settle(conn, &row)?;
     record(
         conn,
         ctx,

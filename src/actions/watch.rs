@@ -1,19 +1,21 @@
 //! The watch over connections: keeps what a look at one has found and what the claims of its sign-ins have shown, and
 //! raises or ends its notices. Who listens is told in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::webhooks::{self, Event};
-use super::{Ctx, providers, record};
+use super::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::claims_seen::{self, Profile, Shape};
+use crate::model::mapping::{self, Source};
 use crate::model::notice::{self, Change, Notice};
 use crate::model::probe::{self, Facts, Probe, Stage};
 use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
+use crate::rules::mapping::saved;
 use crate::rules::{drift, watch};
 use crate::world::UnixTime;
 
@@ -25,7 +27,9 @@ pub fn keep_look(
     stages: Vec<Stage>,
     facts: Facts,
 ) -> Result<(), Error> {
-    let provider = providers::find(conn, provider_id)?;
+    // Held until the end: profile and notices are read, judged and written back.
+    let provider = provider::lock(conn, provider_id)?
+        .ok_or_else(|| Error::not_found("identity provider", provider_id))?;
     // What another issuer showed says nothing about this one.
     let before = probe::find(conn, provider_id)?
         .map(|probe| probe.facts.0)
@@ -44,7 +48,8 @@ pub fn keep_look(
     if let Some((mut profile, at)) = claims_seen::profile(conn, provider_id)? {
         drift::forget(&mut profile, ctx.now);
         claims_seen::put_profile(conn, provider_id, &profile, at)?;
-        wanted.extend(watch::of_claims(provider_id, &profile, ctx.now));
+        let groups = group_claims(conn, provider_id)?;
+        wanted.extend(watch::of_claims(provider_id, &profile, &groups, ctx.now));
     }
     let change = notice::settle(conn, provider_id, watch::ALL, wanted)?;
     tell(conn, ctx, &provider, &change)?;
@@ -54,12 +59,24 @@ pub fn keep_look(
 /// Notes which claims came at a sign-in, in its own transaction: one insert, no row that others wait for.
 pub fn note_claims(
     conn: &mut Conn,
+    ctx: &Ctx,
     provider_id: &str,
+    subject: &str,
     claims: &Map<String, Value>,
-    now: UnixTime,
 ) -> Result<(), StoreError> {
-    claims_seen::insert(conn, provider_id, drift::shape(claims), now)?;
+    let shape = Shape {
+        person: person(ctx, provider_id, subject),
+        ..drift::shape(claims)
+    };
+    claims_seen::insert(conn, provider_id, shape, ctx.now)?;
     Ok(())
+}
+
+/// Four bytes of an HMAC under the root key: enough to tell people of one connection apart, and no way back to anybody.
+fn person(ctx: &Ctx, provider_id: &str, subject: &str) -> Option<u32> {
+    let whole = format!("{provider_id} {subject}");
+    let hash = ctx.sealer.derive("claims-seen", whole.as_bytes()).next()?;
+    hash.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
 /// Reads at most `limit` noted sign-ins into the profiles of their connections; gives their number.
@@ -72,7 +89,8 @@ pub fn read_claims(conn: &mut Conn, ctx: &Ctx, limit: i64) -> Result<usize, Stor
         by_provider.entry(sighting.provider_id).or_default().push(one);
     }
     for (provider_id, sightings) in by_provider {
-        let Some(provider) = provider::find(conn, &provider_id)? else {
+        // Held until the end: somebody may be accepting a claim at this moment.
+        let Some(provider) = provider::lock(conn, &provider_id)? else {
             continue;
         };
         let mut profile =
@@ -88,7 +106,9 @@ pub fn read_claims(conn: &mut Conn, ctx: &Ctx, limit: i64) -> Result<usize, Stor
 /// An administrator says that a claim is meant to be as it is now.
 pub fn accept_claim(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, claim: &str) -> Result<(), Error> {
     let missing = || Error::not_found("identity provider", id);
-    let provider = provider::find_within(conn, reach, id)?.ok_or_else(missing)?;
+    provider::find_within(conn, reach, id)?.ok_or_else(missing)?;
+    // Held until the end: the job may be adding sign-ins at this moment.
+    let provider = provider::lock(conn, id)?.ok_or_else(missing)?;
     let known = claims_seen::profile(conn, id)?.filter(|(profile, _)| profile.claims.contains_key(claim));
     let Some((mut profile, _)) = known else {
         return Err(Error::not_found("claim", claim));
@@ -113,9 +133,31 @@ fn settle_claims(
     profile: &Profile,
 ) -> Result<(), StoreError> {
     claims_seen::put_profile(conn, &provider.id, profile, ctx.now)?;
-    let wanted = watch::of_claims(&provider.id, profile, ctx.now);
+    let groups = group_claims(conn, &provider.id)?;
+    let wanted = watch::of_claims(&provider.id, profile, &groups, ctx.now);
     let change = notice::settle(conn, &provider.id, watch::CLAIMS, wanted)?;
     tell(conn, ctx, provider, &change)
+}
+
+/// The claims that hold groups: the one that is called so, and those that the groups rule reads.
+fn group_claims(conn: &mut Conn, provider_id: &str) -> Result<BTreeSet<String>, StoreError> {
+    let mut names = BTreeSet::from(["groups".to_owned()]);
+    let rules = mapping::current(conn, provider_id)?.map(|mapping| mapping.rules.0);
+    if let Some(rules) = rules
+        && let Some(rule) = &rules.groups
+    {
+        match &rule.source {
+            Source::Claim(name) => {
+                names.insert(name.clone());
+            }
+            Source::Expression(text) => {
+                if let Ok(expression) = saved(provider_id, &rules).expression(text) {
+                    names.extend(expression.claims().into_iter().map(str::to_owned));
+                }
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// Records what began or ended and queues it for who listens. A connection that is not in use troubles nobody.

@@ -26,6 +26,9 @@ pub struct Shape {
     pub claims: BTreeMap<String, Kind>,
     /// Lists so long that they are worth a word, with their lengths.
     pub long: BTreeMap<String, u64>,
+    /// Whose sign-in it was, as a short keyed hash: somebody who comes again and again says nothing new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
@@ -56,11 +59,16 @@ pub struct Usage {
     pub kinds: BTreeMap<Kind, u64>,
     /// When it last came.
     pub last: UnixTime,
-    /// Sign-ins in a row without it, and when the first of them was.
+    /// Sign-ins in a row without it, each person's once, and when the first of them was.
     pub absent: u64,
     pub absent_since: UnixTime,
-    /// A type it never had before, in how many of its latest appearances, and since when.
+    /// A type it never had before, in how many of its latest appearances, each person's once, and since when.
     pub odd: Option<(Kind, u64, UnixTime)>,
+    /// Who came last in the one run and in the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent_people: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub odd_people: Vec<u32>,
 }
 
 /// A list that came long.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::db::Conn;
-use crate::db::schema::mapper_inputs;
+use crate::db::schema::{identity_providers, mapper_inputs};
 use crate::seal::Label;
 use crate::world::UnixTime;
 
@@ -57,6 +57,8 @@ pub struct Contents {
     pub held: Vec<String>,
     /// Groups that were wanted, but that the pool had not and did not get.
     pub lacking: Vec<String>,
+    /// They were to be made, but the pool had as many groups as it can have.
+    pub no_room: bool,
     /// The app client's list of attributes that its sign-ins may change.
     pub write_attributes: Option<Vec<String>>,
     /// The sign-in was refused whatever the mapping says (`user_disabled`, `subject_invalid`).
@@ -148,6 +150,15 @@ pub fn forget(conn: &mut Conn, provider_id: &str) -> QueryResult<usize> {
 /// Forgets what is kept of a user.
 pub fn forget_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
     diesel::delete(mapper_inputs::table.filter(mapper_inputs::user_sub.eq(user_sub))).execute(conn)
+}
+
+/// Forgets what is kept of all connections of a tenant.
+pub fn forget_of_tenant(conn: &mut Conn, tenant_id: &str) -> QueryResult<usize> {
+    let own: Vec<String> = identity_providers::table
+        .filter(identity_providers::tenant_id.eq(tenant_id))
+        .select(identity_providers::id)
+        .load(conn)?;
+    diesel::delete(mapper_inputs::table.filter(mapper_inputs::provider_id.eq_any(own))).execute(conn)
 }
 
 /// Lets nothing of a connection live longer than `seconds` after its sign-in.

@@ -28,6 +28,15 @@ pub struct Rules {
     pub groups: Option<GroupsRule>,
 }
 
+impl Rules {
+    /// Whether an expression makes this attribute.
+    pub fn computes(&self, attribute: &str) -> bool {
+        self.attributes
+            .iter()
+            .any(|rule| rule.attribute == attribute && matches!(rule.source, Source::Expression(_)))
+    }
+}
+
 /// Sets one pool attribute from what the upstream said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {

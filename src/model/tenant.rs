@@ -20,9 +20,18 @@ pub struct Tenant {
     pub updated_at: UnixTime,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {}
+pub struct Settings {
+    /// Sign-ins of its connections may be kept, sealed, to try mappings on; each connection then says for itself.
+    pub keeps_sign_ins: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { keeps_sign_ins: true }
+    }
+}
 
 fn within(reach: &Reach) -> tenants::BoxedQuery<'static, MultiBackend> {
     let query = tenants::table.into_boxed();
@@ -42,6 +51,16 @@ pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Tena
         .select(Tenant::as_select())
         .first(conn)
         .optional()
+}
+
+/// Whether the tenant lets sign-ins be kept.
+pub fn keeps_sign_ins(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    let settings: Option<Json<Settings>> = tenants::table
+        .find(id)
+        .select(tenants::settings)
+        .first(conn)
+        .optional()?;
+    Ok(settings.is_none_or(|settings| settings.keeps_sign_ins))
 }
 
 /// Those of one pool, or of all, by name.

@@ -5,7 +5,9 @@ pub mod count;
 pub mod delivery;
 pub mod search;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::login_traces;
@@ -147,10 +149,13 @@ pub fn delete_expired(conn: &mut Conn, now: UnixTime, limit: i64) -> QueryResult
     diesel::delete(login_traces::table.filter(login_traces::code.eq_any(old))).execute(conn)
 }
 
+/// The literal of the partial index: a bound value would not let the database use it.
+const UNREACHED: &str = "login_traces.reached_provider = false";
+
 /// Keeps the newest `keep` traces of attempts that never reached a provider, deletes at most `limit` of the others.
 pub fn trim_unreached(conn: &mut Conn, keep: i64, limit: i64) -> QueryResult<usize> {
     let old: Vec<String> = login_traces::table
-        .filter(login_traces::reached_provider.eq(false))
+        .filter(sql::<Bool>(UNREACHED))
         .order(login_traces::started_at.desc())
         .offset(keep)
         .limit(limit)

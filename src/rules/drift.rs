@@ -4,6 +4,7 @@
 //! A claim is missing when its run of absences could hardly be chance: with the share of sign-ins that had it so far,
 //! estimated low, a run of that length happens once in 10⁹. A claim of every sign-in is missed after five, one of two
 //! thirds after some twenty, and a rare one only when it would be a wonder; so thousands of steady sign-ins raise nothing.
+//! Somebody who has no department has none tomorrow either: in a run each person counts once.
 
 use serde_json::{Map, Value};
 
@@ -18,6 +19,8 @@ const WEIGHT: f64 = 1_000.0;
 const CHANCE: f64 = 1e-9;
 /// The shortest run that is told.
 const SHORTEST_RUN: u64 = 5;
+/// People of a run that are remembered: who comes again after so many others counts again.
+const MOST_PEOPLE: usize = 64;
 /// A claim that has been gone for so long is not expected any more; nor is an old type of one.
 const FORGOTTEN: i64 = 30 * 86_400;
 /// Lists from this length on are remembered: Okta fails at more than 100 groups.
@@ -80,8 +83,8 @@ pub fn shape(claims: &Map<String, Value>) -> Shape {
 pub fn add(profile: &mut Profile, shape: &Shape, at: UnixTime) {
     for (name, usage) in &mut profile.claims {
         match shape.claims.get(name) {
-            Some(kind) => usage.came(*kind, at),
-            None => usage.stayed_away(at),
+            Some(kind) => usage.came(*kind, shape.person, at),
+            None => usage.stayed_away(shape.person, at),
         }
     }
     for (name, kind) in &shape.claims {
@@ -153,14 +156,17 @@ impl Usage {
             absent: 0,
             absent_since: UnixTime(0),
             odd: None,
+            absent_people: Vec::new(),
+            odd_people: Vec::new(),
         }
     }
 
-    fn came(&mut self, kind: Kind, at: UnixTime) {
+    fn came(&mut self, kind: Kind, person: Option<u32>, at: UnixTime) {
         // Only now is the run of absences known to be a part of how the claim comes and goes.
         self.seen += self.absent as f64 + 1.0;
         self.present += 1.0;
         self.absent = 0;
+        self.absent_people.clear();
         self.last = at;
         while self.seen > WEIGHT {
             self.seen /= 2.0;
@@ -173,22 +179,25 @@ impl Usage {
             if let Some((odd, run, _)) = self.odd.take() {
                 self.kinds.insert(odd, run);
             }
+            self.odd_people.clear();
         } else {
+            let counts = u64::from(is_new(&mut self.odd_people, person));
             self.odd = Some(match self.odd {
-                Some((_, run, since)) => (kind, run + 1, since),
+                Some((_, run, since)) => (kind, run + counts, since),
                 None => (kind, 1, at),
             });
         }
     }
 
-    fn stayed_away(&mut self, at: UnixTime) {
+    fn stayed_away(&mut self, person: Option<u32>, at: UnixTime) {
         if self.absent == 0 {
             self.absent_since = at;
         }
-        self.absent += 1;
+        self.absent += u64::from(is_new(&mut self.absent_people, person));
     }
 
     fn accept_type(&mut self) {
+        self.odd_people.clear();
         if let Some((kind, run, _)) = self.odd.take() {
             self.kinds = [(kind, run)].into();
         }
@@ -233,6 +242,19 @@ impl Usage {
     }
 }
 
+/// Whether somebody has not come in this run yet; notes that they have now. Nobody knows who it is: then it is somebody new.
+fn is_new(people: &mut Vec<u32>, person: Option<u32>) -> bool {
+    let Some(person) = person else { return true };
+    if people.contains(&person) {
+        return false;
+    }
+    if people.len() >= MOST_PEOPLE {
+        people.remove(0);
+    }
+    people.push(person);
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -251,7 +273,7 @@ mod tests {
                 .iter()
                 .map(|(name, kind)| ((*name).to_owned(), *kind))
                 .collect(),
-            long: Default::default(),
+            ..Shape::default()
         }
     }
 
@@ -381,6 +403,31 @@ mod tests {
         accept(&mut profile, "groups");
         assert_eq!(profile.claims["groups"].drift(), None);
         assert_eq!(profile.claims["groups"].kind(), Some(Kind::Text));
+    }
+
+    #[test]
+    fn one_person_who_comes_again_and_again_raises_nothing() {
+        let shape = |claims: &[(&str, Kind)], person| Shape {
+            person: Some(person),
+            ..sign_in(claims)
+        };
+        let mut profile = Profile::default();
+        for n in 0..200 {
+            let claims = [("department", Kind::Text), ("groups", Kind::List)];
+            add(&mut profile, &shape(&claims, n), UnixTime(i64::from(n)));
+        }
+        // Somebody without a department, whose groups come as a text.
+        let odd = [("groups", Kind::Text)];
+        let mut alone = profile.clone();
+        for n in 200..300 {
+            add(&mut alone, &shape(&odd, 7), UnixTime(n));
+            assert_eq!(drifting(&alone), Vec::<&str>::new(), "sign-in {n}");
+        }
+        // Everybody, each of them often.
+        for n in 200..300_u32 {
+            add(&mut profile, &shape(&odd, n % 10), UnixTime(i64::from(n)));
+        }
+        assert_eq!(drifting(&profile), ["department", "groups"]);
     }
 
     #[test]

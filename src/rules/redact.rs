@@ -1,6 +1,7 @@
 //! What a trace or an audit event may show of a claim or attribute: enough to follow a mapping ("the same address as
 //! before", "a list where a text was wanted"), not enough to learn a person's data. By class: truth values as they
-//! are, email addresses as `a***@domain`, identifiers as a short hash, anything else as its type and length.
+//! are, email addresses as `a***@domain`, identifiers as a short hash, anything else as its type and length; and so is
+//! everything that an expression made.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -22,11 +23,27 @@ pub fn value(name: &str, value: &Value) -> String {
         Value::String(text) if IDENTIFIERS.contains(&name) => identifier(text),
         Value::String(text) => match Email::parse(text) {
             Ok(email) => email_address(&email),
-            Err(_) => format!("text({})", text.chars().count()),
+            Err(_) => hidden(text),
         },
         Value::Array(items) => format!("list({})", items.len()),
         Value::Object(members) => format!("object({})", members.len()),
     }
+}
+
+/// The redacted form of an attribute's value. What an expression made may be anything that it read, put in whatever form
+/// shows most of it: of that only type and length are told.
+pub fn attribute(name: &str, value: &Value, computed: bool) -> String {
+    match value {
+        _ if !computed => self::value(name, value),
+        Value::Bool(_) => "truth value".into(),
+        Value::String(text) => hidden(text),
+        other => self::value("", other),
+    }
+}
+
+/// A text of which only the length is told.
+pub fn hidden(text: &str) -> String {
+    format!("text({})", text.chars().count())
 }
 
 /// Each claim's redacted form under its own name.
@@ -84,6 +101,24 @@ mod tests {
             "equal identifiers look equal"
         );
         assert_ne!(shown, value("sub", &json!("00u1eve")));
+    }
+
+    #[test]
+    fn of_what_an_expression_made_only_type_and_length_are_told() {
+        for (given, shown) in [
+            (json!("x@secret.example"), "text(16)"),
+            (json!(""), "text(0)"),
+            (json!(true), "truth value"),
+            (json!(42), "number(2)"),
+            (json!(["secret"]), "list(1)"),
+        ] {
+            assert_eq!(attribute("email", &given, true), shown);
+            assert_eq!(attribute("sub", &given, true), shown);
+        }
+        assert_eq!(
+            attribute("email", &json!("ada@acme.test"), false),
+            "a***@acme.test"
+        );
     }
 
     #[test]

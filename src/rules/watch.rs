@@ -1,6 +1,8 @@
 //! The watch over connections: when one is looked at, and what of a look, of a secret's end or of the claims that come
 //! needs attention.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use super::drift::Drift;
@@ -91,11 +93,22 @@ pub fn of_probe(probe: &Probe, before: Option<&Facts>) -> Vec<Notice> {
             notices.push(notice(Kind::EndpointsMoved, name, format!("from {was} to {is}")));
         }
     }
-    if !before.tls_issuer.is_empty() && !now.tls_issuer.is_empty() && before.tls_issuer != now.tls_issuer {
+    if !before.tls_issuer.is_empty()
+        && !now.tls_issuer.is_empty()
+        && organisation(&before.tls_issuer) != organisation(&now.tls_issuer)
+    {
         let detail = format!("from {} to {}", before.tls_issuer, now.tls_issuer);
         notices.push(notice(Kind::TlsIssuerChanged, "", detail));
     }
     notices
+}
+
+/// Who issued a certificate: an authority renews with whichever of its intermediates it has at hand. A name without an
+/// organisation is compared whole.
+fn organisation(name: &str) -> &str {
+    name.split(", ")
+        .find_map(|part| part.strip_prefix("O="))
+        .unwrap_or(name)
 }
 
 /// What this look leaves for the next one to compare with: where it saw nothing, what was seen before.
@@ -157,8 +170,14 @@ pub fn of_secrets(provider: &Provider, now: UnixTime) -> Vec<Notice> {
     .collect()
 }
 
-/// What is unusual about the claims that come.
-pub fn of_claims(provider_id: &str, profile: &Profile, now: UnixTime) -> Vec<Notice> {
+/// What is unusual about the claims that come. Of long lists only those are told that `groups` names: Okta's limit is one
+/// of groups.
+pub fn of_claims(
+    provider_id: &str,
+    profile: &Profile,
+    groups: &BTreeSet<String>,
+    now: UnixTime,
+) -> Vec<Notice> {
     let notice = |kind, subject: &str, detail, since| Notice {
         provider_id: provider_id.to_owned(),
         kind,
@@ -182,7 +201,8 @@ pub fn of_claims(provider_id: &str, profile: &Profile, now: UnixTime) -> Vec<Not
             ),
         })
     });
-    let long = profile.long.iter().map(|(name, long)| {
+    let of_groups = profile.long.iter().filter(|(name, _)| groups.contains(*name));
+    let long = of_groups.map(|(name, long)| {
         let detail = format!("{} values at a sign-in; Okta fails beyond 100 groups", long.most);
         notice(Kind::GroupsMany, name, detail, now)
     });
@@ -281,6 +301,16 @@ mod tests {
         );
         assert_eq!(
             kinds(facts(&["k1"], "t", "Proxy"), before.clone()),
+            [Kind::TlsIssuerChanged]
+        );
+        // An ordinary renewal comes from another intermediate of the same authority; a proxy is somebody else.
+        let (first, renewed) = (
+            facts(&["k1"], "t", "C=US, O=Let's Encrypt, CN=R10"),
+            facts(&["k1"], "t", "C=US, O=Let's Encrypt, CN=R11"),
+        );
+        assert_eq!(kinds(renewed.clone(), first), []);
+        assert_eq!(
+            kinds(facts(&["k1"], "t", "C=US, O=Zscaler Inc., CN=R11"), renewed),
             [Kind::TlsIssuerChanged]
         );
         // An issuer that was not reached has moved nothing, and what is known of it stays for the next comparison.

@@ -57,6 +57,21 @@ form.addEventListener("click", (event) => {
   soon();
 });
 
+// A preview or a replay may take seconds: it is said that something is happening.
+const work = form.querySelector("[data-work]");
+const working = {
+  preview: "Working out what this sign-in would become…",
+  replay: "Playing the sign-ins again; this can take some seconds…",
+};
+
+form.addEventListener("submit", (event) => {
+  work.textContent = working[event.submitter?.value] ?? "";
+});
+// Back from the page that came of it, nothing is happening any more.
+window.addEventListener("pageshow", () => {
+  work.textContent = "";
+});
+
 // A check that was overtaken by a later one is of no interest.
 let timer;
 let latest = 0;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::ControlFlow;
 
 use super::past::visit;
 use super::preview::bare_group;
@@ -18,6 +19,7 @@ use crate::model::provider::Provider;
 use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::contract::{Breach, Why};
 use crate::rules::mapping::replay::made;
+use crate::rules::mapping::{Compiled, Work};
 use crate::seal::Sealer;
 use crate::world::UnixTime;
 
@@ -48,15 +50,16 @@ impl fmt::Display for ContractBreach {
     }
 }
 
-/// What `draft` breaks that `live` keeps, for the enabled apps that list this provider.
+/// What `draft` breaks that `live` keeps, for the enabled apps that list this provider. Where the rules cost much, fewer
+/// sign-ins are looked at.
 pub fn breaches(
     conn: &mut Conn,
     sealer: &Sealer,
     now: UnixTime,
     pool: &Pool,
     provider: &Provider,
-    live: &Rules,
-    draft: &Rules,
+    live: &Compiled,
+    draft: &Compiled,
 ) -> Result<Vec<ContractBreach>, StoreError> {
     let mut clients = client::list(conn, &pool.id)?;
     clients.retain(|client| {
@@ -68,17 +71,21 @@ pub fn breaches(
     }
     let mut found: BTreeMap<(String, Breach), ContractBreach> = BTreeMap::new();
     for client in &clients {
-        for breach in lost(client, pool, live, draft) {
+        for breach in lost(client, pool, &live.rules, &draft.rules) {
             found.insert((client.id.clone(), breach.clone()), told(client, breach));
         }
     }
     let pool_groups: BTreeSet<String> = group::names(conn, &pool.id)?.into_iter().collect();
+    let mut work = Work::of_a_replay();
     visit(conn, sealer, now, provider, LAST, |past| {
-        let before = made(live, pool, &pool_groups, &past.contents);
-        let after = made(draft, pool, &pool_groups, &past.contents);
+        if work.is_used_up() {
+            return ControlFlow::Break(());
+        }
+        let mut made = |rules| made(rules, pool, &pool_groups, &past.contents, &mut work);
+        let (before, after) = (made(live), made(draft));
         // Who does not get in gets no tokens: that is the replay's to tell.
         if before.refusal.is_some() || after.refusal.is_some() || before == after {
-            return;
+            return ControlFlow::Continue(());
         }
         for client in &clients {
             let kept = shortcomings(pool, provider, client, &past.contents, &before, now);
@@ -93,6 +100,7 @@ pub fn breaches(
                 entry.trace_code.get_or_insert_with(|| past.trace_code.clone());
             }
         }
+        ControlFlow::Continue(())
     })?;
     Ok(found.into_values().collect())
 }

@@ -2,9 +2,11 @@
 //! a few at a time.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
+use super::keeping::tenant_allows;
 use crate::actions::Ctx;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -82,7 +84,7 @@ pub struct About<'a> {
     pub mapping_version: i64,
 }
 
-/// Keeps a sign-in, within the transaction that it is.
+/// Keeps a sign-in, within the transaction that it is; not where the tenant keeps none.
 pub fn keep(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -90,6 +92,9 @@ pub fn keep(
     about: About<'_>,
     sealed: Sealed,
 ) -> Result<(), StoreError> {
+    if !tenant_allows(conn, provider)? {
+        return Ok(());
+    }
     let days = i64::from(provider.settings.replay.days);
     let row = NewMapperInput {
         provider_id: provider.id.clone(),
@@ -114,14 +119,15 @@ pub fn shorten(conn: &mut Conn, provider_id: &str, old: &Replay, new: &Replay) -
     Ok(())
 }
 
-/// Shows the newest `last` sign-ins of a connection to `each`, newest first. Gives how many could not be unsealed.
+/// Shows the newest `last` sign-ins of a connection to `each`, newest first, until that breaks off. Gives how many could
+/// not be unsealed.
 pub fn visit(
     conn: &mut Conn,
     sealer: &Sealer,
     now: UnixTime,
     provider: &Provider,
     last: usize,
-    mut each: impl FnMut(Past),
+    mut each: impl FnMut(Past) -> ControlFlow<()>,
 ) -> Result<usize, StoreError> {
     let (mut left, mut before, mut unreadable) = (last, None, 0);
     while left > 0 {
@@ -131,7 +137,11 @@ pub fn visit(
         let (read, oldest) = (rows.len(), rows.last().map(|row| row.id));
         for row in rows {
             match open(sealer, provider, row) {
-                Some(past) => each(past),
+                Some(past) => {
+                    if each(past).is_break() {
+                        return Ok(unreadable);
+                    }
+                }
                 None => unreadable += 1,
             }
         }
@@ -195,6 +205,7 @@ pub fn observed(
     visit(conn, sealer, now, provider, last, |past| {
         sign_ins += 1;
         observe(&mut seen, "", &past.contents.claims);
+        ControlFlow::Continue(())
     })?;
     Ok((sign_ins, seen.into_values().collect()))
 }

@@ -1,6 +1,7 @@
 //! A draft of rules over the sign-ins of the past: what would have been another for whom. Reads and changes nothing.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use crate::model::mapping::Rules;
 use crate::model::provider::Provider;
 use crate::rules::attribute::outside;
 use crate::rules::mapping::replay::{Admission, Difference, Summary, made};
+use crate::rules::mapping::{Compiled, Work};
 use crate::rules::redact;
 use crate::seal::Sealer;
 use crate::world::UnixTime;
@@ -33,6 +35,8 @@ pub struct Report {
     pub sign_ins: usize,
     /// Kept, but no longer to be unsealed.
     pub unreadable: usize,
+    /// The rules cost so much that older sign-ins were not looked at.
+    pub cut: bool,
     pub summary: Summary,
     /// The newest first, at most [`MAX_TOLD`].
     pub differences: Vec<Entry>,
@@ -67,39 +71,44 @@ pub fn replay(
     sealer: &Sealer,
     now: UnixTime,
     provider: &Provider,
-    live: &Rules,
-    draft: &Rules,
+    live: &Compiled,
+    draft: &Compiled,
     options: Options,
 ) -> Result<Report, Error> {
     let pool = pools::find(conn, &provider.user_pool_id)?;
     let pool_groups: BTreeSet<String> = group::names(conn, &pool.id)?.into_iter().collect();
     let mut report = Report::default();
+    let mut work = Work::of_a_replay();
     report.unreadable = visit(conn, sealer, now, provider, options.last, |past| {
+        if work.is_used_up() {
+            report.cut = true;
+            return ControlFlow::Break(());
+        }
         report.sign_ins += 1;
-        let difference = Difference::between(
-            &made(live, &pool, &pool_groups, &past.contents),
-            &made(draft, &pool, &pool_groups, &past.contents),
-        );
+        let mut made = |rules| made(rules, &pool, &pool_groups, &past.contents, &mut work);
+        let difference = Difference::between(&made(live), &made(draft));
         report.summary.add(&difference);
         if !difference.is_none() && report.differences.len() < MAX_TOLD {
-            report.differences.push(entry(past, difference, options.open));
+            let entry = entry(past, difference, &live.rules, &draft.rules, options.open);
+            report.differences.push(entry);
         }
+        ControlFlow::Continue(())
     })?;
     Ok(report)
 }
 
-fn entry(past: Past, difference: Difference, open: bool) -> Entry {
+fn entry(past: Past, difference: Difference, live: &Rules, draft: &Rules, open: bool) -> Entry {
     let attributes = difference.attributes.into_iter().map(|change| {
-        let shown = |value: &Value| {
+        let shown = |value: &Value, by: &Rules| {
             if open {
                 outside(value)
             } else {
-                redact::value(&change.name, value)
+                redact::attribute(&change.name, value, by.computes(&change.name))
             }
         };
         AttributeEntry {
-            live: change.live.as_ref().map(shown),
-            draft: change.draft.as_ref().map(shown),
+            live: change.live.as_ref().map(|value| shown(value, live)),
+            draft: change.draft.as_ref().map(|value| shown(value, draft)),
             name: change.name.clone(),
         }
     });

@@ -94,6 +94,25 @@ fn a_mapping_gets_a_version_per_change_and_nobodys_is_overwritten() {
     );
 }
 
+fn roll_back(conn: &mut Conn, ctx: &Ctx, id: &str, seen: i64, version: i64) -> Result<Mapping, Error> {
+    let again = rollback(conn, id, seen, version, false)?;
+    save(conn, ctx, id, again)
+}
+
+#[test]
+fn what_was_judged_against_an_older_version_is_not_saved() {
+    let (mut fixture, id) = fixture();
+    let ctx = fixture.ctx.clone();
+    let judged = fixture
+        .act(|conn| judge(conn, &ctx, &id, draft(0, &["email=email"])))
+        .unwrap();
+    fixture
+        .act(|conn| save(conn, &ctx, &id, draft(0, &["email=mail"])))
+        .unwrap();
+    let late = fixture.act(|conn| save_judged(conn, &ctx, &id, judged.clone()));
+    assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
+}
+
 #[test]
 fn versions_are_listed_compared_and_brought_back() {
     let (mut fixture, id) = fixture();
@@ -137,13 +156,11 @@ fn versions_are_listed_compared_and_brought_back() {
         Err(Error::NotFound(_))
     ));
 
-    let back = fixture
-        .act(|conn| rollback(conn, &ctx, &id, 3, 2, false))
-        .unwrap();
+    let back = fixture.act(|conn| roll_back(conn, &ctx, &id, 3, 2)).unwrap();
     assert_eq!((back.version, back.note.as_str()), (4, "rollback to version 2"));
     assert_eq!(back.rules, history[1].rules);
     assert!(matches!(
-        fixture.act(|conn| rollback(conn, &ctx, &id, 3, 1, false)),
+        fixture.act(|conn| roll_back(conn, &ctx, &id, 3, 1)),
         Err(Error::Conflict(_))
     ));
 }

@@ -11,7 +11,6 @@ use crate::actions::groups::MOST;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::group::{self, Group, Membership};
-use crate::model::mapping::MissingGroup;
 use crate::model::trace::MappingEffect;
 use crate::model::user::User;
 use crate::rules::mapping::{Memberships, shown};
@@ -50,7 +49,7 @@ impl Visit<'_> {
         wanted: Vec<String>,
         effects: &mut Vec<MappingEffect>,
     ) -> Result<Changes, StoreError> {
-        let rule = self.rules.groups.as_ref();
+        let rule = self.rules().groups.as_ref();
         let mut notes = Notes::new(rule.map_or_else(String::new, |rule| shown(&rule.source)));
         let lacking = self.provide_groups(conn, &wanted, &mut notes)?;
 
@@ -101,11 +100,7 @@ impl Visit<'_> {
         if missing.is_empty() {
             return Ok(lacking);
         }
-        let create = self
-            .rules
-            .groups
-            .as_ref()
-            .is_some_and(|rule| rule.missing == MissingGroup::Create);
+        let create = self.makes_groups();
         let mut room = if create {
             MOST.saturating_sub(group::count(conn, &self.pool.id)?)
         } else {

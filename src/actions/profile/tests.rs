@@ -595,7 +595,7 @@ fn a_profile_disabled_meanwhile_is_not_enabled_again() {
         provider: &acme,
         client: &client,
         arrival: &arrival,
-        rules,
+        compiled: saved("acme-okta", &rules),
         mapping_version: 1,
     };
     let refused = visit.again(&mut world.conn, visit_reads).unwrap().unwrap_err();

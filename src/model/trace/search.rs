@@ -80,6 +80,9 @@ pub(super) type Condition =
 /// The literal of the partial indexes: a bound value would not let the database use them.
 pub(super) const UNSUCCESSFUL: &str = "login_traces.outcome <> 'signed_in'";
 
+/// The cause of every trace that ended in a sign-in.
+const SIGNED_IN: &str = "signed_in";
+
 impl Part {
     pub(super) fn condition(&self) -> Option<Condition> {
         match self {
@@ -200,10 +203,12 @@ fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64)
     if let Some(until) = search.until {
         query = query.filter(login_traces::started_at.lt(until));
     }
-    if search
+    // Of the causes one alone ends in a sign-in; any other may be looked for where little is.
+    let unsuccessful = search
         .ending
         .is_some_and(|ending| ending != Ending::Was(Outcome::SignedIn))
-    {
+        || search.cause.as_deref().is_some_and(|cause| cause != SIGNED_IN);
+    if unsuccessful {
         query = query.filter(sql::<Bool>(UNSUCCESSFUL));
     }
     if let Some(Ending::Was(outcome)) = search.ending {

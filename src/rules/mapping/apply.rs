@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Refusal, check, groups, sourced};
-use crate::model::mapping::{Absent, Rule, Rules, Source, Write};
+use super::{Compiled, Refusal, Steps, check, groups};
+use crate::model::mapping::{Absent, Rule, Source, Write};
 use crate::model::pool::{Attribute, Pool, Settings};
 use crate::model::trace::MappingEffect;
 use crate::rules::attribute::{from_claim, is_verified_flag, outside};
@@ -24,8 +24,12 @@ pub struct Outcome {
     /// The groups that the claim names, sorted; `None` when no rule speaks of groups.
     pub groups: Option<Vec<String>>,
     pub refusal: Option<Refusal>,
+    /// What all this cost.
+    pub steps: usize,
 }
 
+/// Steps of a rule beside those of its expression.
+const RULE: usize = 10;
 /// An address and the attribute that says whether somebody vouched for it.
 const ADDRESSES: [(&str, &str); 2] = [
     ("email", "email_verified"),
@@ -35,14 +39,15 @@ const ADDRESSES: [(&str, &str); 2] = [
 /// Applies the rules. `existing` is the profile's attributes, `None` at the first sign-in; `write_attributes` is the
 /// client's list of attributes that its sign-ins may change, `None` when it may change all.
 pub fn apply(
-    rules: &Rules,
+    compiled: &Compiled,
     claims: &Map<String, Value>,
     existing: Option<&Map<String, Value>>,
     pool: &Pool,
     write_attributes: Option<&[String]>,
 ) -> Outcome {
+    let rules = &compiled.rules;
     let mut run = Run {
-        rules,
+        compiled,
         claims,
         existing,
         settings: &pool.settings,
@@ -50,6 +55,7 @@ pub fn apply(
         attributes: existing.cloned().unwrap_or_default(),
         effects: Vec::with_capacity(rules.attributes.len()),
         refusal: None,
+        steps: Steps::default(),
     };
     // What vouches for an address can be judged only once it is known which address the profile has.
     let (flags, plain): (Vec<&Rule>, Vec<&Rule>) = rules
@@ -72,7 +78,7 @@ pub fn apply(
     run.effects.extend(told);
     run.require();
     let groups = rules.groups.as_ref().map(|rule| {
-        let (names, effects) = groups::names(rule, claims, &pool.id);
+        let (names, effects) = groups::names(compiled, rule, claims, &pool.id, &mut run.steps);
         run.effects.extend(effects);
         names
     });
@@ -84,11 +90,12 @@ pub fn apply(
         effects: run.effects,
         groups,
         refusal: run.refusal,
+        steps: run.steps.spent(),
     }
 }
 
 struct Run<'a> {
-    rules: &'a Rules,
+    compiled: &'a Compiled,
     claims: &'a Map<String, Value>,
     existing: Option<&'a Map<String, Value>>,
     settings: &'a Settings,
@@ -96,6 +103,8 @@ struct Run<'a> {
     attributes: Map<String, Value>,
     effects: Vec<MappingEffect>,
     refusal: Option<Refusal>,
+    /// What the rules may still spend together.
+    steps: Steps,
 }
 
 /// What a rule wants done.
@@ -110,6 +119,8 @@ enum Wish {
 
 impl Run<'_> {
     fn rule(&mut self, rule: &Rule) {
+        // Also what reads no expression is looked up and compared.
+        self.steps.take(RULE);
         let attribute = match check::target(&rule.attribute, self.settings) {
             Ok(attribute) => attribute,
             // Rules are checked on save, but the pool's schema may have changed since.
@@ -139,7 +150,7 @@ impl Run<'_> {
         }
     }
 
-    fn wish(&self, rule: &Rule, attribute: &Attribute) -> Wish {
+    fn wish(&mut self, rule: &Rule, attribute: &Attribute) -> Wish {
         let skip = |reason: &str| Wish::Nothing("skipped", reason.to_owned());
         let flag = is_verified_flag(&rule.attribute);
         // Cognito never lists these two among a client's writable attributes, yet maps them.
@@ -162,7 +173,7 @@ impl Run<'_> {
         if flag && !self.speaks_of_ours(&rule.attribute) {
             return skip("it is said of another address than the profile has");
         }
-        let value = match sourced(&rule.source, self.claims) {
+        let value = match self.compiled.sourced(&rule.source, self.claims, &mut self.steps) {
             Ok(Some(value)) => Ok(value),
             Ok(None) => return absent(rule),
             Err(why) => Err(why),
@@ -197,16 +208,21 @@ impl Run<'_> {
     }
 
     /// Whether what the upstream says about its address concerns the address that the profile has now.
-    fn speaks_of_ours(&self, flag: &str) -> bool {
+    fn speaks_of_ours(&mut self, flag: &str) -> bool {
         let Some((address, _)) = ADDRESSES.iter().find(|(_, of)| *of == flag) else {
             return false;
         };
-        let theirs = self
+        let compiled = self.compiled;
+        let theirs = compiled
             .rules
             .attributes
             .iter()
             .find(|rule| rule.attribute == *address)
-            .and_then(|rule| sourced(&rule.source, self.claims).ok()?)
+            .and_then(|rule| {
+                compiled
+                    .sourced(&rule.source, self.claims, &mut self.steps)
+                    .ok()?
+            })
             .and_then(|value| from_claim(&self.settings.attribute(address)?, &value).ok()?);
         theirs.is_some() && theirs.as_ref() == self.attributes.get(*address)
     }
@@ -228,6 +244,7 @@ impl Run<'_> {
             return None;
         }
         let rule = self
+            .compiled
             .rules
             .attributes
             .iter()
@@ -253,7 +270,12 @@ impl Run<'_> {
         let missing: Vec<(String, Option<&Source>)> = check::required(self.settings)
             .filter(|name| self.attributes.get(*name).is_none_or(|value| *value == ""))
             .map(|name| {
-                let rule = self.rules.attributes.iter().find(|rule| rule.attribute == **name);
+                let rule = self
+                    .compiled
+                    .rules
+                    .attributes
+                    .iter()
+                    .find(|rule| rule.attribute == **name);
                 (name.clone(), rule.map(|rule| &rule.source))
             })
             .collect();
@@ -265,13 +287,15 @@ impl Run<'_> {
     /// The first refusal is the one that is told.
     fn refuse(&mut self, rule: &Rule, refusal: Refusal) {
         let old = self.attributes.get(&rule.attribute).cloned();
-        let new = sourced(&rule.source, self.claims).ok().flatten();
+        let new = self.compiled.sourced(&rule.source, self.claims, &mut self.steps);
+        let new = new.ok().flatten();
         self.effect(rule, "refused", old.as_ref(), new.as_deref(), &refusal.detail);
         self.refusal.get_or_insert(refusal);
     }
 
     fn effect(&mut self, rule: &Rule, action: &str, old: Option<&Value>, new: Option<&Value>, reason: &str) {
-        let redacted = |value: &Value| redact::value(&rule.attribute, value);
+        let computed = matches!(rule.source, Source::Expression(_));
+        let redacted = |value: &Value| redact::attribute(&rule.attribute, value, computed);
         self.effects.push(MappingEffect {
             target: rule.attribute.clone(),
             source: shown(&rule.source),

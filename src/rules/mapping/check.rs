@@ -4,24 +4,32 @@ use std::collections::HashSet;
 
 use serde_json::Map;
 
-use super::expression::{self, Kind};
-use super::{Mistake, groups, parse};
-use crate::model::mapping::{Absent, Rule, Rules, Source, Write};
+use super::expression::Kind;
+use super::{Compiled, Mistake, Steps, groups, parse};
+use crate::model::mapping::{Absent, Rule, Source, Write};
 use crate::model::pool::{Attribute, AttributeType, Settings};
 use crate::rules::attribute::from_claim;
 use crate::rules::claims::is_reserved;
 
 /// Rules of one mapping: as many as a pool has attributes, and then some.
-const MAX_RULES: usize = 100;
+pub(super) const MAX_RULES: usize = 100;
 
 /// Checks rules against the pool's schema. Empty when they can be saved.
-pub fn check(rules: &Rules, settings: &Settings) -> Vec<Mistake> {
+pub fn check(compiled: &Compiled, settings: &Settings) -> Vec<Mistake> {
+    let rules = &compiled.rules;
+    if rules.attributes.len() > MAX_RULES {
+        return vec![Mistake::new(
+            "rules",
+            format!("there are more than {MAX_RULES} rules"),
+        )];
+    }
     let mut mistakes = Vec::new();
     let mut seen = HashSet::new();
+    let mut steps = Steps::default();
     for (index, rule) in rules.attributes.iter().enumerate() {
         let place = format!("rule {} ({})", index + 1, rule.attribute);
         let mut say = |reason: String| mistakes.push(Mistake::new(&place, reason));
-        if let Err(reason) = parse::check_source(&rule.source) {
+        if let Err(reason) = check_source(compiled, &rule.source) {
             say(reason);
         }
         match target(&rule.attribute, settings) {
@@ -32,7 +40,7 @@ pub fn check(rules: &Rules, settings: &Settings) -> Vec<Mistake> {
                     say(reason.into());
                 }
                 if let Source::Expression(text) = &rule.source
-                    && let Err(reason) = check_type(text, &attribute)
+                    && let Err(reason) = check_type(compiled, text, &attribute, &mut steps)
                 {
                     say(reason);
                 }
@@ -48,18 +56,22 @@ pub fn check(rules: &Rules, settings: &Settings) -> Vec<Mistake> {
         }
     }
     if let Some(rule) = &rules.groups {
-        let source = parse::check_source(&rule.source).err();
-        let others = groups::check(rule);
+        let source = check_source(compiled, &rule.source).err();
+        let others = groups::check(compiled, rule);
         let say = |reason| Mistake::new("groups", reason);
         mistakes.extend(source.into_iter().chain(others).map(say));
     }
-    if rules.attributes.len() > MAX_RULES {
-        mistakes.push(Mistake::new(
-            "rules",
-            format!("there are more than {MAX_RULES} rules"),
-        ));
-    }
     mistakes
+}
+
+fn check_source(compiled: &Compiled, source: &Source) -> Result<(), String> {
+    match source {
+        Source::Claim(claim) => parse::check_claim(claim),
+        Source::Expression(text) => compiled
+            .expression(text)
+            .map(|_| ())
+            .map_err(|why| format!("has a mistake in its expression: {why}")),
+    }
 }
 
 /// The attribute that a rule may set; the error says why it may not.
@@ -85,15 +97,20 @@ pub(super) fn required(settings: &Settings) -> impl Iterator<Item = &String> {
 }
 
 /// What an expression's own text says against the attribute: a type that never fits, or a constant that does not.
-fn check_type(text: &str, attribute: &Attribute) -> Result<(), String> {
-    // Mistakes of the text itself are told by `parse::check_source`.
-    let Ok(expression) = expression::compile(text) else {
+fn check_type(
+    compiled: &Compiled,
+    text: &str,
+    attribute: &Attribute,
+    steps: &mut Steps,
+) -> Result<(), String> {
+    // Mistakes of the text itself are told by `check_source`.
+    let Ok(expression) = compiled.expression(text) else {
         return Ok(());
     };
     let claims = Map::new();
     if expression.is_constant() {
         let value = expression
-            .value(&claims)
+            .value_within(&claims, steps)
             .map_err(|why| format!("cannot be computed: {why}"))?;
         return match value.map(|value| from_claim(attribute, &value)) {
             Some(Err(why)) => Err(format!("has an expression that does not fit: the value {why}")),
@@ -143,6 +160,7 @@ fn check_policies(rule: &Rule, attribute: &Attribute) -> Result<(), &'static str
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::mapping::Rules;
 
     fn settings() -> Settings {
         let attribute = |name: &str, mutable, required| Attribute {
@@ -167,7 +185,7 @@ mod tests {
             attributes: parse::rules(&texts).unwrap(),
             groups: None,
         };
-        check(&rules, &settings())
+        check(&Compiled::new(&rules), &settings())
             .iter()
             .map(ToString::to_string)
             .collect()
@@ -229,7 +247,10 @@ mod tests {
             attributes: Vec::new(),
             groups: Some(crate::model::mapping::GroupsRule::new(Source::claim(" "))),
         };
-        assert_eq!(check(&rules, &Settings::default())[0].place, "groups");
+        assert_eq!(
+            check(&Compiled::new(&rules), &Settings::default())[0].place,
+            "groups"
+        );
     }
 
     #[test]
@@ -263,7 +284,7 @@ mod tests {
                 attributes: vec![rule],
                 groups: None,
             };
-            let found = check(&rules, &Settings::default());
+            let found = check(&Compiled::new(&rules), &Settings::default());
             assert!(
                 found.len() == 1 && found[0].reason.contains(said),
                 "{text}: {found:?}"
@@ -298,7 +319,11 @@ mod tests {
                     attributes: vec![Rule::new(twin.clone(), Source::claim("x"))],
                     groups: None,
                 };
-                assert_eq!(check(&rules, &Settings::default()).len(), 1, "{twin:?}");
+                assert_eq!(
+                    check(&Compiled::new(&rules), &Settings::default()).len(),
+                    1,
+                    "{twin:?}"
+                );
             }
         }
         for name in [

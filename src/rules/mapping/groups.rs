@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::apply::shown;
-use super::sourced;
+use super::{Compiled, Steps};
 use crate::model::mapping::{GroupsRule, Source};
 use crate::model::trace::MappingEffect;
 use naming::Namer;
-pub(super) use naming::check;
+pub(super) use naming::{check, compiled as compiled_pattern};
 
 /// Groups that one sign-in may give; more are cut, and an effect says so.
 pub const MAX_GROUPS: usize = 500;
@@ -25,16 +25,18 @@ const MAX_NAMED: usize = 20;
 /// A claim that does not come means "no groups": a user's last group may vanish together with the claim, and a
 /// privilege must not survive that. The same holds for an expression without a value.
 pub(super) fn names(
+    compiled: &Compiled,
     rule: &GroupsRule,
     claims: &Map<String, Value>,
     user_pool_id: &str,
+    steps: &mut Steps,
 ) -> (Vec<String>, Vec<MappingEffect>) {
     let mut left_out = LeftOut {
         source: shown(&rule.source),
         effects: Vec::new(),
         unnamed: 0,
     };
-    let came = sourced(&rule.source, claims);
+    let came = compiled.sourced(&rule.source, claims, steps);
     let values: &[Value] = match came.as_ref().map(Option::as_deref) {
         Ok(Some(Value::Array(items))) => items,
         Ok(Some(one @ Value::String(_))) => std::slice::from_ref(one),
@@ -60,7 +62,7 @@ pub(super) fn names(
         }
     };
     let automatic = format!("{user_pool_id}_");
-    let mut namer = Namer::new(&rule.naming);
+    let mut namer = Namer::new(compiled, &rule.naming, steps);
     let mut names = BTreeSet::new();
     let mut cut = 0_usize;
     for value in values {

@@ -21,28 +21,29 @@
 //! ```
 //!
 //! The rules themselves are stored data (`model::mapping`). [`parse`] reads and writes their text form, [`check()`]
-//! says what is wrong with them before they are saved, [`apply()`] runs them: at a sign-in, in a [`preview`], in a
-//! [`replay`]. [`difference`] tells two versions apart.
+//! says what is wrong with them before they are saved, [`apply()`] runs them once they are [`Compiled`]: at a sign-in, in
+//! a [`preview`], in a [`replay`]. [`difference`] tells two versions apart.
 //! The reference is Cognito's behaviour under "Attribute mapping"; reserved claims are those of [`super::claims`].
 
 mod apply;
 mod check;
+mod compiled;
 pub mod difference;
 pub mod expression;
 mod groups;
 pub mod parse;
 pub mod preview;
-mod remembered;
 pub mod replay;
+mod steps;
 mod usual;
 
 pub use super::attribute::Mistake;
 pub use apply::{Outcome, apply, shown};
 pub use check::check;
+pub use compiled::{Compiled, saved};
 pub use groups::{MAX_GROUPS, Memberships, is_group_name};
+pub use steps::{Steps, Work};
 pub use usual::usual;
-
-use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -180,23 +181,6 @@ fn words(source: &Source) -> String {
 
 /// How the reason begins when an expression failed.
 const UNCOMPUTED: &str = "cannot be computed";
-
-/// What a source has for these claims, `None` when it is absent. The error completes the sentence "the value …".
-pub fn sourced<'a>(
-    source: &Source,
-    claims: &'a Map<String, Value>,
-) -> Result<Option<Cow<'a, Value>>, String> {
-    match source {
-        Source::Claim(name) => Ok(claim(claims, name).map(Cow::Borrowed)),
-        Source::Expression(text) => {
-            let expression = expression::compile(text).map_err(|why| format!("{UNCOMPUTED}: {why}"))?;
-            let value = expression.value(claims);
-            Ok(value
-                .map_err(|why| format!("{UNCOMPUTED}: {why}"))?
-                .map(Cow::Owned))
-        }
-    }
-}
 
 /// The claim of that name; else what a dotted path leads to, where each dot may also be part of a member's own name
 /// (`https://acme.example/org.id`). The longest name wins.

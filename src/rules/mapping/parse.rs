@@ -81,7 +81,7 @@ pub fn rule_text(rule: &Rule) -> String {
 }
 
 /// A source as a rule may have it; the error completes the sentence "the rule …".
-pub(super) fn check_source(source: &Source) -> Result<(), String> {
+fn check_source(source: &Source) -> Result<(), String> {
     match source {
         Source::Claim(claim) => check_claim(claim),
         Source::Expression(text) => expression::compile(text)
@@ -91,7 +91,7 @@ pub(super) fn check_source(source: &Source) -> Result<(), String> {
 }
 
 /// A claim's name as a rule may have it; the error completes the sentence "the rule …".
-fn check_claim(claim: &str) -> Result<(), String> {
+pub(super) fn check_claim(claim: &str) -> Result<(), String> {
     if claim.is_empty() {
         return Err("names no claim".into());
     }

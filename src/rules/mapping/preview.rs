@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Memberships, Outcome, Refusal, apply};
-use crate::model::mapping::{MissingGroup, Rules};
+use super::{Compiled, Memberships, Outcome, Refusal, apply};
+use crate::model::mapping::MissingGroup;
 use crate::model::pool::Pool;
 use crate::model::trace::MappingEffect;
 
@@ -56,8 +56,10 @@ pub struct Line {
     pub reason: String,
 }
 
-pub fn preview(rules: &Rules, sign_in: &SignIn<'_>) -> Preview {
-    let (outcome, groups) = run(rules, sign_in, &[]);
+pub fn preview(compiled: &Compiled, sign_in: &SignIn<'_>) -> Preview {
+    let rules = &compiled.rules;
+    let has = |name: &str| sign_in.pool_groups.contains(name);
+    let (outcome, groups) = run(compiled, sign_in, &has, &[]);
     let (left_out, effects): (Vec<_>, Vec<_>) = outcome
         .effects
         .into_iter()
@@ -84,10 +86,17 @@ pub fn preview(rules: &Rules, sign_in: &SignIn<'_>) -> Preview {
     }
 }
 
-/// The outcome, and the provider's groups after it. `lacking` are groups that could not be had then.
-pub(super) fn run(rules: &Rules, sign_in: &SignIn<'_>, lacking: &[String]) -> (Outcome, Memberships) {
+/// The outcome, and the provider's groups after it. `has` says whether the pool has a group, `lacking` are those that it
+/// could not get either.
+pub(super) fn run(
+    compiled: &Compiled,
+    sign_in: &SignIn<'_>,
+    has: &dyn Fn(&str) -> bool,
+    lacking: &[String],
+) -> (Outcome, Memberships) {
+    let rules = &compiled.rules;
     let outcome = apply(
-        rules,
+        compiled,
         sign_in.claims,
         sign_in.existing,
         sign_in.pool,
@@ -107,7 +116,7 @@ pub(super) fn run(rules: &Rules, sign_in: &SignIn<'_>, lacking: &[String]) -> (O
         .as_ref()
         .is_some_and(|rule| rule.missing == MissingGroup::Ignore)
     {
-        let missing = wanted.iter().filter(|name| !sign_in.pool_groups.contains(*name));
+        let missing = wanted.iter().filter(|name| !has(name));
         lacking.extend(missing.cloned());
     }
     let groups = Memberships::after(rules.groups.as_ref(), wanted, sign_in.held, &lacking);
@@ -121,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::db::Json;
-    use crate::model::mapping::{Absent, GroupsRule, Rule, Source};
+    use crate::model::mapping::{Absent, GroupsRule, Rule, Rules, Source};
     use crate::model::pool::Settings;
     use crate::rules::mapping::parse;
     use crate::world::UnixTime;
@@ -166,7 +175,7 @@ mod tests {
             pool_groups: &pool_groups,
             write_attributes: None,
         };
-        let found = preview(&rules, &sign_in);
+        let found = preview(&Compiled::new(&rules), &sign_in);
         let told: Vec<_> = found
             .lines
             .iter()
@@ -213,7 +222,7 @@ mod tests {
             absent: Absent::Refuse,
             ..Rule::new("website", Source::claim("site"))
         });
-        let refused = preview(&rules, &sign_in);
+        let refused = preview(&Compiled::new(&rules), &sign_in);
         assert_eq!(refused.refusal.unwrap().cause, "claim_required");
         assert_eq!(
             (refused.attributes, refused.groups.held),

@@ -6,13 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::preview::{SignIn, run};
+use super::{Compiled, Work};
 use crate::model::mapper_input::{Contents, Made, Refused};
-use crate::model::mapping::Rules;
 use crate::model::pool::Pool;
 
-/// What rules make of a sign-in of the past. `pool_groups` are the groups that the pool has now; what the sign-in itself
-/// saw of them goes before.
-pub fn made(rules: &Rules, pool: &Pool, pool_groups: &BTreeSet<String>, past: &Contents) -> Made {
+/// Names of one kind that a summary speaks of one by one.
+pub const MAX_SENTENCES: usize = 30;
+
+/// What rules make of a sign-in of the past, paid out of the request's work. `pool_groups` are the groups that the pool
+/// has now; what the sign-in itself saw of them goes before. A group that there was not is made by rules that make groups,
+/// unless the pool had no room for it.
+pub fn made(
+    compiled: &Compiled,
+    pool: &Pool,
+    pool_groups: &BTreeSet<String>,
+    past: &Contents,
+    work: &mut Work,
+) -> Made {
     if let Some(cause) = &past.barred {
         return Made {
             attributes: past.existing.clone().unwrap_or_default(),
@@ -27,23 +37,28 @@ pub fn made(rules: &Rules, pool: &Pool, pool_groups: &BTreeSet<String>, past: &C
             }),
         };
     }
-    let mut groups = pool_groups.clone();
-    groups.extend(past.made.groups.iter().cloned());
-    for name in &past.lacking {
-        groups.remove(name);
-    }
+    let is_among = |names: &[String], name: &str| names.iter().any(|known| known == name);
+    let has = |name: &str| {
+        !is_among(&past.lacking, name) && (pool_groups.contains(name) || is_among(&past.made.groups, name))
+    };
     let (outcome, memberships) = run(
-        rules,
+        compiled,
         &SignIn {
             pool,
             claims: &past.claims,
             existing: past.existing.as_ref(),
             held: &past.held,
-            pool_groups: &groups,
+            pool_groups,
             write_attributes: past.write_attributes.as_deref(),
         },
-        &past.lacking,
+        &has,
+        if past.no_room {
+            past.lacking.as_slice()
+        } else {
+            &[]
+        },
     );
+    work.pay(outcome.steps);
     Made {
         attributes: outcome.attributes,
         groups: memberships.held,
@@ -190,25 +205,21 @@ impl Summary {
         }
     }
 
-    /// What there is to say, the weightiest first, each with the number of sign-ins that it is about.
+    /// What there is to say, the weightiest first, each with the number of sign-ins that it is about. Of each kind
+    /// [`MAX_SENTENCES`] at the most, and then how many more there are.
     pub fn told(&self) -> Vec<(Told, usize)> {
-        let mut told: Vec<(Told, usize)> = Vec::new();
-        let named = |counts: &BTreeMap<String, usize>, of: fn(String) -> Told| -> Vec<(Told, usize)> {
-            counts
-                .iter()
-                .map(|(name, count)| (of(name.clone()), *count))
-                .collect()
-        };
-        told.extend(named(&self.newly_refused, Told::Refused));
+        let mut told = most(&self.newly_refused, Told::Refused, "reasons to be refused");
         told.push((Told::Admitted, self.newly_admitted));
         told.push((Told::RefusedOtherwise, self.refused_otherwise));
-        told.extend(named(&self.groups_left, Told::Left));
-        told.extend(named(&self.groups_joined, Told::Joined));
-        for (name, counts) in &self.attributes {
+        told.extend(most(&self.groups_left, Told::Left, "groups are lost"));
+        told.extend(most(&self.groups_joined, Told::Joined, "groups are gained"));
+        for (name, counts) in self.attributes.iter().take(MAX_SENTENCES) {
             told.push((Told::Lost(name.clone()), counts.lost));
             told.push((Told::Gained(name.clone()), counts.gained));
             told.push((Told::Changed(name.clone()), counts.changed));
         }
+        let more = self.attributes.len().saturating_sub(MAX_SENTENCES);
+        told.push((Told::More("attributes change"), more));
         told.retain(|(_, count)| *count > 0);
         told.push((Told::Unchanged, self.unchanged));
         told
@@ -223,8 +234,25 @@ impl Summary {
     }
 }
 
+/// The sentences for the names that come most often, and one for how many others there are.
+fn most(
+    counts: &BTreeMap<String, usize>,
+    of: fn(String) -> Told,
+    others: &'static str,
+) -> Vec<(Told, usize)> {
+    let mut named: Vec<(&String, usize)> = counts.iter().map(|(name, count)| (name, *count)).collect();
+    named.sort_by(|(a, many), (b, few)| few.cmp(many).then(a.cmp(b)));
+    let more = named.len().saturating_sub(MAX_SENTENCES);
+    named
+        .into_iter()
+        .take(MAX_SENTENCES)
+        .map(|(name, count)| (of(name.clone()), count))
+        .chain([(Told::More(others), more)])
+        .collect()
+}
+
 /// One thing that a summary says of some sign-ins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Told {
     /// For this reason.
     Refused(String),
@@ -237,6 +265,8 @@ pub enum Told {
     Lost(String),
     Gained(String),
     Changed(String),
+    /// What goes beyond [`MAX_SENTENCES`]; of it not the sign-ins are counted, but the names.
+    More(&'static str),
     Unchanged,
 }
 
@@ -252,6 +282,7 @@ impl Told {
             Told::Lost(name) => format!("{count} {} {name}", each("loses", "lose")),
             Told::Gained(name) => format!("{count} {} {name}", each("gains", "gain")),
             Told::Changed(name) => format!("{count} {} {name}", each("gets another", "get another")),
+            Told::More(what) => format!("and {count} more {what}"),
             Told::Unchanged => format!("{count} unchanged"),
         }
     }
@@ -263,6 +294,41 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::db::Json;
+    use crate::model::mapping::{GroupsRule, MissingGroup, Rules, Source};
+    use crate::world::UnixTime;
+
+    #[test]
+    fn rules_that_make_groups_make_what_there_was_not_unless_there_was_no_room() {
+        let pool = Pool {
+            id: "us-local-1_Pool".into(),
+            name: "pool".into(),
+            settings: Json::default(),
+            created_at: UnixTime(0),
+            updated_at: UnixTime(0),
+        };
+        let groups = |missing, past: &Contents| {
+            let rules = Rules {
+                attributes: Vec::new(),
+                groups: Some(GroupsRule {
+                    missing,
+                    ..GroupsRule::new(Source::claim("groups"))
+                }),
+            };
+            let mut work = Work::of_a_replay();
+            let compiled = Compiled::new(&rules);
+            made(&compiled, &pool, &BTreeSet::new(), past, &mut work).groups
+        };
+        let mut past = Contents {
+            claims: [("groups".to_owned(), json!(["new"]))].into_iter().collect(),
+            lacking: vec!["new".into()],
+            ..Contents::default()
+        };
+        assert_eq!(groups(MissingGroup::Ignore, &past), Vec::<String>::new());
+        assert_eq!(groups(MissingGroup::Create, &past), ["new"]);
+        past.no_room = true;
+        assert_eq!(groups(MissingGroup::Create, &past), Vec::<String>::new());
+    }
 
     fn result(attributes: Value, groups: &[&str], refusal: Option<&str>) -> Made {
         Made {
@@ -314,5 +380,19 @@ mod tests {
             ]
         );
         assert_eq!((summary.changed, summary.unchanged), (5, 2));
+    }
+
+    #[test]
+    fn a_summary_of_three_hundred_groups_names_those_that_most_gain() {
+        let live = result(json!({}), &[], None);
+        let names: Vec<String> = (0..300).map(|n| format!("g{n:03}")).collect();
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut summary = Summary::default();
+        summary.add(&Difference::between(&live, &result(json!({}), &all, None)));
+        summary.add(&Difference::between(&live, &result(json!({}), &["g299"], None)));
+        let sentences = summary.sentences();
+        assert_eq!(sentences.len(), MAX_SENTENCES + 2);
+        assert_eq!(sentences[0], "2 gain group g299");
+        assert_eq!(sentences[MAX_SENTENCES], "and 270 more groups are gained");
     }
 }

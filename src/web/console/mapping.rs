@@ -23,6 +23,7 @@ use super::door::{Admin, Form};
 use super::page::{self, Frame};
 use super::problem::Problem;
 use super::time::Moment;
+use crate::actions::Ctx;
 use crate::actions::mappings::{self, Save};
 use crate::broker::Broker;
 use crate::db::Conn;
@@ -33,6 +34,7 @@ use crate::model::provider::{self, Provider, Replay};
 use crate::model::reach::Reach;
 use crate::rules::mapping::difference::{self, Change, ChangeKind};
 use crate::rules::mapping::expression::functions::FUNCTIONS;
+use crate::rules::mapping::{Compiled, saved};
 use crate::rules::params::Params;
 use crate::seal::Sealer;
 use crate::web::resource;
@@ -67,6 +69,8 @@ struct Editor {
     changes: Vec<Change>,
     seen: Seen,
     keep: Replay,
+    /// Its tenant lets sign-ins be kept.
+    tenant_allows: bool,
     functions: Vec<&'static str>,
     /// The sign-in or the claims that a preview is made of.
     trace: String,
@@ -209,6 +213,7 @@ impl Room {
         provider: Provider,
         pool: &Pool,
         draft: Draft,
+        compiled: &Compiled,
         asked: &Asked,
     ) -> Result<Editor, Problem> {
         let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
@@ -219,18 +224,20 @@ impl Room {
             provider: &provider,
             settings: &pool.settings,
             sees: &self.sees,
+            compiled,
         };
         let seen = seen::look(conn, &asking, &draft)?;
         let may_change = provider::find_within(conn, &self.changes, &provider.id)
             .map_err(StoreError::from)?
             .is_some();
         Ok(Editor {
-            mistakes: draft.mistakes(&pool.settings),
+            mistakes: draft.mistakes(compiled, &pool.settings),
             attributes: draft::attributes(&pool.settings),
-            changes: difference::between(&rules, &draft.rules()),
+            changes: difference::between(&rules, &compiled.rules),
             live: live.as_ref().map(Version::of),
             seen,
             keep: provider.settings.replay.clone(),
+            tenant_allows: mappings::keeping::tenant_allows(conn, &provider)?,
             functions: FUNCTIONS.iter().map(|entry| entry.usage).collect(),
             may_change,
             may_break: self.changes.has_pool(&pool.id),
@@ -369,7 +376,9 @@ async fn open(
                 Some(Err(_)) => return Err(Problem::NotFound),
                 None => live.map(|live| live.rules.0).unwrap_or_default(),
             };
-            room.editor(conn, provider, &pool, Draft::of(&rules, seen), &Asked::nothing())
+            let draft = Draft::of(&rules, seen);
+            let compiled = Compiled::new(&draft.rules());
+            room.editor(conn, provider, &pool, draft, &compiled, &Asked::nothing())
         })
         .await?;
     Ok(page::show(&page))
@@ -428,21 +437,45 @@ async fn save(
         note: draft.note.clone(),
         accept_breaches,
     };
-    broker
+    judge_and_save(broker, ctx, reach, &id, move |_| Ok(save)).await
+}
+
+/// Judges what is to be saved in a read, where it keeps nobody waiting, and then saves it.
+async fn judge_and_save(
+    broker: &Broker,
+    ctx: Ctx,
+    reach: Reach,
+    provider_id: &str,
+    save: impl FnOnce(&mut Conn) -> Result<Save, Error> + Send + 'static,
+) -> Result<(), Problem> {
+    let (judging, within, id) = (ctx.clone(), reach.clone(), provider_id.to_owned());
+    let judged = broker
         .db
-        .write(move |conn| {
-            let provider = provider::find_within(conn, &reach, &id)?
-                .ok_or_else(|| Error::not_found("connection", &id))?;
-            if save.accept_breaches && !reach.has_pool(&provider.user_pool_id) {
+        .read(move |conn| {
+            let provider = find_changeable(conn, &within, &id)?;
+            let save = save(conn)?;
+            if save.accept_breaches && !within.has_pool(&provider.user_pool_id) {
                 return Err(Error::Denied(
                     "apps belong to the pool: only its administrators may save what breaks them".into(),
                 ));
             }
-            mappings::save(conn, &ctx, &id, save)
+            mappings::judge(conn, &judging, &id, save)
+        })
+        .await?;
+    let id = provider_id.to_owned();
+    broker
+        .db
+        .write(move |conn| {
+            find_changeable(conn, &reach, &id)?;
+            mappings::save_judged(conn, &ctx, &id, judged)
         })
         .await?;
     broker.forget();
     Ok(())
+}
+
+fn find_changeable(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Provider, Error> {
+    provider::find_within(conn, reach, id)?.ok_or_else(|| Error::not_found("connection", id))
 }
 
 /// The page after a button, with what came of it.
@@ -458,7 +491,9 @@ fn result(
     let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
     let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
     let (mut preview, mut preview_error, mut replay) = (None, None, None);
-    let is_whole = draft.mistakes(&pool.settings).is_empty();
+    let compiled = Compiled::new(&draft.rules());
+    let in_force = saved(&provider.id, &rules);
+    let is_whole = draft.mistakes(&compiled, &pool.settings).is_empty();
     let issuer = format!("{}/{}", room.public_url, pool.id);
     let bench = Bench {
         sealer: &room.sealer,
@@ -473,16 +508,16 @@ fn result(
         }
         What::Preview => {
             let outcome = if asked.trace.is_empty() {
-                trial::on_pasted(conn, &bench, &draft.rules(), &asked.sample)?
+                trial::on_pasted(conn, &bench, &compiled, &asked.sample)?
             } else {
-                trial::on_past(conn, &bench, &draft.rules(), &asked.trace)?
+                trial::on_past(conn, &bench, &compiled, &asked.trace)?
             };
             match outcome {
                 Ok(view) => preview = Some(view),
                 Err(why) => preview_error = Some(why),
             }
         }
-        What::Replay => replay = Some(trial::on_many(conn, &bench, &rules, &draft.rules(), asked.last)?),
+        What::Replay => replay = Some(trial::on_many(conn, &bench, &in_force, &compiled, asked.last)?),
         _ => {}
     }
     let (mut conflict, mut breaches, mut error) = (None, Vec::new(), None);
@@ -496,7 +531,7 @@ fn result(
                 conflict = Some(Conflict {
                     theirs: Version::of(live),
                     their_changes: difference::between(&base, &live.rules),
-                    my_changes: difference::between(&base, &draft.rules()),
+                    my_changes: difference::between(&base, &compiled.rules),
                 });
             }
             _ => {
@@ -506,8 +541,8 @@ fn result(
                     room.now,
                     &pool,
                     &provider,
-                    &rules,
-                    &draft.rules(),
+                    &in_force,
+                    &compiled,
                 )?;
                 breaches = found.iter().map(ToString::to_string).collect();
                 if breaches.is_empty() {
@@ -516,7 +551,7 @@ fn result(
             }
         },
     }
-    let page = room.editor(conn, provider, &pool, draft, asked)?;
+    let page = room.editor(conn, provider, &pool, draft, &compiled, asked)?;
     Ok(Editor {
         preview,
         preview_error,
@@ -541,15 +576,19 @@ async fn check(
         .db
         .read(move |conn| -> Result<_, Problem> {
             let (provider, pool) = room.provider(conn)?;
+            let compiled = Compiled::new(&draft.rules());
             let asking = Asking {
                 sealer: &room.sealer,
                 now: room.now,
                 provider: &provider,
                 settings: &pool.settings,
                 sees: &room.sees,
+                compiled: &compiled,
             };
             let seen = seen::look(conn, &asking, &draft)?;
-            Ok((draft.mistakes(&pool.settings), seen))
+            let mut mistakes = draft.mistakes(&compiled, &pool.settings);
+            mistakes.whole.extend(seen.note());
+            Ok((mistakes, seen))
         })
         .await?;
     let told = |mistakes: &[String], row: &RowSeen| {

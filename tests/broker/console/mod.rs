@@ -7,6 +7,7 @@ mod clients;
 mod connections;
 mod credentials;
 mod door;
+mod drafts;
 mod faults;
 mod groups;
 mod hooks;

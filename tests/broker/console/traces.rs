@@ -237,6 +237,11 @@ async fn the_list_narrows_by_ending_cause_connection_app_and_days() {
     );
     assert_eq!(search(&mut operator, "from=&to=").await.len(), 5);
     let wrong = operator.open("/console/traces?from=yesterday").await.expect(200);
+    // The days are those of UTC, whatever the rows' times are shown in.
+    assert!(
+        wrong.shows("From that day (UTC)") && wrong.shows("To, with that day (UTC)"),
+        "{wrong:?}"
+    );
     assert!(
         wrong.shows("Write a date as 2026-11-21.") && codes(&wrong).is_empty(),
         "{wrong:?}"

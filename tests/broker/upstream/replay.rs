@@ -1,5 +1,7 @@
 //! What a sign-in leaves for replays, and what an app's claim contract does to tokens and to drafts of a mapping.
 
+use std::ops::ControlFlow;
+
 use diesel::prelude::*;
 use forebay::actions::mappings::past::{self, Past};
 use forebay::actions::mappings::replay::{self, Options, Report};
@@ -13,7 +15,7 @@ use forebay::model::mapper_input;
 use forebay::model::mapping::{self, Rules};
 use forebay::model::trace::Outcome;
 use forebay::model::{provider, user};
-use forebay::rules::mapping::parse;
+use forebay::rules::mapping::{Compiled, parse};
 use serde_json::{Value, json};
 
 use super::mapping::map;
@@ -27,7 +29,10 @@ fn kept(stage: &Stage) -> Vec<Past> {
     let mut all = Vec::new();
     stage.act(|conn| {
         let provider = provider::find(conn, ACME).unwrap().unwrap();
-        let unreadable = past::visit(conn, &ctx.sealer, ctx.now, &provider, 100, |past| all.push(past));
+        let unreadable = past::visit(conn, &ctx.sealer, ctx.now, &provider, 100, |past| {
+            all.push(past);
+            ControlFlow::Continue(())
+        });
         assert_eq!(unreadable.unwrap(), 0);
     });
     all
@@ -45,7 +50,8 @@ fn played(stage: &Stage, draft: &Rules) -> Report {
     };
     stage.act(|conn| {
         let provider = provider::find(conn, ACME).unwrap().unwrap();
-        replay::replay(conn, &ctx.sealer, ctx.now, &provider, &live, draft, options).unwrap()
+        let (live, draft) = (Compiled::new(&live), Compiled::new(draft));
+        replay::replay(conn, &ctx.sealer, ctx.now, &provider, &live, &draft, options).unwrap()
     })
 }
 

@@ -180,7 +180,10 @@ impl World {
     fn replay(&mut self, live: &Rules, draft: &Rules, options: Options) -> Report {
         let (ctx, provider) = (self.fixture.ctx.clone(), self.provider.clone());
         self.fixture
-            .act(|conn| replay(conn, &ctx.sealer, ctx.now, &provider, live, draft, options))
+            .act(|conn| {
+                let (live, draft) = (Compiled::new(live), Compiled::new(draft));
+                replay(conn, &ctx.sealer, ctx.now, &provider, &live, &draft, options)
+            })
             .unwrap()
     }
 
@@ -190,7 +193,8 @@ impl World {
         self.fixture
             .act(|conn| {
                 let unreadable = past::visit(conn, &ctx.sealer, ctx.now, &provider, 10_000, |past| {
-                    all.push(past)
+                    all.push(past);
+                    ControlFlow::Continue(())
                 })?;
                 assert_eq!(unreadable, 0);
                 Ok(())
@@ -353,9 +357,11 @@ fn the_rules_in_force_played_again_change_nothing_and_give_what_was() {
             .unwrap()
             .into_iter()
             .collect();
+        let compiled = Compiled::new(&live);
         for past in world.kept() {
             if past.mapping_version == version {
-                let found = made(&live, &world.pool, &groups, &past.contents);
+                let mut work = Work::of_a_replay();
+                let found = made(&compiled, &world.pool, &groups, &past.contents, &mut work);
                 assert_eq!(
                     found, past.contents.made,
                     "round {round}: {:?} {live:?}",

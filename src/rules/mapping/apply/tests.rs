@@ -3,10 +3,20 @@ use serde_json::json;
 
 use super::*;
 use crate::db::Json;
-use crate::model::mapping::{GroupsRule, MissingGroup};
+use crate::model::mapping::{GroupsRule, MissingGroup, Rules};
 use crate::model::pool::AttributeType;
 use crate::rules::mapping::parse;
 use crate::world::UnixTime;
+
+fn apply(
+    rules: &Rules,
+    claims: &Map<String, Value>,
+    existing: Option<&Map<String, Value>>,
+    pool: &Pool,
+    write_attributes: Option<&[String]>,
+) -> Outcome {
+    super::apply(&Compiled::new(rules), claims, existing, pool, write_attributes)
+}
 
 fn pool() -> Pool {
     let attribute = |name: &str, kind, mutable, required| Attribute {
@@ -510,6 +520,43 @@ fn effects_show_no_values() {
     assert_eq!(outcome.effects[2].new.as_deref(), Some("true"));
     let refused = run(&["custom:level=name"], json!({"name": "Ada Lovelace"}), None);
     assert!(!format!("{refused:?}").contains("Lovelace"));
+}
+
+#[test]
+fn effects_show_nothing_of_what_an_expression_made_of_a_value() {
+    let outcome = run(
+        &["email:='x@' + claims.secret.lowerAscii() + '.example'"],
+        json!({"secret": "Lovelace"}),
+        None,
+    );
+    assert_eq!(outcome.effects[0].new.as_deref(), Some("text(18)"));
+    assert!(
+        !format!("{:?}", outcome.effects)
+            .to_lowercase()
+            .contains("lovelace.example")
+    );
+}
+
+#[test]
+fn the_rules_of_a_sign_in_spend_one_allowance_together() {
+    let dear: Vec<String> = (0..20)
+        .map(|n| format!("custom:a{n}:=string(claims.groups.map(g, claims.groups).size())"))
+        .collect();
+    let mut pool = pool();
+    for n in 0..20 {
+        pool.settings.attributes.push(Attribute {
+            name: format!("custom:a{n}"),
+            kind: AttributeType::String,
+            mutable: true,
+            required: false,
+        });
+    }
+    let texts: Vec<&str> = dear.iter().map(String::as_str).collect();
+    let rules = rules(&texts);
+    let claims = map(json!({"groups": vec!["group"; 2_000]}));
+    let outcome = apply(&rules, &claims, None, &pool, None);
+    assert_eq!(outcome.steps, Steps::default().left());
+    assert_eq!(outcome.refusal.unwrap().cause, "attribute_invalid");
 }
 
 #[test]

@@ -31,7 +31,6 @@ pub mod run;
 mod tree;
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
@@ -39,7 +38,7 @@ pub use run::Failure;
 pub use tree::Kind;
 use tree::Node;
 
-use super::remembered::Remembered;
+use super::steps::Steps;
 
 /// Longest expression, in characters.
 pub const MAX_CHARACTERS: usize = 2_000;
@@ -48,6 +47,7 @@ pub const MAX_CHARACTERS: usize = 2_000;
 #[derive(Debug)]
 pub struct Expression {
     root: Node,
+    weight: usize,
 }
 
 /// Where an expression is wrong, and why.
@@ -70,7 +70,21 @@ impl std::error::Error for Error {}
 impl Expression {
     /// The value for these claims; `None` when it is null or asks for something that did not come.
     pub fn value(&self, claims: &Map<String, Value>) -> Result<Option<Value>, Failure> {
-        run::value(&self.root, claims)
+        self.value_within(claims, &mut Steps::default())
+    }
+
+    /// The same, paid out of what the sign-in's rules may spend together.
+    pub fn value_within(
+        &self,
+        claims: &Map<String, Value>,
+        steps: &mut Steps,
+    ) -> Result<Option<Value>, Failure> {
+        run::value(&self.root, claims, steps)
+    }
+
+    /// What its patterns take in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The type of the value, where the expression alone tells it.
@@ -93,10 +107,8 @@ impl Expression {
     }
 }
 
-/// Compiles an expression, or remembers that it was compiled before.
-pub fn compile(text: &str) -> Result<Arc<Expression>, Error> {
-    static COMPILED: LazyLock<Remembered<Expression>> = LazyLock::new(Remembered::default);
-    COMPILED.get(text, |text| parse::parse(text).map(|root| Expression { root }))
+pub fn compile(text: &str) -> Result<Expression, Error> {
+    parse::parse(text).map(|(root, weight)| Expression { root, weight })
 }
 
 #[cfg(test)]

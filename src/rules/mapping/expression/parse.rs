@@ -10,7 +10,7 @@ use std::thread;
 use cel::Env;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use cel::parser::ParseErrors;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
 
 use super::functions::Function;
@@ -24,10 +24,13 @@ const MAX_DEPTH: usize = 64;
 /// Macros within macros: more of them and the steps are the cube of what came.
 const MAX_MACROS: usize = 2;
 const STACK: usize = 16 * 1024 * 1024;
-/// Bytes of a compiled pattern.
-const MAX_PATTERN: usize = 1024 * 1024;
+/// Patterns of one expression.
+const MAX_PATTERNS: usize = 4;
+/// Bytes of a compiled pattern: the smallest of these that it fits into is what it counts for.
+const PATTERN_SIZES: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
 
-pub(super) fn parse(text: &str) -> Result<Node, Error> {
+/// The tree, and what its patterns weigh.
+pub(super) fn parse(text: &str) -> Result<(Node, usize), Error> {
     let at_start = |reason: &str| Error {
         line: 1,
         column: 1,
@@ -77,7 +80,7 @@ fn check_nesting(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn read(text: &str) -> Result<Node, Error> {
+fn read(text: &str) -> Result<(Node, usize), Error> {
     // Without the crate's macros: they come as the calls they are written as.
     let parser = Env::default().with_optional_support(false).parser();
     let (expression, source) = parser
@@ -88,8 +91,11 @@ fn read(text: &str) -> Result<Node, Error> {
         source,
         variables: Vec::new(),
         depth: 0,
+        patterns: 0,
+        weight: 0,
     };
-    reader.node(expression)
+    let root = reader.node(expression)?;
+    Ok((root, reader.weight))
 }
 
 /// The parser's first complaint in plain words.
@@ -150,6 +156,8 @@ struct Reader<'a> {
     /// Of the macros around.
     variables: Vec<String>,
     depth: usize,
+    patterns: usize,
+    weight: usize,
 }
 
 impl Reader<'_> {
@@ -376,8 +384,18 @@ impl Reader<'_> {
                 "the pattern of 'matches' is a text as it stands, not a computed one",
             );
         };
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            return self.wrong(
+                id,
+                format!("an expression may have {MAX_PATTERNS} patterns: write a|b for several"),
+            );
+        }
         match self::pattern(text.inner()) {
-            Ok(pattern) => Ok(Node::Matches(self.boxed(of)?, pattern)),
+            Ok(pattern) => {
+                self.weight += pattern.weight();
+                Ok(Node::Matches(self.boxed(of)?, pattern))
+            }
             Err(reason) => self.wrong(id, reason),
         }
     }
@@ -390,25 +408,54 @@ impl Reader<'_> {
     }
 }
 
-/// A regular expression of bounded size; the error is a sentence.
-pub(in crate::rules::mapping) fn pattern(text: &str) -> Result<regex::Regex, String> {
-    RegexBuilder::new(text)
-        .size_limit(MAX_PATTERN)
-        .dfa_size_limit(MAX_PATTERN)
-        .nest_limit(50)
-        .build()
-        .map_err(|why| match why {
-            regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
-            other => {
+/// A regular expression of bounded size.
+#[derive(Debug)]
+pub(in crate::rules::mapping) struct Pattern {
+    pub regex: Regex,
+    /// Its program takes at most so many bytes.
+    size: usize,
+}
+
+impl Pattern {
+    /// What it takes in memory at the most: beside the program there are tables made of it.
+    pub fn weight(&self) -> usize {
+        16 * self.size
+    }
+
+    /// What trying it on so many bytes costs, in bytes looked through: at worst every part of the program is tried at
+    /// every byte.
+    pub fn cost(&self, bytes: usize) -> usize {
+        bytes.saturating_mul(self.size / 128)
+    }
+}
+
+/// The error is a sentence.
+pub(in crate::rules::mapping) fn pattern(text: &str) -> Result<Pattern, String> {
+    for size in PATTERN_SIZES {
+        let built = RegexBuilder::new(text)
+            .size_limit(size)
+            .dfa_size_limit(size)
+            .nest_limit(50)
+            .build();
+        match built {
+            Ok(regex) => return Ok(Pattern { regex, size }),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(other) => {
                 // The crate draws the pattern and points at the place; the last line says what it is.
                 let text = other.to_string();
                 let said = text.lines().last().unwrap_or_default();
-                format!(
+                return Err(format!(
                     "this is no pattern: {}",
                     said.trim_start_matches("error: ").trim_end_matches('.')
-                )
+                ));
             }
-        })
+        }
+    }
+    // What most people do not expect of so short a pattern.
+    Err(
+        "the pattern is too large (\\w and \\d stand for every script's: write [A-Za-z0-9_] and [0-9])"
+            .to_owned(),
+    )
 }
 
 fn operator(name: &str) -> Option<Operator> {

@@ -10,9 +10,10 @@ use std::fmt;
 use serde_json::{Map, Number, Value};
 
 use super::tree::{Each, Kind, Macro, Node, Operator};
+use crate::rules::mapping::steps::Steps;
 
-/// What one evaluation may spend: a step costs one, and so do 32 bytes that are copied or looked through. All of it is
-/// gone within milliseconds.
+/// What one evaluation may spend of the sign-in's [`Steps`]: a step costs one, and so do 32 bytes that are copied or
+/// looked through. All of it is gone within milliseconds.
 const ALLOWANCE: usize = 100_000;
 /// Longest text that a pattern is tried on.
 const MAX_MATCHED: usize = 4_096;
@@ -67,13 +68,23 @@ pub(super) fn bytes(value: &Value) -> usize {
     }
 }
 
-pub(super) fn value(root: &Node, claims: &Map<String, Value>) -> Result<Option<Value>, Failure> {
+pub(super) fn value(
+    root: &Node,
+    claims: &Map<String, Value>,
+    steps: &mut Steps,
+) -> Result<Option<Value>, Failure> {
+    let granted = steps.left().min(ALLOWANCE);
     let mut run = Run {
         claims,
         locals: Vec::new(),
-        allowance: Allowance(ALLOWANCE),
+        allowance: Allowance(granted),
     };
-    match run.of(root).and_then(|found| run.owned(found)) {
+    let found = run.of(root).and_then(|found| run.owned(found));
+    steps.take(match &found {
+        Err(Stop::Spent) => granted,
+        _ => granted - run.allowance.0,
+    });
+    match found {
         Ok(Value::Null) | Err(Stop::Absent) => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(Stop::Wrong(why)) => Err(Failure(why)),
@@ -105,8 +116,8 @@ impl<'a> Run<'a> {
                 Ok(Cow::Owned(Value::Object(self.claims.clone())))
             }
             Node::Local(name) => self.local(name),
-            Node::Member { of, name } => self.member(of, name)?.ok_or(Stop::Absent),
-            Node::Has { of, name } => Ok(truth(self.member(of, name)?.is_some())),
+            Node::Member { of, name } => self.member(of, name, true)?.ok_or(Stop::Absent),
+            Node::Has { of, name } => Ok(truth(self.member(of, name, true)?.is_some())),
             Node::Index(of, index) => self.index(of, index),
             Node::List(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
@@ -144,10 +155,8 @@ impl<'a> Run<'a> {
                     Err(Stop::wrong("the text is too long for a pattern"))
                 }
                 Value::String(text) => {
-                    // At worst the work is the product of the two.
-                    self.allowance
-                        .pay(text.len().saturating_mul(1 + pattern.as_str().len() / 8))?;
-                    Ok(truth(pattern.is_match(text)))
+                    self.allowance.pay(pattern.cost(text.len()))?;
+                    Ok(truth(pattern.regex.is_match(text)))
                 }
                 other => Err(unfit("matches", other)),
             },
@@ -189,8 +198,9 @@ impl<'a> Run<'a> {
         Ok(value.clone())
     }
 
-    /// The member, if it is there. Only objects have members; asking anything else is a mistake.
-    fn member(&mut self, of: &'a Node, name: &str) -> Result<Option<Cow<'a, Value>>, Stop> {
+    /// The member, if it is there. Only objects have members; asking anything else is a mistake, which is told with the
+    /// name only if that stands in the expression: a computed one is made of what came.
+    fn member(&mut self, of: &'a Node, name: &str, literal: bool) -> Result<Option<Cow<'a, Value>>, Stop> {
         if matches!(of, Node::Claims) {
             return Ok(self.claims.get(name).map(Cow::Borrowed));
         }
@@ -200,16 +210,22 @@ impl<'a> Run<'a> {
             // A claim that came as null is as good as one that did not come.
             found if found.is_null() => Ok(None),
             other => Err(Stop::wrong(format!(
-                "'.{name}' asks for a member of {}",
+                "{} asks for a member of {}",
+                if literal {
+                    format!("'.{name}'")
+                } else {
+                    "[ ]".into()
+                },
                 Kind::of(&other).words()
             ))),
         }
     }
 
     fn index(&mut self, of: &'a Node, index: &'a Node) -> Found<'a> {
+        let literal = matches!(index, Node::Literal(_));
         let index = self.of(index)?;
         if let Value::String(name) = index.as_ref() {
-            return self.member(of, name)?.ok_or(Stop::Absent);
+            return self.member(of, name, literal)?.ok_or(Stop::Absent);
         }
         let place = index
             .as_i64()
@@ -222,7 +238,12 @@ impl<'a> Run<'a> {
             }
             found if found.is_array() || found.is_null() => Err(Stop::Absent),
             other => Err(Stop::wrong(format!(
-                "[{place}] asks for an element of {}",
+                "{} asks for an element of {}",
+                if literal {
+                    format!("[{place}]")
+                } else {
+                    "[ ]".into()
+                },
                 Kind::of(&other).words()
             ))),
         }

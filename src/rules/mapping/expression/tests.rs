@@ -286,9 +286,74 @@ fn an_expression_that_grows_or_never_ends_is_cut() {
 }
 
 #[test]
-fn an_expression_is_compiled_once() {
-    let text = "claims.given_name + '-compiled-once'";
-    assert!(Arc::ptr_eq(&compile(text).unwrap(), &compile(text).unwrap()));
+fn patterns_are_few_and_small_and_cost_what_they_weigh() {
+    let matches = |count: usize| vec!["claims.email.matches('a')"; count].join(" || ");
+    assert!(compile(&matches(4)).is_ok());
+    let error = compile(&matches(5)).unwrap_err();
+    assert!(error.reason.contains("4 patterns"), "{error}");
+    // What people write fits; a text of a few characters that makes megabytes does not.
+    for usual in [
+        "^app-(\\\\w+)$",
+        "(?i)^[^@ ]+@acme[.](com|test)$",
+        "\\\\d{3}-\\\\d{4}",
+        "^[A-Za-z0-9._-]{1,64}$",
+    ] {
+        let text = format!("claims.email.matches('{usual}')");
+        assert!(compile(&text).is_ok(), "{text}: {:?}", compile(&text));
+    }
+    for bomb in ["\\\\w{200}", "(a{100}){100}", "\\\\pL{50}"] {
+        let error = compile(&format!("claims.email.matches('{bomb}')")).unwrap_err();
+        assert!(error.reason.contains("too large"), "{bomb}: {error}");
+    }
+    let spent = |pattern: &str| {
+        let mut steps = Steps::default();
+        let text = format!("claims.email.matches('{pattern}')");
+        compile(&text)
+            .unwrap()
+            .value_within(&claims(), &mut steps)
+            .unwrap();
+        steps.spent()
+    };
+    // Short to write, large when compiled.
+    assert!(spent("[a-z]{500}") > 4 * spent("[a-z]{9}"));
+}
+
+#[test]
+fn the_rules_of_a_sign_in_share_one_allowance() {
+    let mut claims = claims();
+    claims.insert("groups".into(), json!(vec!["group"; 2_000]));
+    let dear = compile("claims.groups.map(g, claims.groups).size()").unwrap();
+    let cheap = compile("claims.given_name").unwrap();
+    let mut steps = Steps::default();
+    assert!(cheap.value_within(&claims, &mut steps).is_ok());
+    assert!(steps.spent() < 10);
+    let begun = steps.left();
+    assert!(dear.value_within(&claims, &mut steps).is_err());
+    assert_eq!(begun - steps.left(), 100_000);
+    assert!(cheap.value_within(&claims, &mut steps).is_ok());
+    for _ in 0..3 {
+        dear.value_within(&claims, &mut steps).unwrap_err();
+    }
+    let failure = cheap.value_within(&claims, &mut steps).unwrap_err();
+    assert!(failure.0.contains("too many steps"), "{failure}");
+}
+
+#[test]
+fn a_failure_tells_no_name_and_no_place_that_was_computed() {
+    for (text, said) in [
+        ("claims.given_name['a']", "'.a' asks for a member of a text"),
+        (
+            "claims.given_name[claims.family_name]",
+            "[ ] asks for a member of a text",
+        ),
+        ("claims.address[3]", "[3] asks for an element of an object"),
+        (
+            "claims.address[claims.level]",
+            "[ ] asks for an element of an object",
+        ),
+    ] {
+        assert_eq!(value(text).unwrap_err().0, said, "{text}");
+    }
 }
 
 #[test]

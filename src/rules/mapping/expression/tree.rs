@@ -1,10 +1,10 @@
 //! The tree of an expression: names are resolved, functions known, patterns compiled. What it means stands in
 //! [`run`](super::run).
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::functions::Function;
+use super::parse::Pattern;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -31,7 +31,7 @@ pub(super) enum Node {
     If(Box<Node>, Box<Node>, Box<Node>),
     Binary(Operator, Box<Node>, Box<Node>),
     Call(Function, Vec<Node>),
-    Matches(Box<Node>, Regex),
+    Matches(Box<Node>, Pattern),
     Each(Box<Each>),
 }
 

@@ -3,19 +3,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock};
-
-use regex::Regex;
 
 use super::{MAX_NAME, is_group_name};
 use crate::model::mapping::{GroupsRule, Naming, Source, TableRow, Unlisted};
-use crate::rules::mapping::expression;
-use crate::rules::mapping::remembered::Remembered;
+use crate::rules::mapping::expression::Kind;
+use crate::rules::mapping::expression::parse::{Pattern, pattern};
+use crate::rules::mapping::{Compiled, Steps};
 
 /// Longest pattern, and longest replacement.
 const MAX_PATTERN: usize = 300;
-/// Bytes of values that a pattern is tried on at one sign-in.
-const MAX_MATCHED: usize = 100_000;
 const MAX_ROWS: usize = 1_000;
 /// Groups of one row of a table.
 const MAX_ROW_GROUPS: usize = 20;
@@ -23,15 +19,12 @@ const MAX_ROW_GROUPS: usize = 20;
 const MAX_VALUE: usize = 256;
 
 /// What is wrong with a groups rule; each completes the sentence "the rule …".
-pub(in crate::rules::mapping) fn check(rule: &GroupsRule) -> Vec<String> {
+pub(in crate::rules::mapping) fn check(compiled: &Compiled, rule: &GroupsRule) -> Vec<String> {
     let mut mistakes = Vec::new();
     if let Source::Expression(text) = &rule.source
-        && let Ok(compiled) = expression::compile(text)
-        && let Some(kind) = compiled.kind()
-        && !matches!(
-            kind,
-            expression::Kind::List | expression::Kind::Text | expression::Kind::Null
-        )
+        && let Ok(expression) = compiled.expression(text)
+        && let Some(kind) = expression.kind()
+        && !matches!(kind, Kind::List | Kind::Text | Kind::Null)
     {
         mistakes.push(format!(
             "makes groups of {}: it takes a list of texts, or one text",
@@ -53,7 +46,7 @@ pub(in crate::rules::mapping) fn check(rule: &GroupsRule) -> Vec<String> {
                 mistakes.push(format!(
                     "has a pattern or replacement of more than {MAX_PATTERN} characters"
                 ));
-            } else if let Err(why) = compiled(pattern) {
+            } else if let Err(why) = compiled.pattern() {
                 mistakes.push(format!("has a mistake in its pattern: {why}"));
             }
             if replacement.trim().is_empty() {
@@ -96,30 +89,30 @@ fn check_table(rows: &[TableRow], mistakes: &mut Vec<String>) {
 /// Makes names of values, as the rule says.
 pub(super) struct Namer<'a> {
     naming: &'a Naming,
-    pattern: Option<Arc<Regex>>,
+    pattern: Option<&'a Pattern>,
     table: HashMap<&'a str, &'a [String]>,
-    /// Bytes that the pattern may still be tried on.
-    left: usize,
+    steps: &'a mut Steps,
     pub trouble: Option<&'static str>,
 }
 
 impl<'a> Namer<'a> {
-    pub fn new(naming: &'a Naming) -> Namer<'a> {
+    pub fn new(compiled: &'a Compiled, naming: &'a Naming, steps: &'a mut Steps) -> Namer<'a> {
         let mut namer = Namer {
             naming,
             pattern: None,
             table: HashMap::new(),
-            left: MAX_MATCHED,
+            steps,
             trouble: None,
         };
         match naming {
-            Naming::Pattern { pattern, .. } => {
-                namer.pattern = compiled(pattern).ok();
+            Naming::Pattern { .. } => {
+                namer.pattern = compiled.pattern().ok();
                 if namer.pattern.is_none() {
                     namer.trouble = Some("the pattern cannot be used: no groups");
                 }
             }
             Naming::Table { rows, .. } => {
+                namer.steps.take(rows.len());
                 for row in rows {
                     namer.table.insert(row.value.trim(), &row.groups);
                 }
@@ -141,16 +134,15 @@ impl<'a> Namer<'a> {
                 Some(rest) => vec![Cow::Owned(format!("{add}{rest}"))],
             },
             Naming::Pattern { replacement, .. } => {
-                let Some(pattern) = &self.pattern else {
+                let Some(pattern) = self.pattern else {
                     return Vec::new();
                 };
-                let Some(left) = self.left.checked_sub(value.len()) else {
+                if !self.steps.take(1 + pattern.cost(value.len()) / 32) {
                     self.trouble =
-                        Some("the values are too many or too long for a pattern: the last are left out");
+                        Some("the values are too many or too long for the pattern: the last are left out");
                     return Vec::new();
-                };
-                self.left = left;
-                let Some(captures) = pattern.captures(value) else {
+                }
+                let Some(captures) = pattern.regex.captures(value) else {
                     return Vec::new();
                 };
                 let mut name = String::new();
@@ -167,11 +159,11 @@ impl<'a> Namer<'a> {
 }
 
 /// The pattern, to match a whole value.
-fn compiled(pattern: &str) -> Result<Arc<Regex>, String> {
-    static COMPILED: LazyLock<Remembered<Regex>> = LazyLock::new(Remembered::default);
-    COMPILED.get(pattern, |pattern| {
-        // On its own first: the mistakes of something put in brackets would be told of the brackets.
-        expression::parse::pattern(pattern)?;
-        expression::parse::pattern(&format!("^(?:{pattern})$"))
-    })
+pub(in crate::rules::mapping) fn compiled(text: &str) -> Result<Pattern, String> {
+    if text.chars().count() > MAX_PATTERN {
+        return Err(format!("it has more than {MAX_PATTERN} characters"));
+    }
+    // On its own first: the mistakes of something put in brackets would be told of the brackets.
+    pattern(text)?;
+    pattern(&format!("^(?:{text})$"))
 }

@@ -1,7 +1,26 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::model::mapping::{Naming, TableRow, Unlisted};
+use crate::model::mapping::{Naming, Rules, TableRow, Unlisted};
 use serde_json::json;
+
+fn compiled(rule: &GroupsRule) -> Compiled {
+    Compiled::new(&Rules {
+        attributes: Vec::new(),
+        groups: Some(rule.clone()),
+    })
+}
+
+fn names(
+    rule: &GroupsRule,
+    claims: &Map<String, Value>,
+    user_pool_id: &str,
+) -> (Vec<String>, Vec<MappingEffect>) {
+    super::names(&compiled(rule), rule, claims, user_pool_id, &mut Steps::default())
+}
+
+fn check(rule: &GroupsRule) -> Vec<String> {
+    super::check(&compiled(rule), rule)
+}
 
 fn run(claim: Option<Value>) -> (Vec<String>, Vec<MappingEffect>) {
     let claims = claim
@@ -109,7 +128,7 @@ fn no_naming_leads_into_an_automatic_group_or_past_the_bounds() {
         naming: pattern("(.*)x", "$1"),
         ..GroupsRule::new(Source::claim("groups"))
     };
-    let claims = [("groups".to_owned(), json!(vec!["y".repeat(1000); 200]))]
+    let claims = [("groups".to_owned(), json!(vec!["y".repeat(1000); 400]))]
         .into_iter()
         .collect();
     let (given, effects) = names(&rule, &claims, "p");

@@ -17,6 +17,7 @@ use crate::model::user::{self, User};
 use crate::rules::claims::TooLarge;
 use crate::rules::claims::sample::{Sample, Someone, sample};
 use crate::rules::mapping::preview::{self as rules, Line, SignIn};
+use crate::rules::mapping::saved;
 use crate::world::UnixTime;
 
 pub struct Preview {
@@ -66,7 +67,10 @@ pub fn of(conn: &mut Conn, visit: &Visit<'_>) -> Result<Preview, StoreError> {
     } = *visit;
     let mapping = mapping::current(conn, &provider.id)?;
     let mapping_version = mapping.as_ref().map_or(0, |mapping| mapping.version);
-    let rules = mapping.map(|mapping| mapping.rules.0).unwrap_or_default();
+    let rules = saved(
+        &provider.id,
+        &mapping.map(|mapping| mapping.rules.0).unwrap_or_default(),
+    );
     let known = user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let given = Groups::of(conn, pool, provider, known.as_ref())?;
     let pool_groups: BTreeSet<String> = group::names(conn, &pool.id)?.into_iter().collect();

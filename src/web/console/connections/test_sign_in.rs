@@ -22,7 +22,7 @@ use crate::model::reach::Reach;
 use crate::model::trace::Step;
 use crate::model::{admin_session, mapping, pool};
 use crate::rules::connection::fingerprint;
-use crate::rules::mapping::apply;
+use crate::rules::mapping::{apply, saved};
 use crate::rules::params::Params;
 use crate::rules::test_login::{self, TestLogin};
 use crate::rules::upstream_error::{self, Cause, plain};
@@ -363,7 +363,8 @@ fn refuse_by_mapping(conn: &mut crate::db::Conn, found: &mut Found) -> Result<()
     let rules = mapping::current(conn, &provider.id)?.map(|mapping| mapping.rules.0);
     let existing = crate::model::user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let before = existing.as_ref().map(|user| &user.attributes.0);
-    let outcome = apply(&rules.unwrap_or_default(), &came.claims, before, &pool, None);
+    let rules = saved(&provider.id, &rules.unwrap_or_default());
+    let outcome = apply(&rules, &came.claims, before, &pool, None);
     if let Some(refusal) = outcome.refusal {
         found.trouble = Some(Trouble {
             cause: refusal.cause.to_owned(),

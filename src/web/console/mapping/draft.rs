@@ -6,7 +6,7 @@ use crate::model::mapping::{
 };
 use crate::model::pool::{STANDARD, Settings};
 use crate::rules::attribute::CUSTOM;
-use crate::rules::mapping::check;
+use crate::rules::mapping::{Compiled, check};
 use crate::web::console::Problem;
 use crate::web::console::door::Form;
 
@@ -208,8 +208,8 @@ impl Draft {
         }
     }
 
-    /// What keeps the draft from being saved.
-    pub fn mistakes(&self, settings: &Settings) -> Mistakes {
+    /// What keeps the draft from being saved; `compiled` are its [`Draft::rules`].
+    pub fn mistakes(&self, compiled: &Compiled, settings: &Settings) -> Mistakes {
         let filled: Vec<usize> = (0..self.rules.len())
             .filter(|&index| !self.rules[index].is_blank())
             .collect();
@@ -217,7 +217,7 @@ impl Draft {
             rules: vec![Vec::new(); self.rules.len()],
             ..Mistakes::default()
         };
-        for mistake in check(&self.rules(), settings) {
+        for mistake in check(compiled, settings) {
             // "rule 3 (email)": the third of those that are filled in.
             let row = mistake
                 .place
@@ -463,7 +463,7 @@ mod tests {
         draft.add_rule("nickname", &Settings::default());
         draft.add_rule("shoe_size", &Settings::default());
         draft.rules[2].expression = "claims.".into();
-        let mistakes = draft.mistakes(&Settings::default());
+        let mistakes = draft.mistakes(&Compiled::new(&draft.rules()), &Settings::default());
         let counts: Vec<usize> = mistakes.rules.iter().map(Vec::len).collect();
         assert_eq!(counts, [0, 0, 1, 0, 1], "{mistakes:?}");
         assert_eq!(mistakes.rules[4], ["choose the attribute that the rule sets"]);

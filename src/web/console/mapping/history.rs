@@ -4,13 +4,15 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Room, Version, path_of};
+use super::{Room, Version, judge_and_save, path_of};
 use crate::actions::mappings;
 use crate::broker::Broker;
+use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::mapping::{self as stored, Rules};
 use crate::model::provider::{self, Provider};
 use crate::rules::mapping::difference::{self, Change, ChangeKind};
+use crate::rules::mapping::{Compiled, saved};
 use crate::rules::params::Params;
 use crate::web::console::Problem;
 use crate::web::console::door::{Admin, Form};
@@ -142,26 +144,11 @@ pub async fn rollback(
     };
     let (version, seen, anyway) = (whole("version")?, whole("seen")?, form.is_checked("anyway"));
     let (ctx, reach, wanted) = (admin.ctx(&broker), admin.changes().clone(), id.clone());
-    let outcome = broker
-        .db
-        .write(move |conn| {
-            let provider = provider::find_within(conn, &reach, &wanted)?
-                .ok_or_else(|| Error::not_found("connection", &wanted))?;
-            if anyway && !reach.has_pool(&provider.user_pool_id) {
-                return Err(Error::Denied(
-                    "apps belong to the pool: only its administrators may save what breaks them".into(),
-                ));
-            }
-            mappings::rollback(conn, &ctx, &provider.id, seen, version, anyway)
-        })
-        .await;
-    let why = match outcome {
-        Ok(_) => {
-            broker.forget();
-            return Ok(page::done(&path_of(&id), "rolled-back"));
-        }
-        Err(why @ (Error::Conflict(_) | Error::Invalid { .. })) => why,
-        Err(other) => return Err(other.into()),
+    let again = move |conn: &mut Conn| mappings::rollback(conn, &wanted, seen, version, anyway);
+    let why = match judge_and_save(&broker, ctx, reach, &id, again).await {
+        Ok(()) => return Ok(page::done(&path_of(&id), "rolled-back")),
+        Err(Problem::Refused(why @ (Error::Conflict(_) | Error::Invalid { .. }))) => why,
+        Err(other) => return Err(other),
     };
     let room = Room::new(&admin, &broker, &id, request.query_string());
     let page = broker
@@ -172,6 +159,7 @@ pub async fn rollback(
             let (number, rules) = live.map_or((0, Rules::default()), |live| (live.version, live.rules.0));
             let wanted = mappings::find(conn, &provider.id, version)?.rules.0;
             let breaches = if number == seen {
+                let (rules, wanted) = (saved(&provider.id, &rules), Compiled::new(&wanted));
                 mappings::breaches(conn, &room.sealer, room.now, &pool, &provider, &rules, &wanted)?
             } else {
                 Vec::new()
@@ -191,7 +179,7 @@ pub async fn rollback(
     Ok(page::refused(&page))
 }
 
-fn may_change(conn: &mut crate::db::Conn, room: &Room, provider: &Provider) -> Result<bool, Problem> {
+fn may_change(conn: &mut Conn, room: &Room, provider: &Provider) -> Result<bool, Problem> {
     let found = provider::find_within(conn, &room.changes, &provider.id).map_err(StoreError::from)?;
     Ok(found.is_some())
 }

@@ -2,6 +2,7 @@
 //! example redacted, and whether the attribute could hold it; and the claims that no rule reads.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
@@ -10,13 +11,13 @@ use crate::actions::mappings::past::{self, ObservedClaim, Past};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::mapping::Source;
-use crate::model::pool::Settings;
+use crate::model::pool::{Attribute, Settings};
 use crate::model::provider::Provider;
 use crate::model::reach::Reach;
 use crate::model::user::search;
 use crate::rules::attribute::from_claim;
-use crate::rules::mapping::expression::{self, Kind};
-use crate::rules::mapping::sourced;
+use crate::rules::mapping::expression::Kind;
+use crate::rules::mapping::{Compiled, Steps, Work};
 use crate::rules::redact;
 use crate::seal::Sealer;
 use crate::world::UnixTime;
@@ -50,6 +51,8 @@ const PROTOCOL: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub sign_ins: usize,
+    /// The rules cost so much that older ones were not looked at.
+    pub cut: bool,
     /// One for each row of the draft.
     pub rules: Vec<RowSeen>,
     pub groups: RowSeen,
@@ -82,14 +85,14 @@ pub struct Recent {
 }
 
 impl RowSeen {
-    fn add(&mut self, name: &str, value: &Value) {
+    fn add(&mut self, name: &str, value: &Value, computed: bool) {
         self.present += 1;
         let kind = Kind::of(value);
         if !self.kinds.contains(&kind) {
             self.kinds.push(kind);
         }
         if self.example.is_none() {
-            self.example = Some(redact::value(name, value));
+            self.example = Some(redact::attribute(name, value, computed));
         }
     }
 
@@ -137,6 +140,20 @@ pub struct Asking<'a> {
     pub provider: &'a Provider,
     pub settings: &'a Settings,
     pub sees: &'a Reach,
+    /// The draft's rules.
+    pub compiled: &'a Compiled,
+}
+
+impl Seen {
+    /// Why it is less than one might expect.
+    pub fn note(&self) -> Option<String> {
+        self.cut.then(|| {
+            format!(
+                "Only the last {} sign-ins were looked at: the rules take too many steps to try them on more.",
+                self.sign_ins
+            )
+        })
+    }
 }
 
 pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen, StoreError> {
@@ -145,6 +162,7 @@ pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen,
         now,
         provider,
         settings,
+        compiled,
         ..
     } = *asking;
     let mut seen = Seen {
@@ -152,24 +170,36 @@ pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen,
         ..Seen::default()
     };
     let mut recent: Vec<(Past, String)> = Vec::new();
+    let rows: Vec<Watched> = draft
+        .rules
+        .iter()
+        .map(|row| Watched::new(compiled, settings, Some(row.source()), &row.attribute))
+        .collect();
+    let groups = match draft.groups.from {
+        GroupsFrom::Nowhere => None,
+        GroupsFrom::Claim => Some(Source::Claim(draft.groups.claim.clone())),
+        GroupsFrom::Expression => Some(Source::Expression(draft.groups.expression.clone())),
+    };
+    let groups = Watched::new(compiled, settings, groups, "groups");
+    let mut work = Work::of_a_look();
     past::visit(conn, sealer, now, provider, LOOKED_AT, |past| {
+        if work.is_used_up() {
+            seen.cut = true;
+            return ControlFlow::Break(());
+        }
         seen.sign_ins += 1;
+        let mut steps = Steps::default();
         let claims = &past.contents.claims;
-        for (row, seen) in draft.rules.iter().zip(&mut seen.rules) {
-            watch(seen, &row.source(), &row.attribute, settings, claims);
+        for (row, seen) in rows.iter().zip(&mut seen.rules) {
+            row.look(compiled, claims, seen, &mut steps);
         }
-        let source = match draft.groups.from {
-            GroupsFrom::Nowhere => None,
-            GroupsFrom::Claim => Some(Source::Claim(draft.groups.claim.clone())),
-            GroupsFrom::Expression => Some(Source::Expression(draft.groups.expression.clone())),
-        };
-        if let Some(source) = source {
-            watch(&mut seen.groups, &source, "groups", settings, claims);
-        }
+        groups.look(compiled, claims, &mut seen.groups, &mut steps);
+        work.pay(steps.spent());
         if recent.len() < OFFERED {
             let label = past.label(false);
             recent.push((past, label));
         }
+        ControlFlow::Continue(())
     })?;
     let mut people = People::new(asking.sees);
     for (past, redacted) in recent {
@@ -181,7 +211,7 @@ pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen,
     }
     let (_, observed) = past::observed(conn, sealer, now, provider, LOOKED_AT)?;
     seen.claims = observed.iter().map(|claim| claim.name.clone()).collect();
-    let read = read_by(draft);
+    let read = read_by(compiled);
     seen.unmapped = observed
         .into_iter()
         .filter(|claim| !read.contains(&claim.name) && !PROTOCOL.contains(&claim.name.as_str()))
@@ -194,43 +224,52 @@ pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen,
     Ok(seen)
 }
 
-fn watch(
-    seen: &mut RowSeen,
-    source: &Source,
-    attribute: &str,
-    settings: &Settings,
-    claims: &Map<String, Value>,
-) {
-    let is_readable = match source {
-        Source::Claim(name) => !name.is_empty(),
-        // What is wrong with it stands beside it as a mistake.
-        Source::Expression(text) => expression::compile(text).is_ok(),
-    };
-    if !is_readable {
-        return;
-    }
-    seen.asked = true;
-    let name = match source {
-        Source::Claim(name) => name.as_str(),
-        Source::Expression(_) => attribute,
-    };
-    match sourced(source, claims) {
-        Ok(Some(value)) if !value.is_null() => {
-            seen.add(name, &value);
-            if let Some(definition) = settings.attribute(attribute)
-                && let Err(why) = from_claim(&definition, &value)
-            {
-                seen.unfit(why);
-            }
+/// A row whose source is looked for.
+struct Watched {
+    /// `None` where there is nothing to look for; what is wrong with an expression stands beside it as a mistake.
+    source: Option<Source>,
+    /// The claim, or what the expression is for.
+    name: String,
+    attribute: Option<Attribute>,
+}
+
+impl Watched {
+    fn new(compiled: &Compiled, settings: &Settings, source: Option<Source>, attribute: &str) -> Watched {
+        let source = source.filter(|source| match source {
+            Source::Claim(name) => !name.is_empty(),
+            Source::Expression(text) => compiled.expression(text).is_ok(),
+        });
+        Watched {
+            name: match &source {
+                Some(Source::Claim(name)) => name.clone(),
+                _ => attribute.to_owned(),
+            },
+            attribute: settings.attribute(attribute),
+            source,
         }
-        Ok(_) => {}
-        Err(why) => seen.unfit(why),
+    }
+
+    fn look(&self, compiled: &Compiled, claims: &Map<String, Value>, seen: &mut RowSeen, steps: &mut Steps) {
+        let Some(source) = &self.source else { return };
+        seen.asked = true;
+        match compiled.sourced(source, claims, steps) {
+            Ok(Some(value)) if !value.is_null() => {
+                seen.add(&self.name, &value, matches!(source, Source::Expression(_)));
+                if let Some(definition) = &self.attribute
+                    && let Err(why) = from_claim(definition, &value)
+                {
+                    seen.unfit(why);
+                }
+            }
+            Ok(_) => {}
+            Err(why) => seen.unfit(why),
+        }
     }
 }
 
 /// The claims that the draft's rules read.
-fn read_by(draft: &Draft) -> BTreeSet<String> {
-    let rules = draft.rules();
+fn read_by(compiled: &Compiled) -> BTreeSet<String> {
+    let rules = &compiled.rules;
     let sources = rules
         .attributes
         .iter()
@@ -243,7 +282,7 @@ fn read_by(draft: &Draft) -> BTreeSet<String> {
                 names.insert(name.clone());
             }
             Source::Expression(text) => {
-                if let Ok(expression) = expression::compile(text) {
+                if let Ok(expression) = compiled.expression(text) {
                     names.extend(expression.claims().into_iter().map(str::to_owned));
                 }
             }

@@ -2,9 +2,11 @@
 //! sentence of what would have changed. Nothing of it is kept.
 //!
 //! What came from a real person is shown redacted, unless it stands in the profile already, which the administrator may
-//! read anyway: a draft must not be a way around the redaction of claims.
+//! read anyway: a draft must not be a way around the redaction of claims. An expression can make the name of a group of
+//! any claim, so groups are named only where the pool has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Instant;
 
 use serde_json::{Map, Value};
 
@@ -15,12 +17,12 @@ use crate::actions::mappings::replay::{self, Entry, Options};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::group;
-use crate::model::mapping::Rules;
 use crate::model::provider::Provider;
 use crate::model::reach::Reach;
-use crate::model::user::{self, search};
+use crate::model::user::search;
 use crate::rules::attribute::outside;
 use crate::rules::claims::sample::Sample;
+use crate::rules::mapping::Compiled;
 use crate::rules::mapping::replay::{Admission, Told};
 use crate::rules::redact;
 use crate::seal::Sealer;
@@ -29,6 +31,8 @@ use crate::world::UnixTime;
 
 /// Sign-ins that stand below one sentence of a replay.
 const LISTED: usize = 50;
+/// Differences that are told of one sign-in.
+const LINES: usize = 10;
 /// How many sign-ins a replay can look at.
 pub const LASTS: [usize; 3] = [50, 200, 1_000];
 
@@ -90,6 +94,9 @@ pub struct AppView {
 pub struct ReplayView {
     pub sign_ins: usize,
     pub unreadable: usize,
+    /// The rules cost so much that not all were looked at that were asked for.
+    pub cut: bool,
+    pub took: String,
     pub sentences: Vec<SentenceView>,
     pub veiled: bool,
 }
@@ -113,11 +120,33 @@ pub struct EntryView {
     pub differences: Vec<String>,
 }
 
+/// The groups that may be named.
+struct Named(BTreeSet<String>);
+
+impl Named {
+    fn of(conn: &mut Conn, bench: &Bench<'_>) -> Result<Named, Error> {
+        let names = group::names(conn, &bench.provider.user_pool_id)?;
+        Ok(Named(names.into_iter().collect()))
+    }
+
+    fn shown(&self, name: &str) -> String {
+        if self.0.contains(name) {
+            name.to_owned()
+        } else {
+            redact::hidden(name)
+        }
+    }
+
+    fn all(&self, names: &[String]) -> Vec<String> {
+        names.iter().map(|name| self.shown(name)).collect()
+    }
+}
+
 /// Tries the rules on claims that somebody pasted: shown as they are.
 pub fn on_pasted(
     conn: &mut Conn,
     bench: &Bench<'_>,
-    rules: &Rules,
+    rules: &Compiled,
     text: &str,
 ) -> Result<Result<PreviewView, String>, Error> {
     let claims = match serde_json::from_str::<Value>(text) {
@@ -140,26 +169,18 @@ pub fn on_pasted(
 pub fn on_past(
     conn: &mut Conn,
     bench: &Bench<'_>,
-    rules: &Rules,
+    rules: &Compiled,
     trace_code: &str,
 ) -> Result<Result<PreviewView, String>, Error> {
     let Some(past) = past::by_trace(conn, bench.sealer, bench.now, bench.provider, trace_code)? else {
         return Ok(Err("this sign-in is not kept any more: choose another".into()));
     };
     let label = People::new(bench.sees).label(conn, past.user_sub.as_deref(), past.label(false))?;
-    let mut given = Given::from(past);
-    let user = match &given.user_sub {
-        Some(sub) => user::find(conn, sub)?,
-        None => None,
+    let given = Given::again(conn, bench.provider, past)?;
+    let own = match &given.user_sub {
+        Some(sub) => search::find_own(conn, bench.sees, sub)?.is_some(),
+        None => true,
     };
-    let mut own = true;
-    if let Some(user) = &user {
-        own = search::find_own(conn, bench.sees, &user.sub)?.is_some();
-        given.held = group::of_user_from(conn, &user.sub, &group::by_provider(&bench.provider.id))?;
-        let automatic = format!("{}_{}", user.user_pool_id, bench.provider.name);
-        given.held.retain(|name| *name != automatic);
-    }
-    given.existing = user.map(|user| user.attributes.0);
     let view = shown(conn, bench, rules, &given, false, own)?;
     Ok(Ok(PreviewView {
         on: format!("the claims of the sign-in {trace_code} of {label}, as if they came again now"),
@@ -171,7 +192,7 @@ pub fn on_past(
 fn shown(
     conn: &mut Conn,
     bench: &Bench<'_>,
-    rules: &Rules,
+    rules: &Compiled,
     given: &Given,
     open: bool,
     own: bool,
@@ -179,24 +200,37 @@ fn shown(
     let preview = preview::preview(conn, bench.provider, rules, given)?;
     let samples = preview::tokens(conn, bench.issuer, bench.now, bench.provider, given, &preview)?;
     let known = given.existing.as_ref().filter(|_| own);
+    let mut named = Named::of(conn, bench)?;
+    if open {
+        named.0.extend(preview.groups.held.iter().cloned());
+    }
     let veiled =
         |name: &str, value: &Value| !open && known.is_none_or(|known| known.get(name) != Some(value));
+    let redacted = |name: &str, value: &Value| redact::attribute(name, value, rules.rules.computes(name));
     let told = |name: &str, value: &Value| {
         if veiled(name, value) {
-            redact::value(name, value)
+            redacted(name, value)
         } else {
             outside(value)
         }
     };
-    let veil: BTreeMap<&str, String> = preview
+    let mut veil: BTreeMap<&str, String> = preview
         .attributes
         .iter()
         .filter(|(name, value)| veiled(name, value))
-        .map(|(name, value)| (name.as_str(), redact::value(name, value)))
+        .map(|(name, value)| (name.as_str(), redacted(name, value)))
         .collect();
+    if !open && known.is_none() {
+        // They hold the subject.
+        for name in ["cognito:username", "username", "identities"] {
+            veil.insert(name, "redacted".into());
+        }
+    }
+    let veil = Veil { values: veil, named };
+    let named = &veil.named;
     Ok(PreviewView {
         on: String::new(),
-        veiled: !veil.is_empty(),
+        veiled: !veil.values.is_empty(),
         lines: preview
             .lines
             .iter()
@@ -215,16 +249,21 @@ fn shown(
             .held
             .iter()
             .filter(|name| !preview.groups.joined.contains(name))
-            .cloned()
+            .map(|name| named.shown(name))
             .collect(),
-        joined: preview.groups.joined.clone(),
-        left: preview.groups.left.clone(),
+        joined: named.all(&preview.groups.joined),
+        left: named.all(&preview.groups.left),
         left_out: preview
             .left_out
             .iter()
             .map(|effect| {
                 let name = effect.target.strip_prefix("group:").unwrap_or(&effect.target);
-                (name.to_owned(), effect.reason.clone())
+                let name = match name {
+                    "*" | "?" => name.to_owned(),
+                    name if open => name.to_owned(),
+                    name => named.shown(name),
+                };
+                (name, effect.reason.clone())
             })
             .collect(),
         refusal: preview.refusal.as_ref().map(|refusal| RefusalView {
@@ -239,7 +278,14 @@ fn shown(
     })
 }
 
-fn app(id: String, name: String, sample: Sample, veil: &BTreeMap<&str, String>) -> AppView {
+/// What tokens must not show.
+struct Veil<'a> {
+    /// Claims, with what stands in their place.
+    values: BTreeMap<&'a str, String>,
+    named: Named,
+}
+
+fn app(id: String, name: String, sample: Sample, veil: &Veil<'_>) -> AppView {
     AppView {
         id,
         name,
@@ -250,17 +296,24 @@ fn app(id: String, name: String, sample: Sample, veil: &BTreeMap<&str, String>) 
     }
 }
 
-fn told<E: std::fmt::Display>(token: Result<Map<String, Value>, E>, veil: &BTreeMap<&str, String>) -> String {
+fn told<E: std::fmt::Display>(token: Result<Map<String, Value>, E>, veil: &Veil<'_>) -> String {
     match token {
         Ok(claims) => pretty(claims, veil),
         Err(why) => format!("It would not be issued: {why}"),
     }
 }
 
-fn pretty(mut claims: Map<String, Value>, veil: &BTreeMap<&str, String>) -> String {
-    for (name, redacted) in veil {
+fn pretty(mut claims: Map<String, Value>, veil: &Veil<'_>) -> String {
+    for (name, redacted) in &veil.values {
         if let Some(value) = claims.get_mut(*name) {
             *value = Value::String(redacted.clone());
+        }
+    }
+    if let Some(Value::Array(groups)) = claims.get_mut("cognito:groups") {
+        for group in groups {
+            if let Value::String(name) = group {
+                *name = veil.named.shown(name);
+            }
         }
     }
     serde_json::to_string_pretty(&claims).unwrap_or_default()
@@ -270,10 +323,11 @@ fn pretty(mut claims: Map<String, Value>, veil: &BTreeMap<&str, String>) -> Stri
 pub fn on_many(
     conn: &mut Conn,
     bench: &Bench<'_>,
-    live: &Rules,
-    draft: &Rules,
+    live: &Compiled,
+    draft: &Compiled,
     last: usize,
 ) -> Result<ReplayView, Error> {
+    let begun = Instant::now();
     let options = Options { last, open: false };
     let report = replay::replay(
         conn,
@@ -284,69 +338,80 @@ pub fn on_many(
         draft,
         options,
     )?;
+    let named = Named::of(conn, bench)?;
     let mut people = People::new(bench.sees);
     let mut sentences = Vec::new();
+    let by_sentence = by_sentence(&report.differences);
     for (told, count) in report.summary.told() {
-        let concerned = report
-            .differences
-            .iter()
-            .filter(|entry| concerns(&told, entry))
-            .take(LISTED);
         let mut entries = Vec::new();
-        for entry in concerned {
+        for entry in by_sentence.get(&told).into_iter().flatten().take(LISTED) {
             entries.push(EntryView {
                 trace_code: entry.trace_code.clone(),
                 at: Moment(entry.at),
                 user_sub: entry.user_sub.clone(),
                 label: people.label(conn, entry.user_sub.as_deref(), entry.label.clone())?,
-                differences: differences(entry),
+                differences: differences(entry, &named),
             });
         }
         sentences.push(SentenceView {
             more: match told {
-                Told::Unchanged => 0,
+                Told::Unchanged | Told::More(_) => 0,
                 _ => count.saturating_sub(entries.len()),
             },
             kind: match told {
                 Told::Refused(_) | Told::RefusedOtherwise => "bad",
-                Told::Unchanged => "quiet",
+                Told::Unchanged | Told::More(_) => "quiet",
                 Told::Admitted | Told::Joined(_) | Told::Gained(_) => "good",
                 Told::Left(_) | Told::Lost(_) | Told::Changed(_) => "warn",
             },
-            text: told.sentence(count),
+            text: match told {
+                Told::Left(name) => Told::Left(named.shown(&name)),
+                Told::Joined(name) => Told::Joined(named.shown(&name)),
+                told => told,
+            }
+            .sentence(count),
             entries,
         });
     }
     Ok(ReplayView {
         sign_ins: report.sign_ins,
         unreadable: report.unreadable,
+        cut: report.cut,
+        took: format!("{:.1} s", begun.elapsed().as_secs_f64()),
         veiled: sentences.iter().any(|sentence| !sentence.entries.is_empty()),
         sentences,
     })
 }
 
-/// Whether the sentence counts this sign-in.
-fn concerns(told: &Told, entry: &Entry) -> bool {
-    let attribute = |name: &str| entry.attributes.iter().find(|change| change.name == name);
-    match told {
-        Told::Unchanged => false,
-        Told::Refused(detail) => {
-            matches!(&entry.admission, Admission::NewlyRefused(refused) if refused.detail == *detail)
-        }
-        Told::Admitted => matches!(entry.admission, Admission::NewlyAdmitted(_)),
-        Told::RefusedOtherwise => matches!(entry.admission, Admission::RefusedOtherwise { .. }),
-        Told::Left(name) => entry.left.contains(name),
-        Told::Joined(name) => entry.joined.contains(name),
-        Told::Lost(name) => attribute(name).is_some_and(|change| change.draft.is_none()),
-        Told::Gained(name) => attribute(name).is_some_and(|change| change.live.is_none()),
-        Told::Changed(name) => {
-            attribute(name).is_some_and(|change| change.draft.is_some() && change.live.is_some())
+/// The sign-ins that each sentence counts, the newest first.
+fn by_sentence(entries: &[Entry]) -> HashMap<Told, Vec<&Entry>> {
+    let mut by: HashMap<Told, Vec<&Entry>> = HashMap::new();
+    for entry in entries {
+        let admission = match &entry.admission {
+            Admission::Same => None,
+            Admission::NewlyRefused(refused) => Some(Told::Refused(refused.detail.clone())),
+            Admission::NewlyAdmitted(_) => Some(Told::Admitted),
+            Admission::RefusedOtherwise { .. } => Some(Told::RefusedOtherwise),
+        };
+        let left = entry.left.iter().cloned().map(Told::Left);
+        let joined = entry.joined.iter().cloned().map(Told::Joined);
+        let attributes = entry
+            .attributes
+            .iter()
+            .map(|change| match (&change.live, &change.draft) {
+                (_, None) => Told::Lost(change.name.clone()),
+                (None, _) => Told::Gained(change.name.clone()),
+                _ => Told::Changed(change.name.clone()),
+            });
+        for told in admission.into_iter().chain(left).chain(joined).chain(attributes) {
+            by.entry(told).or_default().push(entry);
         }
     }
+    by
 }
 
-/// Everything that would be another at this sign-in.
-fn differences(entry: &Entry) -> Vec<String> {
+/// What would be another at this sign-in, as far as there is room.
+fn differences(entry: &Entry, named: &Named) -> Vec<String> {
     let mut all: Vec<String> = match &entry.admission {
         Admission::Same => Vec::new(),
         Admission::NewlyRefused(refused) => vec![format!("refused: {}", refused.detail)],
@@ -355,8 +420,10 @@ fn differences(entry: &Entry) -> Vec<String> {
             vec![format!("refused: {}; refused now: {}", draft.detail, live.detail)]
         }
     };
-    all.extend(entry.left.iter().map(|name| format!("leaves group {name}")));
-    all.extend(entry.joined.iter().map(|name| format!("joins group {name}")));
+    let left = entry.left.iter();
+    all.extend(left.map(|name| format!("leaves group {}", named.shown(name))));
+    let joined = entry.joined.iter();
+    all.extend(joined.map(|name| format!("joins group {}", named.shown(name))));
     all.extend(entry.attributes.iter().map(|change| {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
         format!(
@@ -366,5 +433,10 @@ fn differences(entry: &Entry) -> Vec<String> {
             shown(&change.draft)
         )
     }));
+    if all.len() > LINES {
+        let more = all.len() - LINES;
+        all.truncate(LINES);
+        all.push(format!("and {more} more"));
+    }
     all
 }

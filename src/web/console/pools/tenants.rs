@@ -12,7 +12,7 @@ use super::super::page::{self, Frame};
 use super::super::time::Moment;
 use super::{View, look_to_change};
 use crate::actions::tenants::{self, NewTenant};
-use crate::actions::{pools, providers};
+use crate::actions::{mappings, pools, providers};
 use crate::broker::Broker;
 use crate::error::Error;
 use crate::model::administrator::{self, Role};
@@ -31,6 +31,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/console/pools/{pool}/tenants/{tenant}").document(show))
         .service(resource("/console/pools/{pool}/tenants/{tenant}/rename").post(rename))
         .service(resource("/console/pools/{pool}/tenants/{tenant}/connections").post(give))
+        .service(resource("/console/pools/{pool}/tenants/{tenant}/keep").post(keep))
         .service(
             resource("/console/pools/{pool}/tenants/{tenant}/delete")
                 .document(confirm_delete)
@@ -306,6 +307,29 @@ async fn give(
         })
         .await?;
     broker.forget();
+    Ok(page::done(&back, "saved"))
+}
+
+/// Says whether sign-ins of the tenant's connections are kept.
+async fn keep(
+    admin: Admin,
+    form: Form,
+    path: Path<(String, String)>,
+    broker: Data<Broker>,
+) -> Result<HttpResponse, Problem> {
+    let (ctx, reach, (pool_id, id)) = (admin.ctx(&broker), admin.changes().clone(), path.into_inner());
+    let back = format!("{}/{id}", room(&pool_id));
+    let keep = form.is_checked("keep");
+    broker
+        .db
+        .write(move |conn| {
+            let tenant = tenants::find(conn, &reach, &id)?;
+            if tenant.user_pool_id != pool_id {
+                return Err(Error::not_found("tenant", id));
+            }
+            mappings::keeping::keep_of_tenant(conn, &ctx, &reach, &id, keep)
+        })
+        .await?;
     Ok(page::done(&back, "saved"))
 }
 

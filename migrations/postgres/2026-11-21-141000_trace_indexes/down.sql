@@ -1,0 +1,2 @@
+DROP INDEX login_traces_by_client;
+DROP INDEX login_traces_unreached;
