@@ -279,7 +279,7 @@ pub fn before_refresh(
 ) -> Result<Option<Exchanged>, StoreError> {
     match refreshable(conn, now, client, live_providers, asked)? {
         Ok(found) if found.token.rotated_at.is_none() => {
-            Ok(with_user(conn, found.family, found.user, None, found.scopes)?.ok())
+            with_user(conn, found.family, found.user, None, found.scopes).map(Some)
         }
         _ => Ok(None),
     }

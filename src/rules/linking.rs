@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::attribute::{attests, from_claim, outside};
-use super::mapping::{claim, sourced};
+use super::mapping::{Compiled, Steps, claim};
 use crate::model::mapping::{Rules, Source};
 use crate::model::pool::Settings;
 
@@ -34,17 +34,21 @@ pub fn comparable(settings: &Settings, attribute: &str, value: &Value) -> Option
 }
 
 /// The attributes and values by which this sign-in may have been linked.
-pub fn offered(settings: &Settings, rules: &Rules, claims: &Map<String, Value>) -> Vec<(String, String)> {
+pub fn offered(
+    settings: &Settings,
+    compiled: &Compiled,
+    claims: &Map<String, Value>,
+) -> Vec<(String, String)> {
+    let mut steps = Steps::default();
     let vouched = |attribute: &str| match attribute {
         "email" | "phone_number" => claim(claims, &format!("{attribute}_verified")).is_some_and(attests),
         _ => true,
     };
+    let rules = compiled.rules.attributes.iter();
     rules
-        .attributes
-        .iter()
         .filter(|rule| vouched(&rule.attribute))
         .filter_map(|rule| {
-            let value = sourced(&rule.source, claims).ok()??;
+            let value = compiled.sourced(&rule.source, claims, &mut steps).ok()??;
             let value = comparable(settings, &rule.attribute, &value)?;
             Some((rule.attribute.clone(), value))
         })
@@ -70,7 +74,7 @@ mod tests {
 
     fn by(claims: Value) -> Vec<(String, String)> {
         let claims = claims.as_object().cloned().unwrap_or_default();
-        offered(&Settings::default(), &rules(), &claims)
+        offered(&Settings::default(), &Compiled::new(&rules()), &claims)
     }
 
     fn pair(attribute: &str, value: &str) -> (String, String) {

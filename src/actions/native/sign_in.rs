@@ -245,6 +245,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
         resource: asked.resource.as_deref(),
         code_challenge: asked.code_challenge.as_deref(),
         mapping_version: 0,
+        overrides: None,
     };
     let (outgoing, origin_jti, said) = match asked.response_type {
         ResponseType::Code => {

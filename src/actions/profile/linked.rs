@@ -36,7 +36,7 @@ impl Visit<'_> {
         if attributes.is_empty() {
             return Ok(None);
         }
-        let offered = linking::offered(&self.pool.settings, &self.rules, &self.arrival.claims);
+        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
         for (attribute, value) in offered {
             if !attributes.contains(&attribute) {
                 continue;

@@ -182,6 +182,7 @@ fn a_code_is_good_only_for_the_request_it_came_from() {
             code_challenge: challenge,
             session_hash: None,
             granted: Granted::default(),
+            overrides: None,
         }),
         expires_at: UnixTime(0),
         consumed_at: None,

@@ -20,12 +20,12 @@ mod providers;
 mod resource_servers;
 mod sessions;
 mod tags;
+mod terms;
 mod tokens;
+mod ui_customization;
 mod user_filter;
 mod user_sessions;
 mod users;
-mod terms;
-mod ui_customization;
 pub mod wire;
 
 use std::net::IpAddr;

@@ -160,6 +160,6 @@ pub async fn for_client(call: Call) -> Answer {
     let servers = &app.pool.resource_servers;
     let scopes = granted_scopes(asked.as_deref(), &app.client.settings.scopes, None, servers)
         .map_err(|why| Failure::invalid(why.description))?;
-    let minted = mint::for_client(&call.broker, &app, &scopes, None).map_err(unminted)?;
+    let minted = mint::for_client(&call.broker, &app, &scopes, None, None).map_err(unminted)?;
     Ok(json!({ "ClientAuthenticationResult": result(minted, None) }))
 }
