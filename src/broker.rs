@@ -12,6 +12,7 @@ pub mod hooks;
 mod limits;
 mod looks;
 mod passwords;
+pub mod refresh;
 pub mod sign_in;
 
 use std::collections::HashMap;

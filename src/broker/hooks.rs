@@ -6,7 +6,8 @@
 //!
 //! For somebody who comes from an upstream, in this order: [`inbound_federation`]; then at the first sign-in
 //! [`pre_sign_up`] and, when the profile is there, [`post_confirmation`]; at a later one [`pre_authentication`] and
-//! [`post_authentication`]; at last [`pre_token_generation`]. Who signs in with a password has the latter three.
+//! [`post_authentication`]; at last [`pre_token_generation`]. Who signs in with a password of ours has the latter three:
+//! the first before it is checked, then [`after_password`].
 
 use std::collections::HashMap;
 
@@ -16,12 +17,13 @@ use zeroize::Zeroizing;
 
 use super::{Broker, PoolFacts};
 use crate::actions::hooks;
-use crate::model::group::Group;
+use crate::error::StoreError;
+use crate::model::group::{self, Group};
 use crate::model::hook::Binding;
 use crate::model::lambda_config::{Trigger, Version};
 use crate::model::overrides::Overrides;
 use crate::model::trace::Step;
-use crate::model::user::{Identity, User};
+use crate::model::user::{self, Identity, User};
 use crate::rules::claims;
 use crate::rules::hook::{self, Event, Fault, FaultKind, Source, tokens};
 use crate::rules::{secret, webhook};
@@ -244,23 +246,16 @@ pub async fn inbound_federation(
         .map_err(|fault| visit.malformed(Trigger::InboundFederation, fault.detail().to_owned()))
 }
 
-/// What a pre sign-up hook says about a user of our own; nothing of it matters to an external one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SignUp {
-    pub auto_confirm: bool,
-    pub auto_verify_email: bool,
-    pub auto_verify_phone: bool,
-}
-
-/// Before a profile is made. `attributes` are those that it will have.
+/// Before a profile is made. `attributes` are those that it will have. Whether it is to be confirmed or verified without
+/// further ado, which the hook may say, matters to nobody who comes from an upstream or whom an administrator makes.
 pub async fn pre_sign_up(
     visit: &mut Visit<'_>,
     source: Source,
     username: &str,
     attributes: &Map<String, Value>,
-) -> Result<SignUp, Fault> {
+) -> Result<(), Fault> {
     if !visit.has(Trigger::PreSignUp) {
-        return Ok(SignUp::default());
+        return Ok(());
     }
     let request = json!({
         "userAttributes": hook::new_user_attributes(attributes),
@@ -268,23 +263,12 @@ pub async fn pre_sign_up(
     });
     let response = json!({ "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false });
     let answer = visit.call(source, username, request, response).await?;
-    let mut flags = [false; 3];
-    for (flag, name) in flags
-        .iter_mut()
-        .zip(["autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"])
-    {
-        *flag = match answer.get(name) {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => return Err(visit.malformed(Trigger::PreSignUp, format!("{name} is not a boolean"))),
-        };
+    for name in ["autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"] {
+        if !matches!(answer.get(name), None | Some(Value::Null | Value::Bool(_))) {
+            return Err(visit.malformed(Trigger::PreSignUp, format!("{name} is not a boolean")));
+        }
     }
-    let [auto_confirm, auto_verify_email, auto_verify_phone] = flags;
-    Ok(SignUp {
-        auto_confirm,
-        auto_verify_email,
-        auto_verify_phone,
-    })
+    Ok(())
 }
 
 /// After a profile was made and confirmed. The profile stays, whatever the hook says; the sign-in does not go on.
@@ -350,6 +334,39 @@ pub struct Bearer<'a> {
     pub user: &'a User,
     pub groups: &'a [Group],
     pub identities: &'a [Identity],
+}
+
+/// Once a password of ours was right and nothing has been made of it yet: post authentication, then what is to be
+/// otherwise in the tokens.
+pub async fn after_password(
+    visit: &mut Visit<'_>,
+    source: Source,
+    user: &User,
+    scopes: &[String],
+) -> Result<Result<Option<Overrides>, Fault>, StoreError> {
+    let lambda = &visit.pool.pool.settings.lambda;
+    if lambda.post_authentication.is_none() && lambda.token_generation().is_none() {
+        return Ok(Ok(None));
+    }
+    let (groups, identities) = belongings(visit.broker, user).await?;
+    let bearer = Bearer {
+        user,
+        groups: &groups,
+        identities: &identities,
+    };
+    if let Err(fault) = post_authentication(visit, user, &identities).await {
+        return Ok(Err(fault));
+    }
+    Ok(pre_token_generation(visit, source, &bearer, scopes).await)
+}
+
+/// What hooks are told of a user beside the profile.
+pub async fn belongings(broker: &Broker, user: &User) -> Result<(Vec<Group>, Vec<Identity>), StoreError> {
+    let sub = user.sub.clone();
+    broker
+        .db
+        .read(move |conn| Ok((group::of_user(conn, &sub)?, user::identities(conn, &sub)?)))
+        .await
 }
 
 /// Before tokens are made for a user: gives what is to be otherwise in them, for `Granted::overrides` of what they are

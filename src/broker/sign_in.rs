@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 use super::gates::Passed;
+use super::hooks::{self, Visit};
 use super::{Broker, PoolFacts};
 use crate::actions::native::sign_in::SrpState;
 use crate::actions::{Ctx, native};
@@ -15,6 +16,7 @@ use crate::model::client::Client;
 use crate::model::password::Password;
 use crate::model::user::{self, User, directory};
 use crate::rules::aws::srp;
+use crate::rules::hook::Fault;
 use crate::rules::secret;
 
 /// How somebody shows that they know the password.
@@ -35,7 +37,7 @@ pub struct Proved {
 }
 
 /// Why the password was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     Wrong {
         /// There is such an account: for the trace, and for clients that are told.
@@ -43,6 +45,8 @@ pub enum Refused {
     },
     /// Got wrong too often just now.
     TooOften,
+    /// The pool's hook lets nobody of that name in. The password was not looked at.
+    ByHook(Fault),
 }
 
 /// What SRP tells a client at first.
@@ -55,12 +59,12 @@ pub struct SrpOpening {
 }
 
 impl Broker {
-    /// Looks at the proof of whoever wants to be `name`. `address` is whose share of wrong passwords it may take; callers
-    /// who sign their requests have none.
+    /// Looks at the proof of whoever wants to be `name`, once the pool's hook has nothing against it. `address` is whose
+    /// share of wrong passwords it may take; callers who sign their requests have none.
     pub async fn prove(
         &self,
         ctx: &Ctx,
-        pool: &PoolFacts,
+        visit: &mut Visit<'_>,
         name: &str,
         proof: Proof,
         address: Option<IpAddr>,
@@ -68,6 +72,7 @@ impl Broker {
         if address.is_some() && !self.wrong_passwords.left(ctx.now, address) {
             return Ok(Err(Refused::TooOften));
         }
+        let pool = visit.pool;
         let account = format!("{} {}", pool.pool.id, name.to_lowercase());
         let turn = self.proving.pass(&account).await;
         let candidate = self.candidate(pool, name).await?;
@@ -77,6 +82,10 @@ impl Broker {
         };
         if locked {
             return Ok(Err(Refused::TooOften));
+        }
+        let user = candidate.as_ref().map(|(user, _)| user);
+        if let Err(fault) = self.heed_hook(visit, name, user).await? {
+            return Ok(Err(Refused::ByHook(fault)));
         }
         let right = self.is_right(pool, name, &candidate, proof).await?;
         let Some((user, password)) = candidate else {
@@ -96,6 +105,26 @@ impl Broker {
                 .await?;
         }
         Ok(Ok(Proved { user, password }))
+    }
+
+    async fn heed_hook(
+        &self,
+        visit: &mut Visit<'_>,
+        name: &str,
+        user: Option<&User>,
+    ) -> Result<Result<(), Fault>, StoreError> {
+        if visit.pool.pool.settings.lambda.pre_authentication.is_none() {
+            return Ok(Ok(()));
+        }
+        // Nobody's are looked for, too: the time must not tell who exists.
+        let sub = user.map(|user| user.sub.clone()).unwrap_or_default();
+        let identities = self
+            .db
+            .read(move |conn| Ok::<_, StoreError>(user::identities(conn, &sub)?))
+            .await?;
+        let username = user.map_or(name, |user| &user.username);
+        let known = user.map(|user| (user, identities.as_slice()));
+        Ok(hooks::pre_authentication(visit, username, known).await)
     }
 
     /// Counts it. The answer does not wait for the database, whose time would tell that there is such an account; the

@@ -16,6 +16,7 @@ use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::challenge::{self, Challenge, Name};
 use crate::model::client::Client;
+use crate::model::overrides::Overrides;
 use crate::model::password;
 use crate::model::pool::Pool;
 use crate::model::reach::Reach;
@@ -177,6 +178,8 @@ pub struct WebSignIn<'a> {
     pub client: &'a Client,
     pub authorization: &'a Authorization,
     pub user_sub: &'a str,
+    /// What the pool's hook wants otherwise in the tokens.
+    pub overrides: Option<Overrides>,
     pub trace: Draft,
 }
 
@@ -198,11 +201,12 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
         pool,
         client,
         authorization: asked,
+        user_sub,
+        overrides,
         mut trace,
-        ..
     } = work;
     let days = pool.settings.trace_days;
-    let user = user::find(conn, work.user_sub)?.filter(|user| user.enabled);
+    let user = user::find(conn, user_sub)?.filter(|user| user.enabled);
     let insisted = asked.required_sub.as_deref();
     let user = match user {
         Some(user) if insisted.is_none_or(|sub| sub == user.sub) => user,
@@ -245,7 +249,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
         resource: asked.resource.as_deref(),
         code_challenge: asked.code_challenge.as_deref(),
         mapping_version: 0,
-        overrides: None,
+        overrides,
     };
     let (outgoing, origin_jti, said) = match asked.response_type {
         ResponseType::Code => {

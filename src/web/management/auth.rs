@@ -16,11 +16,14 @@ use super::{Answer, Call, tokens};
 use crate::actions::native::sign_in;
 use crate::actions::{Ctx, clients};
 use crate::broker::App;
+use crate::broker::hooks;
 use crate::broker::sign_in::{Proof, Proved, Refused};
 use crate::error::StoreError;
 use crate::model::challenge::Name;
+use crate::model::user::User;
 use crate::rules::aws::auth_flow::{self, Flow, Standing};
 use crate::rules::aws::srp;
+use crate::rules::hook::Source;
 use crate::seal::Label;
 
 /// The longest password and the longest text of a response that is looked at, in bytes.
@@ -159,24 +162,21 @@ impl Step {
 
     async fn refresh(self) -> Answer {
         let token = self.required("REFRESH_TOKEN")?;
-        match tokens::refresh_in_place(&self.call, &self.app, token).await? {
-            Ok(exchanged) => {
-                // Only now is it known whose it is; nothing has changed so far.
-                self.check_secret_hash(&[&exchanged.user.username, &exchanged.user.sub])?;
-                tokens::issued(&self.call, &self.app, exchanged)
-            }
-            Err(refusal) => Err(tokens::refused(&refusal)),
-        }
+        let exchanged = tokens::refresh_in_place(&self.call, &self.app, token).await?;
+        // Only now is it known whose it is; nothing has changed so far.
+        self.check_secret_hash(&[&exchanged.user.username, &exchanged.user.sub])?;
+        tokens::issued(&self.call, &self.app, exchanged)
     }
 
     /// Looks at the proof, and goes on where it is right.
     async fn prove(self, username: &str, proof: Proof) -> Answer {
         let ctx = self.ctx();
         let address = self.call.address.filter(|_| !self.by_admin);
+        let mut visit = tokens::visit(&self.call, &self.app)?;
         let proved = self
             .call
             .broker
-            .prove(&ctx, &self.app.pool, username, proof, address)
+            .prove(&ctx, &mut visit, username, proof, address)
             .await?;
         match proved {
             Ok(proved) => self.proved(&ctx, proved).await,
@@ -185,6 +185,7 @@ impl Step {
                 "Password attempts exceeded",
             )),
             Err(Refused::Wrong { known }) => Err(self.wrong(known)),
+            Err(Refused::ByHook(fault)) => Err(fault.into()),
         }
     }
 
@@ -199,7 +200,7 @@ impl Step {
     async fn proved(self, ctx: &Ctx, proved: Proved) -> Answer {
         let Proved { user, password } = proved;
         match auth_flow::standing(&user, password.temporary_until, ctx.now) {
-            Standing::SignedIn => self.signed_in(ctx, user.sub).await,
+            Standing::SignedIn => self.signed_in(ctx, user, Source::TokensAuthentication).await,
             Standing::NewPassword => {
                 let state = sign_in::NewPasswordState {
                     shown: password.updated_at,
@@ -234,16 +235,20 @@ impl Step {
         }
     }
 
-    async fn signed_in(self, ctx: &Ctx, sub: String) -> Answer {
+    async fn signed_in(self, ctx: &Ctx, user: User, source: Source) -> Answer {
+        let mut visit = tokens::visit(&self.call, &self.app)?;
+        let scopes = [auth_flow::SCOPE.to_owned()];
+        let overrides = hooks::after_password(&mut visit, source, &user, &scopes).await??;
         let (app, ctx) = (self.app.clone(), ctx.clone());
         let exchanged = self
             .call
             .broker
             .db
-            .write(move |conn| sign_in::tokens(conn, &ctx, &app.client, &sub))
+            .write(move |conn| sign_in::tokens(conn, &ctx, &app.client, &user.sub))
             .await?;
         // Gone or switched off in this very moment.
-        let exchanged = exchanged.ok_or_else(|| self.wrong(true))?;
+        let mut exchanged = exchanged.ok_or_else(|| self.wrong(true))?;
+        exchanged.family.granted.overrides = overrides;
         tokens::issued(&self.call, &self.app, exchanged)
     }
 

@@ -8,11 +8,16 @@ use super::error::Failure;
 use super::{Answer, Call, users};
 use crate::actions::native::accounts::{self, NewUser};
 use crate::actions::native::{self, NewPassword};
+use crate::broker::hooks::{self, Visit};
 use crate::model::pool::Pool;
 use crate::model::user::{Status, User, directory};
 use crate::rules::aws::password_policy::Policy;
 use crate::rules::email::Email;
+use crate::rules::hook::Source;
 use crate::rules::secret;
+
+/// The client id in Cognito's events where no client takes part.
+const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
 
 pub async fn create(call: Call) -> Answer {
     let pool = pool_of(&call).await?;
@@ -48,6 +53,7 @@ pub async fn create(call: Call) -> Answer {
         }
         _ => directory::username(&pool, &name),
     };
+    heed_hook(&call, &pool, &username, &attributes).await?;
     let policy = Policy::of(&pool.settings);
     let password = match typed {
         Some(typed) => Some(made(&call, &pool, &policy, &username, typed).await?),
@@ -67,6 +73,34 @@ pub async fn create(call: Call) -> Answer {
         Ok(json!({ "User": users::shape(&user, &[], "Attributes", None) }))
     })
     .await
+}
+
+/// Asks the pool's hook whether there may be such a user, once it is clear that the caller may make one.
+async fn heed_hook(
+    call: &Call,
+    pool: &Pool,
+    username: &str,
+    attributes: &Map<String, Value>,
+) -> Result<(), Failure> {
+    if pool.settings.lambda.pre_sign_up.is_none() {
+        return Ok(());
+    }
+    let reach = call.changes()?;
+    let facts = call.broker.pool(&pool.id).await?;
+    let facts = facts
+        .filter(|_| reach.has_pool(&pool.id))
+        .ok_or_else(|| Failure::no_pool(&pool.id))?;
+    let given: Vec<users::AttributeInput> = call.member("ValidationData")?.unwrap_or_default();
+    let validation_data = given
+        .into_iter()
+        .map(|one| (one.name, json!(one.value.unwrap_or_default())));
+    let mut visit = Visit {
+        client_metadata: call.member("ClientMetadata")?.unwrap_or_else(|| json!({})),
+        validation_data: validation_data.collect(),
+        ..Visit::new(&call.broker, &facts, NO_CLIENT)
+    };
+    hooks::pre_sign_up(&mut visit, Source::SignUpAdminCreateUser, username, attributes).await?;
+    Ok(())
 }
 
 /// `RESEND`: the user who has not yet signed in gets another temporary password.

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call};
-use crate::actions::tokens::{self, Exchanged, Refresh};
+use crate::actions::tokens::{Exchanged, Refresh};
 use crate::broker::App;
+use crate::broker::hooks::{self, Visit};
+use crate::broker::refresh::{self, NotRefreshed};
 use crate::model::client::Flow;
 use crate::rules::authorize::granted_scopes;
 use crate::rules::grant::{self, Credentials};
@@ -51,6 +53,17 @@ pub async fn app(call: &Call) -> Result<Arc<App>, Failure> {
     found.ok_or_else(|| Failure::no_client(&id))
 }
 
+/// For the hooks of the app's pool. They get the metadata that the call brings for them; the one that is asked before a
+/// password is checked knows it as `validationData`.
+pub fn visit<'a>(call: &'a Call, app: &'a App) -> Result<Visit<'a>, Failure> {
+    let metadata: Value = call.member("ClientMetadata")?.unwrap_or_else(|| json!({}));
+    Ok(Visit {
+        client_metadata: metadata.clone(),
+        validation_data: metadata,
+        ..Visit::new(&call.broker, &app.pool, &app.client.id)
+    })
+}
+
 /// The same, its secret (the member of that name) shown to be right.
 async fn proved(call: &Call, member: &str, exception: &'static str) -> Result<Arc<App>, Failure> {
     let credentials = Credentials {
@@ -70,11 +83,7 @@ async fn proved(call: &Call, member: &str, exception: &'static str) -> Result<Ar
 }
 
 /// `InitiateAuth` with `REFRESH_TOKEN_AUTH`: not while the client's tokens rotate.
-pub async fn refresh_in_place(
-    call: &Call,
-    app: &Arc<App>,
-    token: String,
-) -> Result<Result<Exchanged, OAuthError>, Failure> {
+pub async fn refresh_in_place(call: &Call, app: &Arc<App>, token: String) -> Result<Exchanged, Failure> {
     if app.client.settings.rotation.enabled {
         return Err(Failure::new(
             "UnsupportedOperationException",
@@ -88,38 +97,28 @@ pub async fn from_refresh_token(call: Call) -> Answer {
     let app = proved(&call, "ClientSecret", "NotAuthorizedException").await?;
     let token: String = call.member("RefreshToken")?.unwrap_or_default();
     let rotates = app.client.settings.rotation.enabled;
-    match refresh(&call, &app, token, rotates).await? {
-        Ok(exchanged) => issued(&call, &app, exchanged),
-        Err(refusal) => Err(refused(&refusal)),
-    }
+    let exchanged = refresh(&call, &app, token, rotates).await?;
+    issued(&call, &app, exchanged)
 }
 
-async fn refresh(
-    call: &Call,
-    app: &Arc<App>,
-    token: String,
-    rotates: bool,
-) -> Result<Result<Exchanged, OAuthError>, Failure> {
+async fn refresh(call: &Call, app: &Arc<App>, token: String, rotates: bool) -> Result<Exchanged, Failure> {
     let asked = Refresh {
         token,
         scope: None,
         resource: None,
     };
-    let live = app.live_providers();
-    let app = app.clone();
-    let ctx = call
-        .broker
-        .ctx(format!("client:{}", app.client.id), &call.request_id);
-    let answer = call
-        .broker
-        .db
-        .write(move |conn| tokens::refresh(conn, &ctx, &app.client, &live, &asked, rotates))
-        .await?;
-    Ok(answer)
+    let actor = format!("client:{}", app.client.id);
+    let ctx = call.broker.ctx(actor, &call.request_id);
+    let exchanged = refresh::refresh(&mut visit(call, app)?, ctx, app, asked, rotates).await;
+    exchanged.map_err(|why| match why {
+        NotRefreshed::Refused(refusal) => refused(&refusal),
+        NotRefreshed::Hook(fault) => fault.into(),
+        NotRefreshed::Store(cause) => cause.into(),
+    })
 }
 
 /// A refresh token that is not taken, in Cognito's words.
-pub fn refused(refusal: &OAuthError) -> Failure {
+fn refused(refusal: &OAuthError) -> Failure {
     tracing::info!(cause = %refusal.cause, "a refresh token was refused");
     let (name, message) = match &*refusal.cause {
         grant::REUSED => (
@@ -160,6 +159,7 @@ pub async fn for_client(call: Call) -> Answer {
     let servers = &app.pool.resource_servers;
     let scopes = granted_scopes(asked.as_deref(), &app.client.settings.scopes, None, servers)
         .map_err(|why| Failure::invalid(why.description))?;
-    let minted = mint::for_client(&call.broker, &app, &scopes, None, None).map_err(unminted)?;
+    let overrides = hooks::pre_client_token_generation(&mut visit(&call, &app)?, &scopes).await?;
+    let minted = mint::for_client(&call.broker, &app, &scopes, None, overrides.as_ref()).map_err(unminted)?;
     Ok(json!({ "ClientAuthenticationResult": result(minted, None) }))
 }

@@ -39,11 +39,11 @@ pub(super) fn pool_within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Po
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct AttributeInput {
-    name: String,
+pub(super) struct AttributeInput {
+    pub name: String,
     /// Left out, it is blank.
     #[serde(default)]
-    value: Option<String>,
+    pub value: Option<String>,
 }
 
 pub async fn get(call: Call) -> Answer {

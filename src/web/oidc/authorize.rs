@@ -12,11 +12,10 @@ use crate::actions::login::{self, Grant};
 use crate::broker::hooks::{self, Bearer, Visit};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
-use crate::model::group;
 use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
 use crate::model::session::Session;
-use crate::model::user::{self, User};
+use crate::model::user::User;
 use crate::rules::authorize::{self, Authorization, AuthorizeError, ResponseType, Untrusted};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
@@ -395,13 +394,7 @@ async fn token_overrides(
     if app.pool.pool.settings.lambda.token_generation().is_none() {
         return Ok(None);
     }
-    let sub = user.sub.clone();
-    let found = broker
-        .db
-        .read(move |conn| -> Result<_, StoreError> {
-            Ok((group::of_user(conn, &sub)?, user::identities(conn, &sub)?))
-        })
-        .await;
+    let found = hooks::belongings(broker, user).await;
     let (groups, identities) = found.map_err(|cause| {
         OAuthError::because(Code::TemporarilyUnavailable, "try again later", cause.to_string())
     })?;

@@ -17,14 +17,17 @@ use crate::actions::login::{Outgoing, SESSION_SECONDS};
 use crate::actions::native::sign_in::{self, Completed, NewPasswordState, WebSignIn};
 use crate::actions::traces::{self, Draft};
 use crate::broker::Broker;
+use crate::broker::hooks::{self, Visit};
 use crate::broker::sign_in::{Proof, Proved, Refused};
 use crate::error::{Error, StoreError};
 use crate::model::challenge::Name;
 use crate::model::trace::Outcome;
+use crate::model::user::User;
 use crate::rules::authorize::Untrusted;
 use crate::rules::aws::auth_flow::{self, Standing};
 use crate::rules::aws::password_policy::Policy;
 use crate::rules::discovery::paths;
+use crate::rules::hook::{Fault, Source};
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::rules::refusal::Refusal;
@@ -168,8 +171,11 @@ impl<'a> Sent<'a> {
         let address = peer::address(self.request, &broker.trusted_proxies);
         let mut trace = self.trace(username);
         let proof = Proof::Password(typed);
-        let pool = &self.begun.app.pool;
-        let (cause, seen, status, shown) = match broker.prove(&ctx, pool, username, proof, address).await? {
+        let app = self.begun.app.clone();
+        let mut visit = Visit::new(broker, &app.pool, &app.client.id);
+        let outcome = broker.prove(&ctx, &mut visit, username, proof, address).await?;
+        trace.story.steps.append(&mut visit.steps);
+        let (cause, seen, status, shown) = match outcome {
             Ok(proved) => return self.proved(proved, trace).await,
             Err(Refused::TooOften) => (
                 "password_attempts_exceeded",
@@ -187,6 +193,7 @@ impl<'a> Sent<'a> {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 WRONG,
             ),
+            Err(Refused::ByHook(fault)) => return Ok(self.turned_away(&fault, trace).await),
         };
         trace.step("password", false, seen);
         broker.metrics.sign_in(Outcome::Refused.as_str(), cause);
@@ -202,7 +209,7 @@ impl<'a> Sent<'a> {
         trace.user_sub = Some(user.sub.clone());
         trace.step("password", true, "the account's");
         match auth_flow::standing(&user, password.temporary_until, ctx.now) {
-            Standing::SignedIn => self.complete(&user.sub, trace).await,
+            Standing::SignedIn => self.complete(user, trace).await,
             Standing::NewPassword => {
                 let state = NewPasswordState {
                     shown: password.updated_at,
@@ -216,16 +223,28 @@ impl<'a> Sent<'a> {
                     .await?;
                 Ok(self.ask_new_password(StatusCode::OK, &handle, user.username, None))
             }
-            Standing::Disabled => self.refuse(Refusal::user_disabled(), trace).await,
-            Standing::Expired => self.refuse(Refusal::password_expired(), trace).await,
-            Standing::ResetRequired => self.refuse(Refusal::password_reset(), trace).await,
-            Standing::Unconfirmed => self.refuse(Refusal::user_unconfirmed(), trace).await,
+            Standing::Disabled => self.refuse_user(Refusal::user_disabled(), trace).await,
+            Standing::Expired => self.refuse_user(Refusal::password_expired(), trace).await,
+            Standing::ResetRequired => self.refuse_user(Refusal::password_reset(), trace).await,
+            Standing::Unconfirmed => self.refuse_user(Refusal::user_unconfirmed(), trace).await,
         }
     }
 
-    /// Keeps the trace and shows the page.
-    async fn refuse(&self, refusal: Refusal, mut trace: Draft) -> Result<HttpResponse, StoreError> {
+    async fn refuse_user(&self, refusal: Refusal, mut trace: Draft) -> Result<HttpResponse, StoreError> {
         trace.step("user", false, refusal.what.to_string());
+        self.refuse(refusal, trace).await
+    }
+
+    /// A hook refused before anybody had shown anything: strangers can bring that about, so its trace counts among theirs.
+    async fn turned_away(&self, fault: &Fault, mut trace: Draft) -> HttpResponse {
+        let refusal = fault.refusal();
+        trace.story.remedy = refusal.remedy.to_string();
+        let trace_code = error::keep_unreached(self.request, self.broker, trace, &refusal.cause).await;
+        self.refused(&refusal, trace_code)
+    }
+
+    /// Keeps the trace, whose last step says why, and shows the page.
+    async fn refuse(&self, refusal: Refusal, mut trace: Draft) -> Result<HttpResponse, StoreError> {
         trace.story.remedy = refusal.remedy.to_string();
         let ctx = self.broker.ctx("system", RequestId::of(self.request));
         let (cause, days) = (
@@ -237,10 +256,10 @@ impl<'a> Sent<'a> {
             .db
             .write(move |conn| traces::keep(conn, &ctx, trace, Outcome::Refused, &cause, days))
             .await?;
-        Ok(self.refused(&refusal, trace_code))
+        Ok(self.refused(&refusal, Some(trace_code)))
     }
 
-    fn refused(&self, refusal: &Refusal, trace_code: String) -> HttpResponse {
+    fn refused(&self, refusal: &Refusal, trace_code: Option<String>) -> HttpResponse {
         let Begun {
             app,
             authorization,
@@ -257,7 +276,7 @@ impl<'a> Sent<'a> {
         };
         let shown = Shown {
             refusal,
-            trace_code: Some(trace_code),
+            trace_code,
             pool_name: &app.pool.pool.name,
             client_name: Some(&app.client.name),
             connection: None,
@@ -326,7 +345,7 @@ impl<'a> Sent<'a> {
             Ok(Some(user)) => {
                 let mut trace = self.trace(&user.label());
                 trace.step("password", true, "another one was set");
-                self.complete(&user.sub, trace).await
+                self.complete(user, trace).await
             }
             Ok(None) => Ok(self.again(StatusCode::UNPROCESSABLE_ENTITY, STALE)),
             Err(Error::Internal(cause)) => Err(cause),
@@ -334,16 +353,29 @@ impl<'a> Sent<'a> {
         }
     }
 
-    /// The session and the code, and back to the app.
-    async fn complete(self, sub: &str, trace: Draft) -> Result<HttpResponse, StoreError> {
+    /// The session and the code, and back to the app; unless a hook has something against it.
+    async fn complete(self, user: User, mut trace: Draft) -> Result<HttpResponse, StoreError> {
+        let (app, authorization) = (self.begun.app.clone(), self.begun.authorization.clone());
+        let insisted = authorization.required_sub.as_deref();
+        let overrides = if insisted.is_none_or(|sub| sub == user.sub) {
+            let mut visit = Visit::new(self.broker, &app.pool, &app.client.id);
+            let (source, scopes) = (Source::TokensHostedAuth, &authorization.scopes);
+            let outcome = hooks::after_password(&mut visit, source, &user, scopes).await?;
+            trace.story.steps.append(&mut visit.steps);
+            match outcome {
+                Ok(overrides) => overrides,
+                Err(fault) => {
+                    trace.user_sub = Some(user.sub);
+                    return self.refuse(fault.refusal(), trace).await;
+                }
+            }
+        } else {
+            // Not whom the app asked for: refused below, and no hook's business.
+            None
+        };
         let ctx = self
             .broker
-            .ctx(format!("user:{sub}"), RequestId::of(self.request));
-        let (app, authorization, sub) = (
-            self.begun.app.clone(),
-            self.begun.authorization.clone(),
-            sub.to_owned(),
-        );
+            .ctx(format!("user:{}", user.sub), RequestId::of(self.request));
         let completed = self
             .broker
             .db
@@ -352,7 +384,8 @@ impl<'a> Sent<'a> {
                     pool: &app.pool.pool,
                     client: &app.client,
                     authorization: &authorization,
-                    user_sub: &sub,
+                    user_sub: &user.sub,
+                    overrides,
                     trace,
                 };
                 sign_in::complete(conn, &ctx, work)
@@ -363,7 +396,7 @@ impl<'a> Sent<'a> {
                 session_token,
                 outgoing,
             } => Ok(self.to_app(session_token, &outgoing)),
-            Completed::Refused { refusal, trace_code } => Ok(self.refused(&refusal, trace_code)),
+            Completed::Refused { refusal, trace_code } => Ok(self.refused(&refusal, Some(trace_code))),
         }
     }
 

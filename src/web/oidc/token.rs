@@ -10,15 +10,13 @@ use serde_json::{Map, Value, json};
 use super::error::{self, Dialect};
 use super::mint::{self, Minted};
 use super::{cors, form};
-use crate::actions::Ctx;
-use crate::actions::tokens::{self, Answer, Exchanged, Live};
-use crate::broker::hooks::{self, Bearer, Visit};
+use crate::actions::tokens::{self, Refresh};
+use crate::broker::hooks::{self, Visit};
+use crate::broker::refresh::{self, NotRefreshed};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
-use crate::model::overrides::Overrides;
 use crate::rules::authorize::granted_scopes;
 use crate::rules::grant::{self, Credentials, Grant, Shown};
-use crate::rules::hook::Source;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::Params;
 use crate::web::domains;
@@ -39,6 +37,16 @@ impl From<OAuthError> for Trouble {
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Trouble {
         Trouble::Store(error)
+    }
+}
+
+impl From<NotRefreshed> for Trouble {
+    fn from(why: NotRefreshed) -> Trouble {
+        match why {
+            NotRefreshed::Refused(error) => Trouble::Refused(error),
+            NotRefreshed::Hook(fault) => Trouble::Refused(fault.oauth()),
+            NotRefreshed::Store(cause) => Trouble::Store(cause),
+        }
     }
 }
 
@@ -71,7 +79,7 @@ async fn serve(
 ) -> Result<Map<String, Value>, Trouble> {
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
-    let live = app.live_providers();
+    let mut visit = Visit::new(broker, &app.pool, &app.client.id);
     let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
     match grant::parse(&form, &app.client)? {
         Grant::Code {
@@ -80,7 +88,7 @@ async fn serve(
             verifier,
             resource,
         } => {
-            let client = app.clone();
+            let (client, live) = (app.clone(), app.live_providers());
             let exchanged = broker
                 .db
                 .write(move |conn| {
@@ -101,16 +109,13 @@ async fn serve(
             scope,
             resource,
         } => {
-            let asked = Arc::new(tokens::Refresh {
+            let asked = Refresh {
                 token,
                 scope,
                 resource,
-            });
-            let exchanged = if app.pool.pool.settings.lambda.token_generation().is_some() {
-                refreshed_with_hook(broker, ctx, &app, live, asked).await?
-            } else {
-                refreshed(broker, ctx, &app, live, asked).await??
             };
+            let rotates = tokens::rotates(&app.client);
+            let exchanged = refresh::refresh(&mut visit, ctx, &app, asked, rotates).await?;
             let minted = mint::for_user(broker, &app, &exchanged)?;
             Ok(answer(&app, minted, exchanged.refresh_token))
         }
@@ -125,7 +130,6 @@ async fn serve(
                 let why = "the client has no scope of that resource";
                 return Err(OAuthError::new(Code::InvalidScope, why).into());
             }
-            let mut visit = Visit::new(broker, &app.pool, &app.client.id);
             let overrides = hooks::pre_client_token_generation(&mut visit, &scopes)
                 .await
                 .map_err(|fault| fault.oauth())?;
@@ -133,75 +137,6 @@ async fn serve(
             Ok(answer(&app, minted, None))
         }
     }
-}
-
-/// Without rotation a refresh only reads, and SQLite's one writer is left alone; unless a token shows up that was
-/// exchanged while rotation was still on.
-async fn refreshed(
-    broker: &Data<Broker>,
-    ctx: Ctx,
-    app: &Arc<App>,
-    live: Vec<Live>,
-    asked: Arc<tokens::Refresh>,
-) -> Answer<Exchanged> {
-    if !tokens::rotates(&app.client) {
-        let (app, live, asked, now) = (app.clone(), live.clone(), asked.clone(), ctx.now);
-        let settled = broker
-            .db
-            .read(move |conn| tokens::refresh_in_place(conn, now, &app.client, &live, &asked))
-            .await?;
-        if let Some(answer) = settled {
-            return Ok(answer);
-        }
-    }
-    let app = app.clone();
-    broker
-        .db
-        .write(move |conn| {
-            let rotates = tokens::rotates(&app.client);
-            tokens::refresh(conn, &ctx, &app.client, &live, &asked, rotates)
-        })
-        .await
-}
-
-/// The same where the pool has a hook for tokens. It is asked before the token is spent: a client whose hook failed can come
-/// again with what it has.
-async fn refreshed_with_hook(
-    broker: &Data<Broker>,
-    ctx: Ctx,
-    app: &Arc<App>,
-    live: Vec<Live>,
-    asked: Arc<tokens::Refresh>,
-) -> Result<Exchanged, Trouble> {
-    let (facts, connections, token, now) = (app.clone(), live.clone(), asked.clone(), ctx.now);
-    let unspent = broker
-        .db
-        .read(move |conn| tokens::before_refresh(conn, now, &facts.client, &connections, &token))
-        .await?;
-    let overrides = match &unspent {
-        Some(exchanged) => Some(hooked(broker, app, exchanged).await?),
-        None => None,
-    };
-    let mut exchanged = refreshed(broker, ctx, app, live, asked).await??;
-    exchanged.family.granted.overrides = match overrides {
-        Some(overrides) => overrides,
-        // Its successor is made already: within the grace period it is given again.
-        None => hooked(broker, app, &exchanged).await?,
-    };
-    Ok(exchanged)
-}
-
-/// What the hook wants otherwise in refreshed tokens.
-async fn hooked(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Option<Overrides>, OAuthError> {
-    let mut visit = Visit::new(broker, &app.pool, &app.client.id);
-    let bearer = Bearer {
-        user: &exchanged.user,
-        groups: &exchanged.groups,
-        identities: &exchanged.identities,
-    };
-    hooks::pre_token_generation(&mut visit, Source::TokensRefresh, &bearer, &exchanged.scopes)
-        .await
-        .map_err(|fault| fault.oauth())
 }
 
 /// The client behind the request, proved to be it.

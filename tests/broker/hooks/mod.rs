@@ -3,6 +3,7 @@
 
 mod claims;
 mod events;
+mod native;
 mod refusals;
 
 use std::net::TcpListener;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::authentication::credential;
 use super::{allow_flows, call, call_as, pool, refusal, sign_in};
+use crate::hooks::{ARN, Hook, name, stage};
 use crate::support::{PASSWORD, Stage};
 
 fn grace() -> Value {
@@ -239,4 +240,23 @@ async fn what_is_stored_is_no_password_and_who_may_only_look_sets_none() {
     }
     let after = stage.act(|conn| password::find(conn, &user.sub).unwrap().unwrap());
     assert_eq!(after.hash, row.hash);
+}
+
+#[actix_web::test]
+async fn who_may_not_make_users_has_no_hook_called() {
+    let hook = Hook::new();
+    let stage = stage(&hook).await;
+    name(&stage, json!({ "PreSignUp": ARN }));
+    let other = pool(&stage).await;
+    for (role, of, expected) in [
+        (Role::ReadOnly, None, "NotAuthorizedException"),
+        (Role::Admin, Some(other.as_str()), "ResourceNotFoundException"),
+    ] {
+        let key = credential(&stage, role, of);
+        let answer = call_as(&stage, &key, "AdminCreateUser", grace()).await;
+        assert_eq!(refusal(&answer).0, expected);
+    }
+    assert_eq!(hook.calls().len(), 0);
+    call(&stage, "AdminCreateUser", grace()).await.expect(200);
+    assert_eq!(hook.calls().len(), 1);
 }

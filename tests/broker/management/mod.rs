@@ -106,7 +106,7 @@ impl Key {
 }
 
 /// Calls as the demo's credential.
-async fn call(stage: &Stage, operation: &str, input: Value) -> Answer {
+pub async fn call(stage: &Stage, operation: &str, input: Value) -> Answer {
     call_as(stage, &Key::default(), operation, input).await
 }
 
@@ -115,7 +115,7 @@ async fn call_as(stage: &Stage, key: &Key, operation: &str, input: Value) -> Ans
 }
 
 /// Calls without a signature, as apps do for their users.
-async fn unsigned(stage: &Stage, operation: &str, input: Value) -> Answer {
+pub async fn unsigned(stage: &Stage, operation: &str, input: Value) -> Answer {
     let request = TestRequest::post()
         .uri("/")
         .insert_header(("content-type", "application/x-amz-json-1.1"))
@@ -128,14 +128,14 @@ async fn unsigned(stage: &Stage, operation: &str, input: Value) -> Answer {
 }
 
 /// The public client of the demo, with these flows of Cognito's API.
-fn allow_flows(stage: &Stage, flows: &[&str]) {
+pub fn allow_flows(stage: &Stage, flows: &[&str]) {
     stage.change_spa_client(|settings| {
         settings.cognito.insert("ExplicitAuthFlows".into(), json!(flows));
     });
 }
 
 /// Signs a native user in with a password, at the public client.
-async fn sign_in(stage: &Stage, username: &str, password: &str) -> Answer {
+pub async fn sign_in(stage: &Stage, username: &str, password: &str) -> Answer {
     let input = json!({
         "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": SPA_CLIENT,
         "AuthParameters": { "USERNAME": username, "PASSWORD": password },
@@ -145,7 +145,7 @@ async fn sign_in(stage: &Stage, username: &str, password: &str) -> Answer {
 
 /// The name of the exception and its message.
 #[track_caller]
-fn refusal(answer: &Answer) -> (String, String) {
+pub fn refusal(answer: &Answer) -> (String, String) {
     assert!(answer.status >= 400, "{answer:?}");
     let json = answer.json();
     let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
 //! Native users on the login page.
 
-mod form;
+pub mod form;
 mod new_password;

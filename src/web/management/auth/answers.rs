@@ -15,6 +15,7 @@ use crate::model::challenge::Name;
 use crate::model::user::User;
 use crate::rules::attribute;
 use crate::rules::aws::password_policy::Policy;
+use crate::rules::hook::Source;
 use crate::web::management::error::Failure;
 use crate::web::management::{Answer, own};
 
@@ -114,7 +115,7 @@ impl Step {
             })
             .await?;
         match set {
-            Some(user) => self.signed_in(&ctx, user.sub).await,
+            Some(user) => self.signed_in(&ctx, user, Source::TokensNewPassword).await,
             None => Err(over()),
         }
     }

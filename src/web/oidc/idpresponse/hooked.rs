@@ -116,8 +116,7 @@ impl Leg<'_> {
         let outcome = match &expected {
             Expected::New { username, attributes } => {
                 let source = Source::SignUpExternalProvider;
-                let signed_up = hooks::pre_sign_up(&mut visit, source, username, attributes).await;
-                signed_up.map(|_| ())
+                hooks::pre_sign_up(&mut visit, source, username, attributes).await
             }
             Expected::Known { user, identities } => {
                 hooks::pre_authentication(
