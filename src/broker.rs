@@ -22,7 +22,7 @@ use actix_web::web::Bytes;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS};
+pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS};

@@ -111,7 +111,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, mut new: NewClient) -> Result<Created,
 
 /// Changes name, settings or whether the client is enabled.
 pub fn update(conn: &mut Conn, ctx: &Ctx, id: &str, change: ClientChange) -> Result<Client, Error> {
-    let old = find(conn, id)?;
+    let old = lock(conn, id)?;
     let mut new = old.clone();
     if let Some(name) = change.name {
         registration::display_name("name", &name)?;
@@ -218,6 +218,11 @@ pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Client, E
 /// The client, or the error that says it is not there.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Client, Error> {
     client::find(conn, id)?.ok_or_else(|| missing(id))
+}
+
+/// The same, held until the transaction ends, for those who write the whole of it.
+pub fn lock(conn: &mut Conn, id: &str) -> Result<Client, Error> {
+    client::lock(conn, id)?.ok_or_else(|| missing(id))
 }
 
 fn insert_secret(

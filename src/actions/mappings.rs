@@ -104,7 +104,7 @@ pub fn rollback(
 
 /// Says whether a connection's sign-ins are kept to try its mapping on, and for how long. What is kept beyond that goes.
 pub fn keep_sign_ins(conn: &mut Conn, ctx: &Ctx, provider_id: &str, replay: Replay) -> Result<(), Error> {
-    let mut provider = providers::find(conn, provider_id)?;
+    let mut provider = providers::lock(conn, provider_id)?;
     if !(1..=MOST_DAYS).contains(&replay.days) {
         return Err(Error::invalid(
             "days",

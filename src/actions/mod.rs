@@ -45,8 +45,8 @@ pub struct Ctx {
 
 /// Writes the audit event of a change, in the change's own transaction. `difference` holds no secret.
 ///
-/// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*` and
-/// `webhook.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address). What is deleted is recorded
+/// An event about a tenant's own thing is the tenant's to see, found by what the action names: `tenant.*`, `provider.*`,
+/// `connection.*` and `webhook.*` (targets are their ids), `user.*` (a `sub`), `administrator.*` (an address). What is deleted is recorded
 /// before, while it can be told whose it is.
 pub fn record(
     conn: &mut Conn,

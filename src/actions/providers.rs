@@ -165,7 +165,7 @@ pub fn update(
     id: &str,
     change: ProviderChange,
 ) -> Result<Updated, Error> {
-    let old = find(conn, id)?;
+    let old = lock(conn, id)?;
     let mut new = old.clone();
     if let Some(issuer) = change.issuer {
         check_issuer(&issuer, allowed)?;
@@ -273,8 +273,9 @@ pub fn update(
 pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
     let provider = find(conn, id)?;
     let mut clients = Vec::new();
-    for mut client in client::list(conn, &provider.user_pool_id)? {
+    for client in client::list(conn, &provider.user_pool_id)? {
         if client.settings.providers.contains(&provider.name) {
+            let mut client = super::clients::lock(conn, &client.id)?;
             client.settings.providers.retain(|name| *name != provider.name);
             client.updated_at = ctx.now;
             client::update(conn, &client)?;
@@ -297,6 +298,11 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, id: &str) -> Result<Provider, Error> {
 /// The connection with this slug, or the error that says it is not there.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Provider, Error> {
     provider::find(conn, id)?.ok_or_else(|| missing(id))
+}
+
+/// The same, held until the transaction ends, for those who write the whole of it.
+pub fn lock(conn: &mut Conn, id: &str) -> Result<Provider, Error> {
+    provider::lock(conn, id)?.ok_or_else(|| missing(id))
 }
 
 fn missing(id: &str) -> Error {

@@ -46,8 +46,9 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewTenant) -> Result<Tenant, Erro
 }
 
 pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -> Result<Tenant, Error> {
-    let old = find(conn, reach, id)?;
+    find(conn, reach, id)?;
     check_name(name)?;
+    let old = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
     let mut row = old.clone();
     row.name = name.to_owned();
     row.updated_at = ctx.now;
@@ -63,9 +64,12 @@ pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -
     Ok(row)
 }
 
-/// Deletes the tenant; its connections stay and belong to the pool alone.
+/// Deletes the tenant. Its connections stay, the pool's alone and switched off: as the pool's own they would vouch for
+/// more than the tenant's, which somebody has to want.
 pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(), Error> {
-    let row = find(conn, reach, id)?;
+    find(conn, reach, id)?;
+    let row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let switched_off = provider::disable_of_tenant(conn, id, ctx.now)?;
     tenant::delete(conn, id)?;
     record(
         conn,
@@ -73,7 +77,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<(),
         "tenant.delete",
         Some(&row.user_pool_id),
         id,
-        json!({ "name": row.name }),
+        json!({ "name": row.name, "connections_switched_off": switched_off }),
     )?;
     Ok(())
 }
@@ -85,26 +89,31 @@ pub fn give_connection(
     provider_id: &str,
     tenant_id: Option<&str>,
 ) -> Result<(), Error> {
-    let mut row = providers::find(conn, provider_id)?;
+    // Held, and before the connection as `delete` does: a tenant that goes takes along what it was given.
+    let tenant = match tenant_id {
+        Some(id) => Some(tenant::lock(conn, id)?.ok_or_else(|| missing(id))?),
+        None => None,
+    };
+    let mut row = providers::lock(conn, provider_id)?;
     // Its administrators could turn it to another issuer, and one callback for parties that do not trust each other lets
     // one take the other's codes.
-    if tenant_id.is_some() && row.settings.shared_callback {
+    if tenant.is_some() && row.settings.shared_callback {
         return Err(Error::Conflict(format!(
             "connection {provider_id} uses the callback address without a name, which is for the pool's own connections: \
              switch that off first, and register the address with its name at the upstream"
         )));
     }
-    if let Some(id) = tenant_id {
-        let tenant = find(conn, &Reach::everything(), id)?;
-        if tenant.user_pool_id != row.user_pool_id {
-            return Err(Error::invalid(
-                "tenant",
-                "belongs to another pool than the connection",
-            ));
-        }
+    if tenant
+        .as_ref()
+        .is_some_and(|tenant| tenant.user_pool_id != row.user_pool_id)
+    {
+        return Err(Error::invalid(
+            "tenant",
+            "belongs to another pool than the connection",
+        ));
     }
     let old = row.tenant_id.clone();
-    row.tenant_id = tenant_id.map(str::to_owned);
+    row.tenant_id = tenant.map(|tenant| tenant.id);
     row.updated_at = ctx.now;
     provider::update(conn, &row)?;
     record(

@@ -16,12 +16,13 @@ use crate::model::group::{self, Membership};
 use crate::model::reach::Reach;
 use crate::model::user::search;
 use crate::model::user::{self, User};
-use crate::model::{code, session, token};
+use crate::model::{admin_session, administrator, code, session, token};
 use crate::rules::{attribute, redact};
 
 /// What ended with a sign-out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
+    /// Those of the console, too.
     pub sessions: usize,
     /// Token families that were alive.
     pub families: usize,
@@ -77,11 +78,16 @@ pub fn sign_out_everywhere(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str)
     Ok(ended)
 }
 
-/// Codes go as well: one that is still under way would found a new family.
+/// Codes go as well: one that is still under way would found a new family. And so do the sessions of the console that the
+/// user has as an administrator.
 fn end(conn: &mut Conn, ctx: &Ctx, sub: &str) -> Result<Ended, Error> {
     code::delete_of_user(conn, sub)?;
+    let in_console = match administrator::find_by_user(conn, sub)? {
+        Some(who) => admin_session::delete_of(conn, &who.id, None)?,
+        None => 0,
+    };
     Ok(Ended {
-        sessions: session::delete_of_user(conn, sub)?,
+        sessions: session::delete_of_user(conn, sub)? + in_console,
         families: token::revoke_of_user(conn, sub, ctx.now)?,
     })
 }

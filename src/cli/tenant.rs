@@ -34,7 +34,7 @@ pub enum Command {
     },
     /// Show one tenant with its connections and administrators
     Show { id: String },
-    /// Delete a tenant; its connections stay and belong to the pool alone
+    /// Delete a tenant; its connections stay, switched off, and belong to the pool alone
     Delete {
         id: String,
         /// Do not ask
@@ -80,7 +80,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             let deleted = id.clone();
             store.act(move |conn, ctx| tenants::delete(conn, ctx, &Reach::everything(), &id))?;
             output.answer(&json!({ "deleted": deleted }), || {
-                format!("Tenant {deleted} is deleted; its connections belong to the pool alone.")
+                format!("Tenant {deleted} is deleted; its connections are switched off and belong to the pool alone.")
             })
         }
         Command::Give(args) => give(&store, output, args),

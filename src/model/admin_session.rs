@@ -45,6 +45,24 @@ pub fn find(
         .optional()
 }
 
+/// The same by the name that it has in lists.
+pub fn find_named(
+    conn: &mut Conn,
+    administrator_id: &str,
+    id: &str,
+    now: UnixTime,
+    idle: UnixTime,
+) -> QueryResult<Option<AdminSession>> {
+    admin_sessions::table
+        .filter(admin_sessions::administrator_id.eq(administrator_id))
+        .filter(admin_sessions::id.eq(id))
+        .filter(admin_sessions::expires_at.gt(now))
+        .filter(admin_sessions::last_seen_at.gt(idle))
+        .select(AdminSession::as_select())
+        .first(conn)
+        .optional()
+}
+
 pub fn insert(conn: &mut Conn, session: &AdminSession) -> QueryResult<()> {
     diesel::insert_into(admin_sessions::table)
         .values(session)

@@ -2,16 +2,15 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::{administrator_roles, administrators, passkeys, tenants};
+use crate::db::schema::{administrator_roles, administrators, passkeys, tenants, users};
 use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, MultiBackend, columns};
 use crate::model::reach::Reach;
 use crate::text_enum;
 use crate::world::UnixTime;
 
-#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = administrators)]
-#[diesel(treat_none_as_null = true)]
 pub struct Administrator {
     /// A UUID.
     pub id: String,
@@ -91,7 +90,8 @@ impl Rights {
     }
 }
 
-/// Those whose roles all lie within reach, and who have one at all; with the whole reach everybody.
+/// Those whose roles all lie within reach, and who have one at all; those who come through a pool within reach, which has
+/// all that they may get; with the whole reach everybody.
 fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
     let query = administrators::table.into_boxed();
     if reach.everything {
@@ -107,9 +107,14 @@ fn within(reach: &Reach) -> administrators::BoxedQuery<'static, MultiBackend> {
     let outside = own()
         .filter(administrator_roles::scope.ne_all(scopes))
         .filter(administrator_roles::scope.ne_all(tenants_of_pools));
-    query
-        .filter(diesel::dsl::exists(own()))
-        .filter(diesel::dsl::not(diesel::dsl::exists(outside)))
+    let come_through_pools = users::table
+        .filter(users::user_pool_id.eq_any(reach.pools.clone()))
+        .select(users::sub.nullable());
+    query.filter(
+        diesel::dsl::exists(own())
+            .and(diesel::dsl::not(diesel::dsl::exists(outside)))
+            .or(administrators::user_sub.eq_any(come_through_pools)),
+    )
 }
 
 pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Administrator>> {
@@ -232,12 +237,46 @@ pub fn insert(conn: &mut Conn, administrator: &Administrator) -> QueryResult<boo
     Ok(rows == 1)
 }
 
-pub fn update(conn: &mut Conn, administrator: &Administrator) -> QueryResult<Option<Administrator>> {
-    diesel::update(administrators::table.find(&administrator.id))
-        .set(administrator)
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Administrator>> {
+    diesel::update(administrators::table.find(id))
+        .set(administrators::updated_at.eq(administrators::updated_at))
         .returning(columns::<Administrator>())
         .get_result(conn)
         .optional()
+}
+
+/// False when the account is disabled or not there.
+pub fn rename(conn: &mut Conn, id: &str, name: &str, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.eq(true))
+        .set((administrators::name.eq(name), administrators::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// False when the account is disabled or not there.
+pub fn set_password(conn: &mut Conn, id: &str, hash: &str, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.eq(true))
+        .set((
+            administrators::password_hash.eq(hash),
+            administrators::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
+}
+
+/// Lets the account in or keeps it out. False when it is so already, or not there.
+pub fn set_enabled(conn: &mut Conn, id: &str, enabled: bool, now: UnixTime) -> QueryResult<bool> {
+    let rows = diesel::update(administrators::table.find(id))
+        .filter(administrators::enabled.ne(enabled))
+        .set((
+            administrators::enabled.eq(enabled),
+            administrators::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(rows == 1)
 }
 
 pub fn grants(conn: &mut Conn, administrator_id: &str) -> QueryResult<Vec<Grant>> {

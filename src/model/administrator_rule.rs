@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::db::Conn;
-use crate::db::schema::{administrator_rules, user_pools};
+use crate::db::schema::{administrator_rules, tenants, user_pools};
 use crate::model::administrator::Role;
 use crate::world::UnixTime;
 
@@ -30,9 +30,19 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<AdministratorRule>>
         .optional()
 }
 
-pub fn of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<AdministratorRule>> {
+/// The rules of a pool that give a role in that very pool or at a tenant of it. Others, from before that was asked, count
+/// for nothing.
+pub fn in_force(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<AdministratorRule>> {
+    let tenants_of_pool = tenants::table
+        .filter(tenants::user_pool_id.eq(user_pool_id))
+        .select(tenants::id.nullable());
     administrator_rules::table
         .filter(administrator_rules::user_pool_id.eq(user_pool_id))
+        .filter(
+            administrator_rules::scope_pool_id
+                .eq(user_pool_id)
+                .or(administrator_rules::scope_tenant_id.eq_any(tenants_of_pool)),
+        )
         .order((administrator_rules::group_name, administrator_rules::id))
         .select(AdministratorRule::as_select())
         .load(conn)

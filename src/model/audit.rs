@@ -13,6 +13,7 @@ use crate::db::schema::{administrator_roles, audit_events, identities, identity_
 use crate::db::search::{anywhere, beginning, lower};
 use crate::db::{Conn, Json, MultiBackend};
 use crate::model::reach::Reach;
+use crate::model::tenant::{self, Tenant};
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Insertable)]
@@ -80,7 +81,7 @@ pub fn insert(conn: &mut Conn, event: &NewEvent) -> QueryResult<()> {
 pub fn tenant_of(conn: &mut Conn, action: &str, target: &str) -> QueryResult<Option<String>> {
     let tenant = match action.split('.').next().unwrap_or_default() {
         "tenant" => Some(target.to_owned()),
-        "provider" => identity_providers::table
+        "provider" | "connection" => identity_providers::table
             .find(target)
             .select(identity_providers::tenant_id)
             .first::<Option<String>>(conn)
@@ -126,14 +127,20 @@ fn only_tenant_of(conn: &mut Conn, email: &str) -> QueryResult<Option<String>> {
 /// The newest events within reach that the search describes, at most `limit`.
 pub fn list(conn: &mut Conn, reach: &Reach, search: &Search, limit: i64) -> QueryResult<Vec<Event>> {
     let pool = |id: &String| -> Condition { Box::new(audit_events::user_pool_id.eq(id.clone())) };
-    let tenant = |id: &String| -> Condition { Box::new(audit_events::tenant_id.eq(id.clone())) };
     let mut parts: Vec<Option<Condition>> = match &search.user_pool_id {
         _ if !reach.everything => reach.pools.iter().map(|id| Some(pool(id))).collect(),
         Some(id) => vec![Some(pool(id))],
         None => vec![None],
     };
-    if !reach.everything {
-        parts.extend(reach.tenants.iter().map(|id| Some(tenant(id))));
+    if !reach.everything && !reach.tenants.is_empty() {
+        let tenants = tenant::list(conn, reach, None)?;
+        let own = |tenant: &Tenant| reach.tenants.contains(&tenant.id);
+        parts.extend(
+            tenants
+                .into_iter()
+                .filter(own)
+                .map(|tenant| Some(of_tenant(tenant))),
+        );
     }
     if search.target.is_some() && parts.len() > 1 {
         // The events of one thing are few: the reach is a condition.
@@ -151,6 +158,20 @@ pub fn list(conn: &mut Conn, reach: &Reach, search: &Search, limit: i64) -> Quer
     events.dedup_by_key(|event| event.id);
     events.truncate(usize::try_from(limit).unwrap_or_default());
     Ok(events)
+}
+
+/// What is the tenant's own, since it was made and in its pool: before, the id may have been another organisation's.
+fn of_tenant(tenant: Tenant) -> Condition {
+    Box::new(
+        audit_events::tenant_id
+            .eq(tenant.id)
+            .and(audit_events::at.ge(tenant.created_at))
+            .and(
+                audit_events::user_pool_id
+                    .is_null()
+                    .or(audit_events::user_pool_id.eq(tenant.user_pool_id)),
+            ),
+    )
 }
 
 fn page(conn: &mut Conn, within: Option<Condition>, search: &Search, limit: i64) -> QueryResult<Vec<Event>> {

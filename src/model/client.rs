@@ -224,6 +224,15 @@ pub fn insert(conn: &mut Conn, client: &Client) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Client>> {
+    diesel::update(app_clients::table.find(id))
+        .set(app_clients::updated_at.eq(app_clients::updated_at))
+        .returning(columns::<Client>())
+        .get_result(conn)
+        .optional()
+}
+
 pub fn update(conn: &mut Conn, client: &Client) -> QueryResult<Option<Client>> {
     diesel::update(app_clients::table.find(&client.id))
         .set(client)

@@ -145,6 +145,11 @@ pub fn forget(conn: &mut Conn, provider_id: &str) -> QueryResult<usize> {
     diesel::delete(mapper_inputs::table.filter(mapper_inputs::provider_id.eq(provider_id))).execute(conn)
 }
 
+/// Forgets what is kept of a user.
+pub fn forget_user(conn: &mut Conn, user_sub: &str) -> QueryResult<usize> {
+    diesel::delete(mapper_inputs::table.filter(mapper_inputs::user_sub.eq(user_sub))).execute(conn)
+}
+
 /// Lets nothing of a connection live longer than `seconds` after its sign-in.
 pub fn shorten(conn: &mut Conn, provider_id: &str, seconds: i64) -> QueryResult<usize> {
     diesel::update(

@@ -350,6 +350,23 @@ pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
         .optional()
 }
 
+/// Switches off the connections of a tenant that are on; gives their ids.
+pub fn disable_of_tenant(conn: &mut Conn, tenant_id: &str, now: UnixTime) -> QueryResult<Vec<String>> {
+    let mut ids: Vec<String> = diesel::update(
+        identity_providers::table
+            .filter(identity_providers::tenant_id.eq(tenant_id))
+            .filter(identity_providers::enabled.eq(true)),
+    )
+    .set((
+        identity_providers::enabled.eq(false),
+        identity_providers::updated_at.eq(now),
+    ))
+    .returning(identity_providers::id)
+    .get_results(conn)?;
+    ids.sort();
+    Ok(ids)
+}
+
 pub fn set_tested(conn: &mut Conn, id: &str, now: UnixTime) -> QueryResult<()> {
     diesel::update(identity_providers::table.find(id))
         .set(identity_providers::tested_at.eq(now))

@@ -64,6 +64,15 @@ pub fn insert(conn: &mut Conn, tenant: &Tenant) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Tenant>> {
+    diesel::update(tenants::table.find(id))
+        .set(tenants::updated_at.eq(tenants::updated_at))
+        .returning(columns::<Tenant>())
+        .get_result(conn)
+        .optional()
+}
+
 pub fn update(conn: &mut Conn, tenant: &Tenant) -> QueryResult<Option<Tenant>> {
     diesel::update(tenants::table.find(&tenant.id))
         .set(tenant)
@@ -72,7 +81,7 @@ pub fn update(conn: &mut Conn, tenant: &Tenant) -> QueryResult<Option<Tenant>> {
         .optional()
 }
 
-/// Deletes the tenant; its connections stay and belong to the pool alone.
+/// Deletes the tenant; its connections stay and belong to the pool alone, so they are to be switched off before.
 pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(diesel::delete(tenants::table.find(id)).execute(conn)? == 1)
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::db::schema::{identities, users};
 use crate::db::{Conn, Json, columns};
+use crate::model::mapper_input;
 use crate::text_enum;
 use crate::world::UnixTime;
 
@@ -171,7 +172,9 @@ pub fn update(conn: &mut Conn, user: &User) -> QueryResult<Option<User>> {
     Ok(user)
 }
 
+/// Deletes the user with everything that is kept of them, the claims of past sign-ins among it.
 pub fn delete(conn: &mut Conn, sub: &str) -> QueryResult<bool> {
+    mapper_input::forget_user(conn, sub)?;
     Ok(diesel::delete(users::table.find(sub)).execute(conn)? == 1)
 }
 

@@ -141,15 +141,9 @@ pub fn name_for(issuer: &str) -> String {
 /// machine that the operator admits. The error completes the sentence "the issuer ".
 pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(), String> {
     let url = Url::parse(issuer).map_err(|error| format!("is not a URL: {error}"))?;
-    let stand_in = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     let admitted = match url.scheme() {
         "https" if is_okta_host(url.host_str().unwrap_or_default()) => true,
-        _ => stand_in && allowed.iter().any(|allowed| allowed.admits(&url)),
+        _ => is_on_loopback(&url) && allowed.iter().any(|allowed| allowed.admits(&url)),
     };
     if admitted {
         return Ok(());
@@ -160,6 +154,21 @@ pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(),
          connection",
         url.host_str().unwrap_or("a host that cannot be read")
     ))
+}
+
+/// Whether what a tenant set up may call this address: not what only the operator's exceptions admit, which are for
+/// connections of their own, but for a stand-in on this very machine.
+pub fn is_tenants_to_call(url: &Url, allowed: &[AllowedHost]) -> bool {
+    is_on_loopback(url) || !allowed.iter().any(|allowed| allowed.admits(url))
+}
+
+fn is_on_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// A word about a client id that does not look like one of Okta's: `0oa` and 17 letters and digits.
@@ -256,6 +265,20 @@ mod tests {
                 admitted,
                 "{issuer}"
             );
+        }
+    }
+
+    #[test]
+    fn a_tenant_calls_nothing_that_only_an_exception_admits() {
+        let allowed = ["127.0.0.1:8091", "idp.internal"].map(|text| AllowedHost::parse(text).unwrap());
+        for (url, is_theirs) in [
+            ("https://hooks.example.com/x", true),
+            ("http://127.0.0.1:8091/hook", true),
+            ("https://idp.internal/hook", false),
+            ("http://IDP.internal:81/hook", false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(is_tenants_to_call(&url, &allowed), is_theirs, "{url}");
         }
     }
 

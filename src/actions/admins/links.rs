@@ -125,16 +125,16 @@ pub fn choose_password(
     password_hash: String,
 ) -> Result<Administrator, Error> {
     let link = single_use::consume(conn, &secret::hash(token), PASSWORD, ctx.now)?.ok_or_else(spent)?;
-    let mut target = administrator::find(conn, &link.subject)?
+    let mut target = administrator::lock(conn, &link.subject)?
         .filter(|found| found.enabled)
         .ok_or_else(spent)?;
     if let Some(name) = name {
         super::check_name(name)?;
         target.name = name.trim().to_owned();
+        administrator::rename(conn, &target.id, &target.name, ctx.now)?;
     }
+    administrator::set_password(conn, &target.id, &password_hash, ctx.now)?;
     target.password_hash = Some(password_hash);
-    target.updated_at = ctx.now;
-    administrator::update(conn, &target)?;
     let ended = admin_session::delete_of(conn, &target.id, None)?;
     record(
         conn,

@@ -20,8 +20,8 @@ use crate::rules::email::Email;
 use crate::rules::{console_roles, secret};
 
 pub use sessions::{
-    IDLE_SECONDS, Place, SESSION_SECONDS, change_password, end_all_sessions, end_session, open_session,
-    prove, rights, sign_in, sign_in_failed, sign_out,
+    IDLE_SECONDS, Place, Proof, SESSION_SECONDS, change_password, end_all_sessions, end_session,
+    open_session, prove, rights, sign_in, sign_in_failed, sign_out,
 };
 
 /// The longest name, in characters.
@@ -124,7 +124,8 @@ pub fn managed(conn: &mut Conn, rights: &Rights, id: &str) -> Result<Administrat
         .ok_or_else(|| Error::not_found("administrator", id))
 }
 
-/// Replaces the roles.
+/// Replaces the roles. A link by which the account could be entered goes: whoever made it may know it, and what it opens is
+/// another thing now.
 pub fn set_roles(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -148,6 +149,7 @@ pub fn set_roles(
     let old = administrator::grants(conn, id)?;
     let new = grants(id, roles);
     administrator::set_grants(conn, id, &new)?;
+    links::void_password_links(conn, id)?;
     record(
         conn,
         ctx,
@@ -159,18 +161,20 @@ pub fn set_roles(
     Ok(target)
 }
 
-pub fn rename(conn: &mut Conn, ctx: &Ctx, mut target: Administrator, name: &str) -> Result<(), Error> {
+/// Only the name is written: how the account stood when the caller read it is over.
+pub fn rename(conn: &mut Conn, ctx: &Ctx, target: &Administrator, name: &str) -> Result<(), Error> {
     check_name(name)?;
-    let old = std::mem::replace(&mut target.name, name.trim().to_owned());
-    target.updated_at = ctx.now;
-    administrator::update(conn, &target)?;
+    let name = name.trim();
+    if !administrator::rename(conn, &target.id, name, ctx.now)? {
+        return Err(Error::not_found("administrator", target.id.as_str()));
+    }
     record(
         conn,
         ctx,
         "administrator.update",
         None,
         &target.email,
-        json!({ "name": { "old": old, "new": target.name } }),
+        json!({ "name": { "old": target.name, "new": name } }),
     )?;
     Ok(())
 }
@@ -183,18 +187,17 @@ pub fn set_enabled(
     id: &str,
     enabled: bool,
 ) -> Result<(), Error> {
-    let mut target = managed(conn, rights, id)?;
-    if target.enabled == enabled {
+    let target = managed(conn, rights, id)?;
+    if !enabled && target.enabled {
+        keep_an_operator(conn, &target)?;
+    }
+    if !administrator::set_enabled(conn, id, enabled, ctx.now)? {
         return Ok(());
     }
     if !enabled {
-        keep_an_operator(conn, &target)?;
         admin_session::delete_of(conn, id, None)?;
         links::void_password_links(conn, id)?;
     }
-    target.enabled = enabled;
-    target.updated_at = ctx.now;
-    administrator::update(conn, &target)?;
     let action = if enabled {
         "administrator.enable"
     } else {

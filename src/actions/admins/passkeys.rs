@@ -12,11 +12,11 @@ use webauthn_rs::prelude::{
     PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Webauthn,
 };
 
-use super::{Ctx, Place, record, sessions};
+use super::{Ctx, IDLE_SECONDS, Place, Proof, record, sessions};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
-use crate::model::admin_session::AdminSession;
-use crate::model::administrator::{self, Administrator};
+use crate::model::admin_session::{self, AdminSession};
+use crate::model::administrator;
 use crate::model::passkey::{self, Passkey};
 use crate::model::single_use::{self, SingleUse};
 use crate::rules::secret;
@@ -106,17 +106,22 @@ pub struct Answer<T> {
     pub credential: T,
 }
 
-/// Registers a passkey. `false`: the answer was not good.
+/// Registers a passkey for the session's holder. `false`: the answer was not good.
 pub fn register(
     conn: &mut Conn,
     ctx: &Ctx,
     webauthn: &Webauthn,
-    administrator: &Administrator,
+    session: &AdminSession,
     name: &str,
     answer: &Answer<RegisterPublicKeyCredential>,
 ) -> Result<bool, Error> {
-    let state: Option<PasskeyRegistration> =
-        take_challenge(conn, ctx, Purpose::Register, &administrator.id, &answer.challenge)?;
+    let state: Option<PasskeyRegistration> = take_challenge(
+        conn,
+        ctx,
+        Purpose::Register,
+        &session.administrator_id,
+        &answer.challenge,
+    )?;
     let verified = state.and_then(|state| {
         webauthn
             .finish_passkey_registration(&answer.credential, &state)
@@ -125,6 +130,13 @@ pub fn register(
     let Some(credential) = verified else {
         return Ok(false);
     };
+    // Held: who is kept out or signed out at this moment leaves no passkey behind.
+    let missing = || Error::not_found("session", session.id.as_str());
+    let administrator = administrator::lock(conn, &session.administrator_id)?
+        .filter(|found| found.enabled)
+        .ok_or_else(missing)?;
+    let idle = ctx.now.plus(-IDLE_SECONDS);
+    admin_session::find(conn, &session.hash, ctx.now, idle)?.ok_or_else(missing)?;
     if administrator.user_sub.is_some() {
         // It would let them in past the pool that answers for them.
         return Err(Error::Conflict(
@@ -185,7 +197,14 @@ pub fn sign_in(
         return Ok(None);
     };
     remember(conn, ctx, &passkey, &result)?;
-    sessions::sign_in(conn, ctx, &passkey.administrator_id, "passkey", place, replaced)
+    sessions::sign_in(
+        conn,
+        ctx,
+        &passkey.administrator_id,
+        &Proof::Passkey,
+        place,
+        replaced,
+    )
 }
 
 /// Carries the session on when one of its holder's passkeys answers. `None`: none did, or the session has ended.

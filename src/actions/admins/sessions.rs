@@ -8,6 +8,7 @@ use crate::error::{Error, StoreError};
 use crate::model::admin_session::{self, AdminSession};
 use crate::model::administrator::{self, Administrator, Rights};
 use crate::rules::secret;
+use crate::world::UnixTime;
 
 /// A session of the console ends so long after its sign-in at the latest.
 pub const SESSION_SECONDS: i64 = 12 * 3_600;
@@ -23,12 +24,45 @@ pub struct Place {
     pub provider_id: Option<String>,
 }
 
-/// Opens a session for an administrator who has just proved who they are by `method`, and gives the cookie's value.
+/// How somebody has proved who they are.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The password of this hash was right.
+    Password {
+        verified: String,
+    },
+    Passkey,
+    /// A pool says who it is, and when they were last asked there.
+    Pool {
+        asked_at: UnixTime,
+    },
+}
+
+impl Proof {
+    fn method(&self) -> &'static str {
+        match self {
+            Proof::Password { .. } => "password",
+            Proof::Passkey => "passkey",
+            Proof::Pool { .. } => "sso",
+        }
+    }
+
+    /// When they proved it: the pool may have been asked long ago.
+    fn at(&self, now: UnixTime) -> UnixTime {
+        match self {
+            Proof::Password { .. } | Proof::Passkey => now,
+            Proof::Pool { asked_at } => now.min(*asked_at),
+        }
+    }
+}
+
+/// Opens a session for an administrator who proved who they are by `method` at that moment, and gives the cookie's value.
 pub fn open_session(
     conn: &mut Conn,
     ctx: &Ctx,
     administrator_id: &str,
     method: &str,
+    authenticated_at: UnixTime,
     place: Place,
 ) -> Result<String, StoreError> {
     let token = secret::token(&ctx.entropy);
@@ -43,24 +77,30 @@ pub fn open_session(
         created_at: ctx.now,
         last_seen_at: ctx.now,
         expires_at: ctx.now.plus(SESSION_SECONDS),
-        authenticated_at: ctx.now,
+        authenticated_at,
         values_open_until: None,
     };
     admin_session::insert(conn, &session)?;
     Ok(token)
 }
 
-/// Signs in an administrator who has just proved who they are by `method`: a new session, never the one that the browser
-/// had before. `None`: the account was disabled or deleted meanwhile.
+/// Signs in an administrator who has proved who they are: a new session, never the one that the browser had before. `None`:
+/// the account was disabled or deleted meanwhile, or its password changed.
 pub fn sign_in(
     conn: &mut Conn,
     ctx: &Ctx,
     administrator_id: &str,
-    method: &str,
+    proof: &Proof,
     place: Place,
     replaced: Option<&[u8]>,
 ) -> Result<Option<String>, StoreError> {
-    let Some(administrator) = administrator::find(conn, administrator_id)?.filter(|found| found.enabled)
+    // Held: whoever changes or disables the account at this moment ends this session, too, or it does not begin.
+    let still_good = |found: &Administrator| match proof {
+        Proof::Password { verified } => found.password_hash.as_ref() == Some(verified),
+        Proof::Passkey | Proof::Pool { .. } => true,
+    };
+    let Some(administrator) =
+        administrator::lock(conn, administrator_id)?.filter(|found| found.enabled && still_good(found))
     else {
         return Ok(None);
     };
@@ -68,8 +108,9 @@ pub fn sign_in(
     if let Some(hash) = replaced {
         admin_session::delete(conn, hash)?;
     }
-    let difference = json!({ "method": method, "address": place.address });
-    let token = open_session(conn, ctx, administrator_id, method, place)?;
+    let difference = json!({ "method": proof.method(), "address": place.address });
+    let at = proof.at(ctx.now);
+    let token = open_session(conn, ctx, administrator_id, proof.method(), at, place)?;
     record(
         conn,
         &ctx.by(&administrator),
@@ -140,19 +181,19 @@ pub fn change_password(
     conn: &mut Conn,
     ctx: &Ctx,
     session: &AdminSession,
-    verified: Option<&str>,
-    hash: String,
+    verified: &str,
+    hash: &str,
 ) -> Result<String, Error> {
     let missing = || Error::not_found("session", session.id.as_str());
-    let mut administrator = administrator::find(conn, &session.administrator_id)?.ok_or_else(missing)?;
-    if administrator.password_hash.as_deref() != verified {
+    let administrator = administrator::lock(conn, &session.administrator_id)?
+        .filter(|found| found.enabled)
+        .ok_or_else(missing)?;
+    if administrator.password_hash.as_deref() != Some(verified) {
         return Err(Error::Conflict(
             "The password was changed elsewhere meanwhile.".into(),
         ));
     }
-    administrator.password_hash = Some(hash);
-    administrator.updated_at = ctx.now;
-    administrator::update(conn, &administrator)?;
+    administrator::set_password(conn, &administrator.id, hash, ctx.now)?;
     super::links::void_password_links(conn, &administrator.id)?;
     let token = prove(conn, ctx, session)?.ok_or_else(missing)?;
     let ended = admin_session::delete_of(conn, &administrator.id, Some(&secret::hash(&token)))?;

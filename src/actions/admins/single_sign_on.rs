@@ -4,7 +4,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Ctx, Place, Scope, check_may_give, check_role, record, sessions};
+use super::{Ctx, Place, Proof, Scope, check_may_give, check_role, record, sessions};
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
 use crate::actions::pools;
 use crate::actions::tokens::{self, Live};
@@ -13,8 +13,9 @@ use crate::error::{Error, StoreError};
 use crate::model::administrator::{self, Administrator, Grant, Rights, Role};
 use crate::model::administrator_rule::{self, AdministratorRule};
 use crate::model::client::{self, Client, Flow, Settings};
+use crate::model::reach::Reach;
 use crate::model::user::User;
-use crate::model::{admin_session, group, pool, provider, token, user};
+use crate::model::{admin_session, group, pool, provider, tenant, token, user};
 use crate::rules::grant::Shown;
 use crate::rules::{console_roles, secret};
 use crate::world::UnixTime;
@@ -45,6 +46,7 @@ pub fn add_rule(
         .ok_or_else(|| Error::not_found("user pool", new.user_pool_id.as_str()))?;
     check_role(conn, new.role, &new.scope)?;
     check_may_give(conn, rights, new.role, &new.scope)?;
+    check_own_pool(conn, &pool.id, &new.scope)?;
     let length = new.group_name.chars().count();
     if length == 0 || length > LONGEST_GROUP || new.group_name.chars().any(char::is_control) {
         return Err(Error::invalid("group", "Name the group, in 1 to 128 characters."));
@@ -80,6 +82,25 @@ pub fn add_rule(
         shape(&rule),
     )?;
     Ok(rule)
+}
+
+/// A pool's administrators decide who is in its groups and what its connections say: a rule of theirs may give nothing
+/// that lies beyond the pool.
+fn check_own_pool(conn: &mut Conn, user_pool_id: &str, scope: &Scope) -> Result<(), Error> {
+    let is_own = match scope {
+        Scope::Everything => false,
+        Scope::Pool(id) => id == user_pool_id,
+        Scope::Tenant(id) => tenant::find(conn, &Reach::everything(), id)?
+            .is_some_and(|tenant| tenant.user_pool_id == user_pool_id),
+    };
+    if is_own {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "scope",
+        "Whoever administers the pool decides who is in its groups, so a rule can only give a role for that pool or for a \
+         tenant of it. For anything beyond, invite the person.",
+    ))
 }
 
 /// Deletes a rule that these rights could have made. Whoever came in by it alone is out with the next request.
@@ -182,7 +203,7 @@ pub fn grants(
     let Some(user) = user::find(conn, user_sub)?.filter(|user| user.enabled) else {
         return Ok(Vec::new());
     };
-    let rules = administrator_rule::of_pool(conn, &user.user_pool_id)?;
+    let rules = administrator_rule::in_force(conn, &user.user_pool_id)?;
     if rules.is_empty() {
         return Ok(Vec::new());
     }
@@ -261,7 +282,10 @@ pub fn arrive(
         admin_session::delete_named(conn, &id, session)?;
     }
     place.provider_id = Some(granted.provider_id.clone());
-    let opened = sessions::sign_in(conn, ctx, &id, "sso", place, None)?;
+    let proof = Proof::Pool {
+        asked_at: granted.auth_time,
+    };
+    let opened = sessions::sign_in(conn, ctx, &id, &proof, place, None)?;
     Ok(opened.ok_or(Refused::Disabled))
 }
 

@@ -6,11 +6,11 @@
 use serde_json::json;
 
 use super::{
-    NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, find, insert_under_free_slug, missing,
+    NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, insert_under_free_slug, lock, missing,
     require_credentials,
 };
 use crate::actions::webhooks::{self, Event};
-use crate::actions::{Ctx, mappings, pools, record, tenants};
+use crate::actions::{Ctx, clients, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
@@ -128,7 +128,7 @@ pub struct Delivery {
 
 /// Switches a draft on and gives it to clients.
 pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Result<Provider, Error> {
-    let mut provider = find(conn, id)?;
+    let mut provider = lock(conn, id)?;
     if provider.live_since.is_some() {
         return Err(Error::Conflict(format!(
             "'{}' has gone live already",
@@ -149,10 +149,10 @@ pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Res
     }
     let offered = receivers(conn, &provider, delivery.by_tenant)?;
     for id in &delivery.clients {
-        let Some(receiver) = offered.iter().find(|receiver| receiver.client.id == *id) else {
+        if !offered.iter().any(|receiver| receiver.client.id == *id) {
             return Err(Error::not_found("app client", id));
-        };
-        let mut client = receiver.client.clone();
+        }
+        let mut client = clients::lock(conn, id)?;
         if !client.settings.providers.contains(&provider.name) {
             client.settings.providers.push(provider.name.clone());
             client.updated_at = ctx.now;
@@ -243,7 +243,7 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
     let id = &end.provider_id;
     provider::find_within(conn, &end.reach, id)?.ok_or_else(|| missing(id))?;
     // Held, so that nobody changes what was tested in between.
-    let provider = provider::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let provider = lock(conn, id)?;
     let label = Label {
         purpose: TEST_PURPOSE,
         scope: &provider.user_pool_id,

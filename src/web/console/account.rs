@@ -12,9 +12,9 @@ use super::page::{self, Frame};
 use super::problem::Problem;
 use super::roles::Names;
 use super::time::Moment;
-use super::{guest, passkeys, sign_in};
+use super::{passkeys, sign_in};
 use crate::actions::admins;
-use crate::broker::Broker;
+use crate::broker::{Broker, Who};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::admin_session::{self, AdminSession};
@@ -178,7 +178,7 @@ pub async fn rename(
     );
     let renamed = broker
         .db
-        .write(move |conn| admins::rename(conn, &ctx, who, &name))
+        .write(move |conn| admins::rename(conn, &ctx, &who, &name))
         .await;
     match renamed {
         Ok(()) => Ok(page::done(PATH, "saved")),
@@ -195,15 +195,14 @@ pub async fn change_password(
 ) -> Result<HttpResponse, Problem> {
     let field = |name: &str| Zeroizing::new(form.get(name).unwrap_or_default().to_owned());
     let (present, chosen) = (field("present"), field("password"));
-    let email = admin.administrator.email.clone();
     let Some(held) = admin.administrator.password_hash.clone() else {
         return Err(Problem::NotFound);
     };
-    if let Err(why) = password::check(&chosen, &email) {
+    if let Err(why) = password::check(&chosen, &admin.administrator.email) {
         return refuse(&request, &admin, &broker, Mistakes::one("password", why)).await;
     }
-    let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
-    if let Err(seconds) = broker.attempts.take(now, &email, address) {
+    let who = Who::SignedIn(&admin.administrator.id);
+    if let Err(seconds) = broker.attempts.take(broker.clock.now(), who) {
         let refused = Mistakes::one("present", sign_in::wait(seconds));
         let page = page(&request, &admin, &broker, refused).await?;
         let mut answer = page::html(StatusCode::TOO_MANY_REQUESTS, &page);
@@ -214,7 +213,7 @@ pub async fn change_password(
         let refused = Mistakes::one("present", "This is not your present password.");
         return refuse(&request, &admin, &broker, refused).await;
     }
-    broker.attempts.succeeded(&email, address);
+    broker.attempts.succeeded(who);
     let Some(hash) = broker.passwords.hash(&broker.entropy, chosen).await else {
         let refused = Mistakes::one("password", "The password could not be stored. Try again.");
         return refuse(&request, &admin, &broker, refused).await;
@@ -222,7 +221,7 @@ pub async fn change_password(
     let (ctx, session) = (admin.ctx(&broker), admin.session.clone());
     let changed = broker
         .db
-        .write(move |conn| admins::change_password(conn, &ctx, &session, Some(&held), hash))
+        .write(move |conn| admins::change_password(conn, &ctx, &session, &held, &hash))
         .await;
     match changed {
         Ok(token) => Ok(sign_in::with_cookie(

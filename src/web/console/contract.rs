@@ -183,20 +183,25 @@ async fn work(
             }
         }
         ("save", _) => {
-            let mut changed = client.settings.0.clone();
-            changed.contract = rows
+            let contract = rows
                 .iter()
                 .filter(|row| !row.is_blank())
                 .map(Row::wanted)
                 .collect();
-            let change = ClientChange {
-                settings: Some(changed),
-                ..ClientChange::default()
-            };
-            let (ctx, wanted) = (admin.ctx(&broker), client.id.clone());
+            let (ctx, reach, id) = (admin.ctx(&broker), admin.changes().clone(), client.id.clone());
             let outcome = broker
                 .db
-                .write(move |conn| clients::update(conn, &ctx, &wanted, change))
+                .write(move |conn| {
+                    clients::find_within(conn, &reach, &id)?;
+                    // Held: somebody else may be changing the other settings.
+                    let mut settings = clients::lock(conn, &id)?.settings.0;
+                    settings.contract = contract;
+                    let change = ClientChange {
+                        settings: Some(settings),
+                        ..ClientChange::default()
+                    };
+                    clients::update(conn, &ctx, &id, change)
+                })
                 .await;
             match outcome {
                 Ok(_) => {

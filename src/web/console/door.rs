@@ -3,14 +3,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::{self, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared};
 
 use super::problem::Problem;
 use crate::actions::{Ctx, admins};
@@ -112,9 +115,15 @@ impl FromRequest for Admin {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
+        // A form can be held back on its way: rights and freshness are those of the moment when it is there.
+        let arrived = (request.method() == Method::POST).then(|| fields(&request, payload));
         Box::pin(async move {
+            if let Some(arrived) = arrived {
+                // What is wrong with the form is said by whoever takes it.
+                let _ = arrived.await;
+            }
             let broker = request
                 .app_data::<Data<Broker>>()
                 .cloned()
@@ -124,7 +133,7 @@ impl FromRequest for Admin {
                     .uri()
                     .path_and_query()
                     .map(|path| path.to_string())
-                    .filter(|_| request.method() == actix_web::http::Method::GET),
+                    .filter(|_| request.method() == Method::GET),
             };
             let token = Cookies::of(&request)
                 .ok()
@@ -207,10 +216,10 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = read(request, payload);
         let request = request.clone();
-        let body = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let (broker, params) = read(&request, body).await?;
+            let (broker, params) = form.await?;
             let token = Cookies::of(&request)
                 .ok()
                 .and_then(|cookies| cookies.get(COOKIE).map(str::to_owned))
@@ -224,29 +233,49 @@ impl FromRequest for Form {
     }
 }
 
+/// A request's fields, or why they cannot be read: read once, whoever waits for them.
+type Fields = Shared<LocalBoxFuture<'static, Result<Rc<Params>, &'static str>>>;
+
+/// The fields that the request brings, once all of them are there.
+fn fields(request: &HttpRequest, payload: &mut Payload) -> Fields {
+    let known = request.extensions().get::<Fields>().cloned();
+    known.unwrap_or_else(|| {
+        let body = web::Payload::from_request(request, payload);
+        let arriving = async move {
+            let body = body.await.map_err(|_| "the form cannot be read")?;
+            let body = match body.to_bytes_limited(LONGEST_FORM).await {
+                Ok(Ok(body)) => body,
+                Ok(Err(_)) => return Err("the form did not arrive whole"),
+                Err(_) => return Err("the form is too long"),
+            };
+            Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
+                .map(Rc::new)
+                .map_err(|malformed| malformed.0)
+        };
+        let fields = arriving.boxed_local().shared();
+        request.extensions_mut().insert(fields.clone());
+        fields
+    })
+}
+
 /// The fields of a form that some page of ours sent; which one, its token must tell.
-pub(super) async fn read(
+pub(super) fn read(
     request: &HttpRequest,
-    body: impl Future<Output = Result<web::Payload, actix_web::Error>>,
-) -> Result<(Data<Broker>, Params), Problem> {
-    let broker = request
-        .app_data::<Data<Broker>>()
-        .cloned()
-        .ok_or(Problem::NotFound)?;
-    let body = body
-        .await
-        .map_err(|_| Problem::Malformed("the form cannot be read"))?;
-    let body = match body.to_bytes_limited(LONGEST_FORM).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(Problem::Malformed("the form did not arrive whole")),
-        Err(_) => return Err(Problem::Malformed("the form is too long")),
-    };
-    let params = Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
-        .map_err(|malformed| Problem::Malformed(malformed.0))?;
-    if same_origin(request, &broker.public_url) {
-        Ok((broker, params))
-    } else {
-        Err(Problem::Forged)
+    payload: &mut Payload,
+) -> impl Future<Output = Result<(Data<Broker>, Params), Problem>> + use<> {
+    let arrived = fields(request, payload);
+    let request = request.clone();
+    async move {
+        let broker = request
+            .app_data::<Data<Broker>>()
+            .cloned()
+            .ok_or(Problem::NotFound)?;
+        let params = arrived.await.map_err(Problem::Malformed)?;
+        if same_origin(&request, &broker.public_url) {
+            Ok((broker, Params::clone(&params)))
+        } else {
+            Err(Problem::Forged)
+        }
     }
 }
 

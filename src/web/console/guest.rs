@@ -8,7 +8,6 @@ use std::pin::Pin;
 use actix_web::cookie::Cookie;
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpRequest};
 use url::Url;
 
@@ -77,10 +76,10 @@ impl FromRequest for GuestForm {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = door::read(request, payload);
         let request = request.clone();
-        let body = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let (broker, params): (Data<Broker>, Params) = door::read(&request, body).await?;
+            let (broker, params) = form.await?;
             let token = token(&request).ok_or(Problem::Forged)?;
             if door::is_ours(&params, &csrf(&broker, &token)) {
                 Ok(GuestForm(params))

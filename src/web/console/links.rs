@@ -11,8 +11,9 @@ use super::filled::Mistakes;
 use super::guest::{self, Guest, GuestForm};
 use super::problem::Problem;
 use super::{page, sign_in};
+use crate::actions::admins::Proof;
 use crate::actions::admins::links::{self, FirstOperator};
-use crate::broker::Broker;
+use crate::broker::{Broker, Who};
 use crate::error::Error;
 use crate::model::administrator::Administrator;
 use crate::rules::password;
@@ -228,9 +229,10 @@ pub async fn password_post(
     match chosen {
         Ok(chosen) => {
             // Whoever was locked out for trying has another way in now.
-            broker
-                .attempts
-                .succeeded(&chosen.email, guest::address(&request, &broker));
+            broker.attempts.succeeded(Who::Guest {
+                account: &chosen.email,
+                address: guest::address(&request, &broker),
+            });
             enter(&request, &broker, &chosen).await
         }
         Err(Error::NotFound(_)) => Ok(spent()),
@@ -252,7 +254,11 @@ pub(super) async fn hash(broker: &Broker, form: &GuestForm, email: &str) -> Resu
 /// Opens the session of somebody who has just chosen a password, and leads them to where a passkey can be added.
 async fn enter(request: &HttpRequest, broker: &Broker, who: &Administrator) -> Result<HttpResponse, Problem> {
     let place = guest::place(request, broker);
-    match sign_in::open(request, broker, &who.id, "password", place).await? {
+    let Some(verified) = who.password_hash.clone() else {
+        return Ok(spent());
+    };
+    let proof = Proof::Password { verified };
+    match sign_in::open(request, broker, &who.id, proof, place).await? {
         Some(token) => Ok(sign_in::with_cookie(
             page::done("/console/account", "welcome"),
             &door::cookie(&token),

@@ -216,11 +216,7 @@ pub async fn register(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     admin.require_fresh(broker.clock.now(), "/console/account")?;
-    let (ctx, webauthn, who) = (
-        admin.ctx(&broker),
-        webauthn(&broker)?,
-        admin.administrator.clone(),
-    );
+    let (ctx, webauthn, session) = (admin.ctx(&broker), webauthn(&broker)?, admin.session.clone());
     let name: String = form
         .text("passkey_name")
         .chars()
@@ -237,7 +233,7 @@ pub async fn register(
         Some(answer) => {
             broker
                 .db
-                .write(move |conn| passkeys::register(conn, &ctx, &webauthn, &who, &name, &answer))
+                .write(move |conn| passkeys::register(conn, &ctx, &webauthn, &session, &name, &answer))
                 .await?
         }
     };

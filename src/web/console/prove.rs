@@ -11,7 +11,7 @@ use super::door::{self, Admin, Form};
 use super::problem::Problem;
 use super::{guest, page, passkeys, sign_in};
 use crate::actions::admins;
-use crate::broker::Broker;
+use crate::broker::{Broker, Who};
 use crate::error::StoreError;
 use crate::model::{passkey, user};
 use crate::rules::params;
@@ -85,9 +85,8 @@ pub async fn post(
 ) -> Result<HttpResponse, Problem> {
     let password = Zeroizing::new(form.get("password").unwrap_or_default().to_owned());
     let next = guest::next(form.get("next"), &broker.public_url);
-    let email = admin.administrator.email.clone();
-    let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
-    if let Err(seconds) = broker.attempts.take(now, &email, address) {
+    let who = Who::SignedIn(&admin.administrator.id);
+    if let Err(seconds) = broker.attempts.take(broker.clock.now(), who) {
         let page = page(&admin, &broker, &next, Some(sign_in::wait(seconds))).await?;
         let mut answer = page::html(StatusCode::TOO_MANY_REQUESTS, &page);
         sign_in::retry_after(&mut answer, seconds);
@@ -107,7 +106,7 @@ pub async fn post(
         let page = page(&admin, &broker, &next, Some("The password is wrong.".into())).await?;
         return Ok(page::refused(&page));
     }
-    broker.attempts.succeeded(&email, address);
+    broker.attempts.succeeded(who);
     proved(&admin, &broker, &next).await
 }
 

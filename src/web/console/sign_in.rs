@@ -12,8 +12,8 @@ use super::door::{self, Admin, Form};
 use super::guest::{self, Guest, GuestForm};
 use super::problem::Problem;
 use super::{page, passkeys};
-use crate::actions::admins::{self, Place};
-use crate::broker::Broker;
+use crate::actions::admins::{self, Place, Proof};
+use crate::broker::{Broker, Who};
 use crate::error::StoreError;
 use crate::model::administrator::{self, Administrator};
 use crate::model::administrator_rule;
@@ -97,8 +97,17 @@ pub async fn post(
     let email = form.text("email").to_lowercase();
     let password = Zeroizing::new(form.0.get("password").unwrap_or_default().to_owned());
     let next = guest::next(form.0.get("next"), &broker.public_url);
+    if email.len() > LONGEST_ADDRESS {
+        // Nobody's: nothing is to be looked up, nor remembered.
+        let (status, why) = (StatusCode::UNPROCESSABLE_ENTITY, WRONG.into());
+        return refuse(&request, &broker, status, &next, &email, why).await;
+    }
     let (now, address) = (broker.clock.now(), guest::address(&request, &broker));
-    if let Err(seconds) = broker.attempts.take(now, &email, address) {
+    let who = Who::Guest {
+        account: &email,
+        address,
+    };
+    if let Err(seconds) = broker.attempts.take(now, who) {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let mut answer = refuse(&request, &broker, status, &next, &email, wait(seconds)).await?;
         retry_after(&mut answer, seconds);
@@ -106,15 +115,22 @@ pub async fn post(
     }
     let found = find(&broker, &email).await?;
     let hash = found.as_ref().and_then(|found| found.password_hash.clone());
-    let is_right = broker.passwords.verify(password, hash).await;
+    let is_right = broker.passwords.verify(password, hash.clone()).await;
     let place = guest::place(&request, &broker);
-    let opened = match found.as_ref().filter(|found| is_right && found.enabled) {
-        Some(administrator) => open(&request, &broker, &administrator.id, "password", place.clone()).await?,
+    let opened = match found
+        .as_ref()
+        .zip(hash)
+        .filter(|(found, _)| is_right && found.enabled)
+    {
+        Some((administrator, verified)) => {
+            let proof = Proof::Password { verified };
+            open(&request, &broker, &administrator.id, proof, place.clone()).await?
+        }
         None => None,
     };
     match opened {
         Some(token) => {
-            broker.attempts.succeeded(&email, address);
+            broker.attempts.succeeded(who);
             Ok(with_cookie(to(&next), &door::cookie(&token)))
         }
         None => {
@@ -143,9 +159,6 @@ pub(super) async fn refuse(
 
 /// The administrator of that address.
 async fn find(broker: &Broker, email: &str) -> Result<Option<Administrator>, StoreError> {
-    if email.len() > LONGEST_ADDRESS {
-        return Ok(None);
-    }
     let email = email.to_owned();
     broker
         .db
@@ -158,7 +171,7 @@ pub(super) async fn open(
     request: &HttpRequest,
     broker: &Broker,
     administrator_id: &str,
-    method: &'static str,
+    proof: Proof,
     place: Place,
 ) -> Result<Option<String>, StoreError> {
     let ctx = broker.ctx("system", RequestId::of(request));
@@ -168,7 +181,7 @@ pub(super) async fn open(
         .and_then(|cookies| cookies.get(door::COOKIE).map(secret::hash));
     broker
         .db
-        .write(move |conn| admins::sign_in(conn, &ctx, &id, method, place, replaced.as_deref()))
+        .write(move |conn| admins::sign_in(conn, &ctx, &id, &proof, place, replaced.as_deref()))
         .await
 }
 

@@ -19,7 +19,7 @@ use crate::model::pool::{self, Pool};
 use crate::model::reach::Reach;
 use crate::model::tenant;
 use crate::model::webhook::{self, Delivery, Webhook};
-use crate::rules::webhook as rules;
+use crate::rules::{connection, webhook as rules};
 use crate::web::resource;
 
 /// Deliveries shown on a webhook's page.
@@ -175,7 +175,8 @@ async fn create(admin: Admin, broker: Data<Broker>, form: Form) -> Result<HttpRe
         url_error: None,
         error: None,
     };
-    let url = match address(&broker, &again.url) {
+    let of_tenant = place.starts_with("tenant:");
+    let url = match address(&broker, &again.url, of_tenant) {
         Ok(url) => url,
         Err(why) => {
             again.url_error = Some(why);
@@ -218,10 +219,16 @@ async fn create(admin: Admin, broker: Data<Broker>, form: Form) -> Result<HttpRe
     }
 }
 
-/// The address as typed, if we may call it.
-fn address(broker: &Broker, typed: &str) -> Result<Url, String> {
+/// The address as typed, if we may call it, and on behalf of a tenant where it is to be a tenant's.
+fn address(broker: &Broker, typed: &str, of_tenant: bool) -> Result<Url, String> {
     let url = rules::url(typed)?;
     broker.upstream.admits(&url)?;
+    if of_tenant && !connection::is_tenants_to_call(&url, broker.upstream.allowed()) {
+        return Err(
+            "is a host that the operator admits for connections of their own, not for what a tenant sets up"
+                .into(),
+        );
+    }
     Ok(url)
 }
 

@@ -1,7 +1,8 @@
 //! One's own account.
 
+use forebay::actions::admins;
 use forebay::demo::{OPERATOR, OPERATOR_PASSWORD};
-use forebay::model::audit;
+use forebay::model::{administrator, audit};
 
 use crate::support::{Form, Stage};
 
@@ -118,4 +119,34 @@ async fn the_name_is_ones_own_and_every_form_wants_its_token() {
         forged.action = format!("{PATH}{action}");
         browser.submit(&forged, &[("csrf", "guessed")]).await.expect(403);
     }
+}
+
+#[actix_web::test]
+async fn a_new_name_brings_nothing_else_back_that_was_read_before() {
+    let stage = Stage::new().await;
+    stage.console(OPERATOR);
+    let ctx = stage.ctx();
+    let find = || {
+        stage.act(|conn| {
+            administrator::find_by_email(conn, "admin@acme.test")
+                .unwrap()
+                .unwrap()
+        })
+    };
+    let before = find();
+    stage.act(|conn| {
+        assert!(administrator::set_password(conn, &before.id, "another hash", ctx.now).unwrap());
+        admins::rename(conn, &ctx, &before, "Somebody else").unwrap();
+    });
+    let now = find();
+    assert_eq!(
+        (now.name.as_str(), now.password_hash.as_deref()),
+        ("Somebody else", Some("another hash"))
+    );
+    stage.act(|conn| {
+        assert!(administrator::set_enabled(conn, &before.id, false, ctx.now).unwrap());
+        assert!(admins::rename(conn, &ctx, &before, "In again").is_err());
+    });
+    let now = find();
+    assert_eq!((now.name.as_str(), now.enabled), ("Somebody else", false));
 }

@@ -218,11 +218,10 @@ async fn the_last_operator_stays() {
         .await
         .expect(422);
     stage.act(|conn| {
-        let mut second = administrator::find_by_email(conn, "second@forebay.test")
+        let second = administrator::find_by_email(conn, "second@forebay.test")
             .unwrap()
             .unwrap();
-        second.password_hash = Some("a hash".into());
-        administrator::update(conn, &second).unwrap();
+        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
     });
     post(
         &mut operator,
@@ -390,4 +389,25 @@ async fn long_lists_have_pages() {
     let second = operator.open(&next).await.expect(200);
     assert!(first.shows("z00@forebay.test") && !first.shows("z59@forebay.test"));
     assert!(second.shows("z59@forebay.test") && !second.shows("z00@forebay.test"));
+}
+
+#[actix_web::test]
+async fn a_link_that_was_made_before_the_roles_changed_opens_nothing() {
+    let stage = Stage::new().await;
+    let mut acme = stage.console("admin@acme.test");
+    let shown = invite(&mut acme, "grace@acme.test", "viewer", "tenant:acme")
+        .await
+        .expect(200);
+    let start = shown.body.find("/console/password/").unwrap();
+    let link: String = shown.body[start..].chars().take_while(|c| *c != '<').collect();
+    let mut grace = stage.browser();
+    grace.open(&link).await.expect(200);
+    // Whoever invited her would come in by it as what she is now.
+    let mut operator = stage.console(OPERATOR);
+    let path = path(&stage, "grace@acme.test");
+    let more = [("role", "operator"), ("scope", "everything")];
+    post(&mut operator, &format!("{path}/roles"), &more)
+        .await
+        .expect(200);
+    grace.open(&link).await.expect(404);
 }

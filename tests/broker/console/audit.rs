@@ -1,8 +1,11 @@
 //! The audit log: within reach, searchable, exported whole, and not kept for ever.
 
-use forebay::actions::{self, Ctx, providers, record, tenants};
+use forebay::actions::admins::{self, NewAdministrator, Scope};
+use forebay::actions::tenants::{self, NewTenant};
+use forebay::actions::{self, Ctx, providers, record};
 use forebay::demo::{POOL, WEB_CLIENT};
 use forebay::jobs;
+use forebay::model::administrator::Role;
 use forebay::model::audit;
 use forebay::model::reach::Reach;
 use serde_json::{Value, json};
@@ -82,6 +85,15 @@ async fn everybody_sees_the_events_of_their_own_things_and_no_others() {
         record(
             conn,
             &ctx,
+            "connection.claim.accept",
+            Some(POOL),
+            "acme-okta",
+            json!({ "claim": "dept" }),
+        )
+        .unwrap();
+        record(
+            conn,
+            &ctx,
             "administrator.roles",
             None,
             "admin@acme.test",
@@ -102,6 +114,7 @@ async fn everybody_sees_the_events_of_their_own_things_and_no_others() {
     for action in [
         "tenant.create",
         "provider.update",
+        "connection.claim.accept",
         "user.create",
         "administrator.roles",
         "administrator.create",
@@ -144,8 +157,6 @@ async fn everybody_sees_the_events_of_their_own_things_and_no_others() {
 
 #[actix_web::test]
 async fn a_pool_administrator_sees_their_pool() {
-    use forebay::actions::admins::{self, NewAdministrator, Scope};
-    use forebay::model::administrator::Role;
     let stage = Stage::new().await;
     stage.console("operator@forebay.test");
     stage.add_other_pool();
@@ -464,4 +475,48 @@ async fn events_go_when_their_time_is_over() {
         stage.act(|conn| audit::recent(conn, None, 1_000).unwrap().len()),
         0
     );
+}
+
+#[actix_web::test]
+async fn a_tenant_under_a_name_that_was_anothers_sees_nothing_of_the_other() {
+    let stage = Stage::new().await;
+    stage.console("operator@forebay.test");
+    stage.add_other_pool();
+    let ctx = by(&stage, "admin:somebody@forebay.test");
+    stage.act(|conn| {
+        record(
+            conn,
+            &ctx,
+            "provider.update",
+            Some(POOL),
+            "acme-okta",
+            json!({ "of": "old" }),
+        )
+        .unwrap();
+    });
+    stage.clock.advance(1);
+    let ctx = by(&stage, "admin:somebody@forebay.test");
+    stage.act(|conn| tenants::delete(conn, &ctx, &Reach::everything(), "acme").unwrap());
+    stage.clock.advance(1);
+    let ctx = by(&stage, "admin:somebody@forebay.test");
+    stage.act(|conn| {
+        let tenant = NewTenant {
+            id: "acme".into(),
+            user_pool_id: crate::support::OTHER_POOL.into(),
+            name: "Another Acme".into(),
+        };
+        tenants::create(conn, &ctx, tenant).unwrap();
+        let new = NewAdministrator {
+            email: "new@acme.test".into(),
+            name: "New".into(),
+            password_hash: None,
+            roles: vec![(Role::TenantAdmin, Scope::Tenant("acme".into()))],
+        };
+        admins::create(conn, &ctx, new).unwrap();
+    });
+    let mut acme = stage.console("new@acme.test");
+    let seen = actions_in(&mut acme, "sign-ins=yes").await;
+    assert_eq!(seen, ["administrator.create", "tenant.create"]);
+    let of_old = rows(&mut acme, "target=acme-okta").await;
+    assert_eq!(of_old, Vec::<Value>::new());
 }

@@ -417,8 +417,9 @@ async fn others_find_none_of_it_and_secrets_want_a_proof() {
     want_the_token(&stage, &["/console/clients/new"]).await;
     want_a_proof(
         &stage,
-        &[&delete_secret, &at("/delete")],
+        &[&delete_secret, &at("/delete"), &new],
         &[
+            ("/console/clients/new", &format!("pool={POOL}")),
             (&at("/secrets"), ""),
             (&at("/secrets/delete"), &format!("secret={secret}")),
             (&at("/delete"), "confirm=Sample web app"),

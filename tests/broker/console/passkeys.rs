@@ -1,9 +1,10 @@
 //! Passkeys, with an authenticator in software.
 
-use forebay::actions::admins::passkeys::CHALLENGE_SECONDS;
+use forebay::actions::admins::passkeys::{self, Answer as Shown, CHALLENGE_SECONDS};
 use forebay::demo::OPERATOR;
-use forebay::model::{administrator, passkey};
+use forebay::model::{admin_session, administrator, passkey};
 use serde_json::Value;
+use webauthn_rs::prelude::WebauthnBuilder;
 
 use crate::support::{Answer, Authenticator, Browser, Form, Stage};
 
@@ -176,9 +177,8 @@ async fn a_disabled_administrators_passkey_opens_nothing_and_strangers_challenge
     let mut key = Authenticator::new(b"the first credential");
     register(&mut browser, &mut key).await.expect(200);
     stage.act(|conn| {
-        let mut row = administrator::find_by_email(conn, OPERATOR).unwrap().unwrap();
-        row.enabled = false;
-        administrator::update(conn, &row).unwrap();
+        let row = administrator::find_by_email(conn, OPERATOR).unwrap().unwrap();
+        assert!(administrator::set_enabled(conn, &row.id, false, row.updated_at).unwrap());
     });
     let mut other = stage.browser();
     sign_in(&mut other, &mut key).await.expect(422);
@@ -203,4 +203,36 @@ async fn passkeys_are_not_offered_where_browsers_do_not_let_them_be() {
     let stage = Stage::at("http://192.0.2.1").await;
     let page = stage.get("/console/sign-in").await.expect(200);
     assert!(!page.body.contains("data-passkey"), "{page:?}");
+}
+
+#[actix_web::test]
+async fn a_session_that_has_ended_registers_nothing() {
+    let stage = Stage::new().await;
+    let mut browser = stage.console(OPERATOR);
+    let mut key = Authenticator::new(b"the first credential");
+    let origin = url::Url::parse(crate::support::PUBLIC_URL).unwrap();
+    let webauthn = WebauthnBuilder::new("localhost", &origin)
+        .unwrap()
+        .build()
+        .unwrap();
+    let ctx = stage.ctx();
+    for (ended, registered) in [(true, false), (false, true)] {
+        let (_, asked) = challenge(&mut browser, "/console/account", ACCOUNT).await;
+        let credential = key.create(&asked["options"]);
+        let answer = Shown {
+            challenge: asked["challenge"].as_str().unwrap().to_owned(),
+            credential: serde_json::from_str(&credential).unwrap(),
+        };
+        let outcome = stage.act(|conn| {
+            let who = administrator::find_by_email(conn, OPERATOR).unwrap().unwrap();
+            let mut session = admin_session::of_administrator(conn, &who.id, ctx.now, ctx.now.plus(-1))
+                .unwrap()
+                .remove(0);
+            if ended {
+                session.hash = b"of a session that is gone".to_vec();
+            }
+            passkeys::register(conn, &ctx, &webauthn, &session, "key", &answer)
+        });
+        assert_eq!(matches!(outcome, Ok(true)), registered, "{outcome:?}");
+    }
 }

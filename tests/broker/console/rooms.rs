@@ -39,7 +39,7 @@ pub fn signed_in<'a>(stage: &'a Stage, email: &str) -> Browser<'a> {
     let ctx = stage.ctx();
     let token = stage.act(|conn| {
         let found = administrator::find_by_email(conn, email).unwrap().unwrap();
-        admins::open_session(conn, &ctx, &found.id, "password", Place::default()).unwrap()
+        admins::open_session(conn, &ctx, &found.id, "password", ctx.now, Place::default()).unwrap()
     });
     let mut browser = stage.browser();
     browser.set_cookie(COOKIE, &token);

@@ -1,5 +1,6 @@
 //! Signing in with a password, proving it again, and how sessions end.
 
+use forebay::actions::admins::{self, Place, Proof};
 use forebay::broker::{BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS};
 use forebay::demo::{OPERATOR, OPERATOR_PASSWORD, TENANT_PASSWORD};
 use forebay::model::{administrator, audit};
@@ -82,11 +83,10 @@ async fn a_password_opens_the_console_and_leads_to_where_one_wanted_to_go() {
 async fn unknown_address_wrong_password_and_disabled_account_get_the_same_answer() {
     let stage = stage().await;
     stage.act(|conn| {
-        let mut row = administrator::find_by_email(conn, "admin@globex.test")
+        let row = administrator::find_by_email(conn, "admin@globex.test")
             .unwrap()
             .unwrap();
-        row.enabled = false;
-        administrator::update(conn, &row).unwrap();
+        assert!(administrator::set_enabled(conn, &row.id, false, row.updated_at).unwrap());
     });
     let mut answers = Vec::new();
     for (email, password) in [
@@ -262,11 +262,10 @@ async fn a_disabled_administrator_is_out_at_once() {
     let mut browser = stage.console("admin@acme.test");
     browser.open("/console").await.expect(200);
     stage.act(|conn| {
-        let mut row = administrator::find_by_email(conn, "admin@acme.test")
+        let row = administrator::find_by_email(conn, "admin@acme.test")
             .unwrap()
             .unwrap();
-        row.enabled = false;
-        administrator::update(conn, &row).unwrap();
+        assert!(administrator::set_enabled(conn, &row.id, false, row.updated_at).unwrap());
     });
     browser.open("/console").await.expect(303);
 }
@@ -331,4 +330,63 @@ async fn signing_out_ends_the_session_and_takes_a_form_of_its_own() {
     let mut old = stage.browser();
     old.set_cookie(COOKIE, &cookie);
     old.open("/console").await.expect(303);
+}
+
+#[actix_web::test]
+async fn a_password_that_was_changed_while_it_was_verified_opens_nothing() {
+    let stage = stage().await;
+    let ctx = stage.ctx();
+    stage.act(|conn| {
+        let who = administrator::find_by_email(conn, OPERATOR).unwrap().unwrap();
+        let verified = who.password_hash.clone().unwrap();
+        let proof = Proof::Password { verified };
+        let come = |conn: &mut _| admins::sign_in(conn, &ctx, &who.id, &proof, Place::default(), None);
+        assert!(come(conn).unwrap().is_some());
+        assert!(administrator::set_password(conn, &who.id, "another hash", ctx.now).unwrap());
+        assert_eq!(come(conn).unwrap(), None);
+    });
+}
+
+#[actix_web::test]
+async fn what_is_no_address_is_refused_before_it_is_remembered() {
+    let stage = stage().await;
+    let mut browser = stage.browser();
+    let endless = format!("{}@forebay.test", "a".repeat(300));
+    for _ in 0..=BY_ADDRESS {
+        try_password(&mut browser, &endless, "wrong").await.expect(422);
+    }
+    try_password(&mut browser, OPERATOR, OPERATOR_PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn strangers_at_the_sign_in_form_keep_nobody_from_proving() {
+    let stage = stage().await;
+    let mut browser = stage.console(OPERATOR);
+    let mut stranger = stage.browser();
+    for _ in 0..BY_ACCOUNT {
+        try_password(&mut stranger, OPERATOR, "wrong").await.expect(422);
+    }
+    try_password(&mut stranger, OPERATOR, "wrong").await.expect(429);
+    let page = browser.open("/console/prove").await.expect(200);
+    browser
+        .submit(
+            &Form::to(&page.body, "/console/prove"),
+            &[("password", OPERATOR_PASSWORD)],
+        )
+        .await
+        .expect(200);
+    let page = browser.open("/console/account").await.expect(200);
+    let form = Form::to(&page.body, "/console/account/password");
+    browser
+        .submit(
+            &form,
+            &[
+                ("present", OPERATOR_PASSWORD),
+                ("password", "another long password"),
+            ],
+        )
+        .await
+        .expect(200);
 }

@@ -1,12 +1,17 @@
 //! Administrators who come through a pool, by rules on its groups.
 
-use forebay::actions::admins::single_sign_on;
+use forebay::actions::admins::{self, NewAdministrator, Scope, single_sign_on};
+use forebay::actions::users;
 use forebay::demo::{OPERATOR, POOL};
+use forebay::model::administrator::Role;
+use forebay::model::administrator_rule::{self, AdministratorRule};
 use forebay::model::group::{self, BY_ADMIN, Membership};
-use forebay::model::{administrator, client, user};
+use forebay::model::reach::Reach;
+use forebay::model::{admin_session, administrator, client, user};
 use forebay::web::console::door::COOKIE;
 
-use crate::support::{Answer, Browser, Form, NOW, Stage};
+use super::connections::{first_link, press, test_sign_in};
+use crate::support::{Answer, Browser, Form, NOW, OTHER_POOL, Stage};
 
 const RULES: &str = "/console/administrators/rules";
 const ADA: &str = "ada@acme.test";
@@ -147,13 +152,14 @@ async fn a_group_of_the_tenants_okta_makes_that_tenants_administrators() {
 }
 
 #[actix_web::test]
-async fn a_tenants_okta_makes_no_operator_by_naming_a_group() {
+async fn a_tenants_okta_makes_no_administrator_of_the_pool_by_naming_a_group() {
     let stage = Stage::new().await;
     let mut operator = stage.console(OPERATOR);
     // The rule cannot be made on the tenant's word…
+    let pool = format!("pool:{POOL}");
     for (role, scope) in [
-        ("operator", "everything"),
-        ("viewer", "everything"),
+        ("pool_admin", pool.as_str()),
+        ("viewer", pool.as_str()),
         ("tenant_admin", "tenant:globex"),
     ] {
         let answer = rule(&mut operator, "operators", "acme-okta", role, scope)
@@ -162,7 +168,7 @@ async fn a_tenants_okta_makes_no_operator_by_naming_a_group() {
         assert!(answer.shows("A tenant's own connection"), "{answer:?}");
     }
     // …and made on ours it does not count what the tenant says.
-    rule(&mut operator, "operators", "", "operator", "everything")
+    rule(&mut operator, "operators", "", "pool_admin", &pool)
         .await
         .expect(200);
     groups(&stage, &["operators"]);
@@ -308,4 +314,138 @@ async fn the_pools_app_client_of_the_console_is_nobodys_else_to_use() {
         .await
         .expect(200);
     browser.open("/console").await.expect(303);
+}
+
+#[actix_web::test]
+async fn a_rule_gives_nothing_beyond_its_own_pool() {
+    let stage = Stage::new().await;
+    stage.add_other_pool();
+    let mut operator = engineers_administer_acme(&stage).await;
+    let other = format!("pool:{OTHER_POOL}");
+    for (role, scope) in [
+        ("operator", "everything"),
+        ("viewer", "everything"),
+        ("pool_admin", other.as_str()),
+        ("viewer", other.as_str()),
+    ] {
+        let answer = rule(&mut operator, "Engineering", "", role, scope)
+            .await
+            .expect(422);
+        assert!(
+            answer.shows("only give a role for that pool"),
+            "{role} {scope}: {answer:?}"
+        );
+    }
+    // One that was stored before that was asked counts for nothing.
+    stage.change_provider("acme-okta", |provider| provider.tenant_id = None);
+    for (id, role, pool) in [
+        ("everything", Role::Operator, None),
+        ("other", Role::PoolAdmin, Some(OTHER_POOL.to_owned())),
+    ] {
+        let stored = AdministratorRule {
+            id: id.into(),
+            user_pool_id: POOL.into(),
+            group_name: "Engineering".into(),
+            provider_id: Some("acme-okta".into()),
+            role,
+            scope_pool_id: pool,
+            scope_tenant_id: None,
+            created_at: NOW,
+        };
+        stage.act(|conn| administrator_rule::insert(conn, &stored).unwrap());
+    }
+    let (mut browser, page) = come(&stage, ADA).await;
+    page.expect(200);
+    let account = browser.open("/console/account").await.expect(200);
+    assert!(account.shows("Tenant administrator of Acme"), "{account:?}");
+    browser.open(RULES).await.expect(404);
+    browser
+        .open(&format!("/console/pools/{OTHER_POOL}"))
+        .await
+        .expect(404);
+}
+
+#[actix_web::test]
+async fn a_sign_in_of_an_hour_ago_is_no_proof_from_just_now() {
+    let stage = Stage::new().await;
+    engineers_administer_acme(&stage).await;
+    let mut browser = stage.signed_in(ADA).await;
+    stage.clock.advance(11 * 60);
+    // Nobody is asked anything on the way: the pool knows the browser.
+    browser
+        .visit(&format!("/console/sso?pool={POOL}"))
+        .await
+        .expect(200);
+    browser.open("/console").await.expect(200);
+    let answer = browser.open("/console/administrators/invite").await.expect(303);
+    assert!(answer.location().starts_with("/console/prove"), "{answer:?}");
+}
+
+#[actix_web::test]
+async fn whoever_is_signed_out_everywhere_is_signed_out_of_the_console() {
+    let stage = Stage::new().await;
+    engineers_administer_acme(&stage).await;
+    let ctx = stage.ctx();
+    let (mut browser, _) = come(&stage, ADA).await;
+    browser.open("/console").await.expect(200);
+    let sub = sub(&stage);
+    let everything = Reach::everything();
+    stage.act(|conn| users::sign_out_everywhere(conn, &ctx, &everything, &sub).unwrap());
+    browser.open("/console").await.expect(303);
+    // Nor does a session come back to life with the account.
+    let (mut browser, _) = come(&stage, ADA).await;
+    browser.open("/console").await.expect(200);
+    stage.act(|conn| {
+        users::disable(conn, &ctx, &everything, &sub).unwrap();
+        users::enable(conn, &ctx, &everything, &sub).unwrap();
+    });
+    browser.open("/console").await.expect(303);
+}
+
+#[actix_web::test]
+async fn a_pools_administrators_see_and_sign_out_those_who_come_through_it() {
+    let stage = Stage::new().await;
+    stage.add_other_pool();
+    engineers_administer_acme(&stage).await;
+    let (mut browser, _) = come(&stage, ADA).await;
+    let who = stage.act(|conn| administrator::find_by_user(conn, &sub(&stage)).unwrap().unwrap());
+    let ctx = stage.ctx();
+    for (email, pool) in [("own@forebay.test", POOL), ("other@forebay.test", OTHER_POOL)] {
+        let new = NewAdministrator {
+            email: email.into(),
+            name: email.into(),
+            password_hash: None,
+            roles: vec![(Role::PoolAdmin, Scope::Pool(pool.into()))],
+        };
+        stage.act(|conn| admins::create(conn, &ctx, new).unwrap());
+    }
+    let path = format!("/console/administrators/{}", who.id);
+    for stranger in ["other@forebay.test", "admin@acme.test"] {
+        stage.console(stranger).open(&path).await.expect(404);
+    }
+    let mut own = stage.console("own@forebay.test");
+    let list = own.open("/console/administrators").await.expect(200);
+    assert!(list.shows(&who.email) && !list.shows(OPERATOR), "{list:?}");
+    browser.open("/console").await.expect(200);
+    let page = own.open(&path).await.expect(200);
+    let form = Form::to(&page.body, &format!("{path}/sign-out"));
+    own.submit(&form, &[]).await.expect(200);
+    browser.open("/console").await.expect(303);
+}
+
+#[actix_web::test]
+async fn who_comes_through_a_pool_tests_their_connections_for_as_long_as_the_session_lives() {
+    let stage = Stage::new().await;
+    engineers_administer_acme(&stage).await;
+    let (mut browser, _) = come(&stage, ADA).await;
+    let page = test_sign_in(&mut browser, "acme-okta", ADA).await.expect(200);
+    assert!(page.shows("The test sign-in passed"), "{page:?}");
+
+    let path = "/console/connections/acme-okta/test-sign-in";
+    let onward = press(&mut browser, path, path).await.expect(200);
+    stage.act(|conn| {
+        let who = administrator::find_by_user(conn, &sub(&stage)).unwrap().unwrap();
+        admin_session::delete_of(conn, &who.id, None).unwrap();
+    });
+    browser.visit(&first_link(&onward)).await.expect(404);
 }

@@ -95,8 +95,11 @@ async fn a_tenant_is_made_given_a_connection_and_deleted() {
     let page = fill(&mut browser, &delete, &delete, &[("confirm", "Initech")]).await;
     assert!(page.shows("Deleted."), "{page:?}");
     assert_eq!(name(&stage, "initech"), None);
-    // The connection is still there.
+    // The connection is still there, and as the pool's own it is switched off until somebody wants it.
     assert_eq!(owner(&stage, "acme-okta"), None);
+    let state = |id| stage.act(|conn| provider::find(conn, id).unwrap().unwrap().state());
+    assert_eq!(state("acme-okta"), provider::State::Disabled);
+    assert_eq!(state("globex-okta"), provider::State::Live);
 }
 
 #[actix_web::test]

@@ -407,6 +407,19 @@ async fn groups_that_an_administrator_gave_are_taken_by_administrators_alone() {
     operator.submit(&form, &[("group", "Everyone")]).await.expect(404);
 }
 
+/// Sign-ins of theirs that mappings are tried on.
+fn kept_of(stage: &Stage, sub: &str) -> i64 {
+    use diesel::prelude::*;
+    use forebay::db::schema::mapper_inputs;
+    stage.act(|conn| {
+        mapper_inputs::table
+            .filter(mapper_inputs::user_sub.eq(sub))
+            .count()
+            .get_result(conn)
+            .unwrap()
+    })
+}
+
 #[actix_web::test]
 async fn deleting_asks_for_the_name_and_a_fresh_proof() {
     let stage = Stage::new().await;
@@ -418,6 +431,7 @@ async fn deleting_asks_for_the_name_and_a_fresh_proof() {
     let page = operator.open(&path).await.expect(200);
     let form = Form::to(&page.body, &path);
     let username = stage.act(|conn| user::find(conn, &ada).unwrap().unwrap().username);
+    assert_eq!(kept_of(&stage, &ada), 1);
     let refused = operator.submit(&form, &[("name", "ada")]).await.expect(422);
     assert!(
         refused.shows("This is not the account's username."),
@@ -432,6 +446,11 @@ async fn deleting_asks_for_the_name_and_a_fresh_proof() {
     let mut operator = stage.console(OPERATOR);
     let gone = confirm(&mut operator, &path, &[("name", &username)]).await;
     assert!(gone.shows("Deleted."), "{gone:?}");
+    assert_eq!(
+        kept_of(&stage, &ada),
+        0,
+        "what the connection said of them is gone"
+    );
     stage.userinfo(&tokens.access).await.expect(401);
     let refused = stage.refresh(tokens.refresh.as_deref().unwrap()).await;
     assert_eq!(refused.error(), "invalid_grant");

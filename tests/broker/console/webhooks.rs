@@ -505,3 +505,22 @@ async fn a_webhooks_queue_is_bounded() {
     let dropped = all.iter().filter(|delivery| delivery.done_at.is_some());
     assert_eq!(dropped.count(), 3);
 }
+
+#[actix_web::test]
+async fn what_only_an_exception_admits_is_not_a_tenants_to_call() {
+    let stage = Stage::with_allowed(Duration::from_secs(5), &["hooks.internal", "10.1.2.3:9000"]).await;
+    let mut operator = stage.console("operator@forebay.test");
+    let mut admin = stage.console("admin@acme.test");
+    for url in ["http://hooks.internal/in", "http://10.1.2.3:9000/"] {
+        for browser in [&mut operator, &mut admin] {
+            let page = browser.open("/console/webhooks/new").await.expect(200);
+            let form = Form::to(&page.body, "/console/webhooks");
+            let page = browser
+                .submit(&form, &[("url", url), ("place", "tenant:acme")])
+                .await
+                .expect(422);
+            assert!(page.body.contains("id=\"url-error\""), "{url}: {page:?}");
+        }
+        make(&mut operator, url, &format!("pool:{POOL}")).await;
+    }
+}

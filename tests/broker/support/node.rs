@@ -40,7 +40,7 @@ impl Stage {
 
 impl Node {
     pub async fn send(&self, request: TestRequest) -> Answer {
-        (self.call)(request).await
+        (self.call)(request, None).await
     }
 
     pub async fn userinfo(&self, access_token: &str) -> Answer {

@@ -1,13 +1,17 @@
 //! The stage: one broker in process, two stand-in organisations on loopback, a frozen clock, the demo's pool.
 
+use std::future::Future;
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::test::TestRequest;
-use actix_web::web::Data;
+use actix_web::web::{Bytes, Data};
 use forebay::actions::Ctx;
 use forebay::actions::admins::{self, Place};
 use forebay::actions::pools::NewKeys;
@@ -23,6 +27,7 @@ use forebay::upstream::{Options, Upstream};
 use forebay::web::console::door::COOKIE;
 use forebay::world::{Clock, ClockHandle, Entropy, UnixTime};
 use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use super::database::TestDatabase;
@@ -35,7 +40,9 @@ pub const APP: &str = "http://127.0.0.1:8090";
 /// The PKCE verifier of all requests that do not bring their own.
 pub const VERIFIER: &str = "the-verifier-of-the-tests-is-long-enough-0123456789";
 
-pub(super) type Call = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>;
+pub(super) type Call = Rc<dyn Fn(TestRequest, Option<Body>) -> LocalBoxFuture<'static, Answer>>;
+/// A body that comes bit by bit.
+pub(super) type Body = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
 pub struct Stage {
     pub broker: Data<Broker>,
@@ -146,7 +153,21 @@ impl Stage {
     }
 
     pub async fn send(&self, request: TestRequest) -> Answer {
-        (self.call)(request).await
+        (self.call)(request, None).await
+    }
+
+    /// The same, with a body that is held back until this has happened.
+    pub async fn send_after(
+        &self,
+        request: TestRequest,
+        happens: impl Future<Output = ()> + 'static,
+        body: String,
+    ) -> Answer {
+        let body = stream::once(async move {
+            happens.await;
+            Ok(Bytes::from(body))
+        });
+        (self.call)(request, Some(Box::pin(body))).await
     }
 
     pub async fn get(&self, uri: &str) -> Answer {
@@ -184,7 +205,7 @@ impl Stage {
             let found = administrator::find_by_email(conn, email)
                 .unwrap()
                 .expect("an administrator");
-            admins::open_session(conn, &ctx, &found.id, "password", Place::default()).unwrap()
+            admins::open_session(conn, &ctx, &found.id, "password", ctx.now, Place::default()).unwrap()
         });
         let mut browser = self.browser();
         browser.set_cookie(COOKIE, &token);
@@ -354,10 +375,13 @@ impl Stage {
 /// The way in to a broker in process.
 pub(super) async fn door(broker: Data<Broker>) -> Call {
     let service = Rc::new(actix_web::test::init_service(forebay::web::app(broker)).await);
-    Rc::new(move |request| {
+    Rc::new(move |request, body| {
         let service = service.clone();
         Box::pin(async move {
             let mut request = request.to_request();
+            if let Some(payload) = body {
+                *request.payload() = Payload::Stream { payload };
+            }
             if !request.head().headers.contains_key(header::HOST) {
                 let host = header::HeaderValue::from_static("localhost:8080");
                 request.head_mut().headers.insert(header::HOST, host);

@@ -106,11 +106,16 @@ fn contents(conn: &mut Conn, rights: &Rights, typed: &Typed) -> Result<Contents,
             value: provider.id,
         })
         .collect();
+    // A rule gives nothing that lies beyond its pool.
+    let within_pools = Rights {
+        operates: false,
+        ..rights.clone()
+    };
     Ok(Contents {
         rules,
         pools,
         connections,
-        fields: RoleFields::of(conn, rights, &typed.role, &typed.scope)?,
+        fields: RoleFields::of(conn, &within_pools, &typed.role, &typed.scope)?,
     })
 }
 

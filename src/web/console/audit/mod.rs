@@ -174,7 +174,7 @@ impl Line {
 fn page_of(event: &Event) -> Option<String> {
     let target = &event.target;
     let room = match event.action.split('.').next()? {
-        "provider" => "connections",
+        "provider" | "connection" => "connections",
         "user" => "users",
         "client" => "clients",
         "pool" => "pools",

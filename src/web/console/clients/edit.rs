@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::model::client::Settings;
 use crate::model::pool::{self, Pool};
 use crate::model::{provider, resource_server};
+use crate::rules::params;
 
 #[derive(Template)]
 #[template(path = "console/clients/choose_pool.html")]
@@ -72,6 +73,10 @@ async fn chosen(broker: &Broker, admin: &Admin, id: &str) -> Result<(Pool, Offer
     Ok(chosen)
 }
 
+fn new_path(pool_id: &str) -> String {
+    format!("/console/clients/new?{}", params::encode([("pool", pool_id)]))
+}
+
 pub async fn new(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&admin, "clients", request.query_string());
     let query = lists::query(&request)?;
@@ -91,6 +96,7 @@ pub async fn new(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Re
         }
     };
     let (pool, offer) = chosen(&broker, &admin, &id).await?;
+    admin.require_fresh(broker.clock.now(), &new_path(&pool.id))?;
     let settings = Settings {
         scopes: ["openid", "email", "profile"].map(String::from).to_vec(),
         providers: offer
@@ -112,6 +118,8 @@ pub async fn new(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> Re
 
 pub async fn create(admin: Admin, form: Form, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
     let (pool, offer) = chosen(&broker, &admin, form.text("pool")).await?;
+    // The answer may hold a secret.
+    admin.require_fresh(broker.clock.now(), &new_path(&pool.id))?;
     let mut mistakes = Mistakes::default();
     let settings = form::read(&form, Settings::default(), &mut mistakes);
     let public = settings.public;
@@ -188,7 +196,8 @@ pub async fn update(
         let outcome = broker
             .db
             .write(move |conn| {
-                let before = clients::find_within(conn, &reach, &id)?.settings.0;
+                clients::find_within(conn, &reach, &id)?;
+                let before = clients::lock(conn, &id)?.settings.0;
                 let change = ClientChange {
                     name: Some(typed.text("name").to_owned()),
                     enabled: None,

@@ -94,15 +94,9 @@ pub async fn entered(
         true => Some(made_key(&broker).await?),
         false => None,
     };
-    let mut settings = provider.settings.0.clone();
-    settings.client_id.clone_from(&page.client_id);
-    settings.client_auth = page.method;
-    settings.scopes = scope::parse(&page.scopes);
-    if private_key.is_some() {
-        settings.private_key_id = None;
-    }
-    let change = ProviderChange {
-        settings: Some(settings),
+    let (client_id, method) = (page.client_id.clone(), page.method);
+    let (scopes, new_key) = (scope::parse(&page.scopes), private_key.is_some());
+    let mut change = ProviderChange {
         credentials: Credentials {
             client_secret: Some(typed).filter(|text| !text.is_empty()),
             private_key,
@@ -128,7 +122,15 @@ pub async fn entered(
     let updated = broker
         .db
         .write(move |conn| {
-            within(conn, &reach, &wanted)?;
+            // As they are stored now: somebody else may have changed the other fields.
+            let mut settings = within(conn, &reach, &wanted)?.settings.0;
+            settings.client_id = client_id;
+            settings.client_auth = method;
+            settings.scopes = scopes;
+            if new_key {
+                settings.private_key_id = None;
+            }
+            change.settings = Some(settings);
             providers::update(conn, &ctx, &allowed, &wanted, change)
         })
         .await;

@@ -20,6 +20,7 @@ use actix_web::web::ServiceConfig;
 
 use super::door::Admin;
 use super::problem::Problem;
+use crate::actions::providers;
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
@@ -127,13 +128,14 @@ async fn open(broker: &Broker, reach: &Reach, id: &str) -> Result<Opened, Proble
     found.ok_or(Problem::NotFound)
 }
 
-/// The connection in the transaction of a change.
+/// The connection in the transaction of a change, held until that ends.
 fn within(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Provider, Error> {
     let found = match id.contains('\0') {
         true => None,
         false => provider::find_within(conn, reach, id)?,
     };
-    found.ok_or_else(|| Error::not_found("connection", id))
+    found.ok_or_else(|| Error::not_found("connection", id))?;
+    providers::lock(conn, id)
 }
 
 /// Whether it is as a tenant's administrator that this one changes things in the pool.

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{At, open, redirect_uri};
+use crate::actions::admins;
 use crate::actions::providers::{self, TestEnd};
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
-use crate::model::administrator::{self, Administrator, Rights};
+use crate::model::administrator::{self, Administrator};
 use crate::model::reach::Reach;
 use crate::model::trace::Step;
-use crate::model::{mapping, pool};
+use crate::model::{admin_session, mapping, pool};
 use crate::rules::connection::fingerprint;
 use crate::rules::mapping::apply;
 use crate::rules::params::Params;
@@ -232,15 +233,23 @@ async fn settle(
     came: Returned,
 ) -> Result<(), Problem> {
     let Returned { state, params, test } = came;
-    let id = test.administrator_id.clone();
+    let (id, session, now) = (
+        test.administrator_id.clone(),
+        test.session_id.clone(),
+        broker.clock.now(),
+    );
     let who = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
-            let Some(found) = administrator::find(conn, &id)?.filter(|found| found.enabled) else {
+            let idle = now.plus(-admins::IDLE_SECONDS);
+            let Some(session) = admin_session::find_named(conn, &id, &session, now, idle)? else {
                 return Ok(None);
             };
-            let rights = Rights::of(&administrator::grants(conn, &found.id)?);
-            Ok(Some((found, rights.changes)))
+            let Some(found) = administrator::find(conn, &id)? else {
+                return Ok(None);
+            };
+            let rights = admins::rights(conn, &found, &session)?;
+            Ok(rights.map(|rights| (found, rights.changes)))
         })
         .await?;
     let (who, reach): (Administrator, Reach) = who.ok_or(Problem::NotFound)?;

@@ -1,0 +1,1 @@
+DROP INDEX mapper_inputs_by_user;
