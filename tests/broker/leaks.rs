@@ -79,6 +79,9 @@ const HEADERS: &[&str] = &[
     "vary",
     "www-authenticate",
     "x-amz-cognito-request-id",
+    "x-amzn-errormessage",
+    "x-amzn-errortype",
+    "x-amzn-requestid",
     "x-content-type-options",
     "x-frame-options",
 ];

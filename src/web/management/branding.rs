@@ -92,6 +92,12 @@ pub async fn describe_by_client(call: Call) -> Answer {
 /// What is left out stays; asking for the provided values takes the others away.
 pub async fn update(call: Call) -> Answer {
     let input: Input = call.read()?;
+    // The model lets both be left out.
+    if input.user_pool_id.is_empty() || input.managed_login_branding_id.is_empty() {
+        return Err(Failure::invalid(
+            "UserPoolId and ManagedLoginBrandingId: both are needed to tell which branding it is",
+        ));
+    }
     call.act(move |conn, ctx, reach| {
         let old = input.find(conn, reach)?;
         let given = input.content();

@@ -170,7 +170,8 @@ pub async fn update(call: Call) -> Answer {
     };
     let allowed = call.broker.upstream.allowed().to_vec();
     call.act(move |conn, ctx, reach| {
-        let old = find(conn, reach, &input)?;
+        let id = find(conn, reach, &input)?.id;
+        let old = providers::lock(conn, &id)?;
         let mut change = ProviderChange {
             identifiers: input.idp_identifiers.clone(),
             ..ProviderChange::default()

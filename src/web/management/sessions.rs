@@ -53,7 +53,8 @@ pub async fn set_of_client(call: Call) -> Answer {
     let (pool_id, id) = (call.pool_id(), client_id(&call)?);
     let minutes = number(&call, "SSOSession", "MaxValidityMinutes");
     call.act(move |conn, ctx, reach| {
-        let mut settings = find(conn, reach, &pool_id, &id)?.settings.0;
+        find(conn, reach, &pool_id, &id)?;
+        let mut settings = clients::lock(conn, &id)?.settings.0;
         settings.sso_minutes = minutes;
         let change = ClientChange {
             settings: Some(settings),

@@ -302,7 +302,14 @@ async fn who_comes_through_a_connection_proves_nothing_here() {
     let stage = Stage::new().await;
     stage.tokens_for("ada@acme.test", &[]).await;
     add(&stage, &person(1, json!({})));
-    for (user, factors) in [(ADA, json!([])), ("person-0001", json!(["PASSWORD"]))] {
+    add(&stage, &person(2, json!({})));
+    let password = json!({ "UserPoolId": POOL, "Username": "person-0001", "Password": "Xy7!long-enough", "Permanent": true });
+    call(&stage, "AdminSetUserPassword", password).await.expect(200);
+    for (user, factors) in [
+        ("person-0002", json!([])),
+        (ADA, json!([])),
+        ("person-0001", json!(["PASSWORD"])),
+    ] {
         let answer = call(&stage, "AdminGetUserAuthFactors", named(user))
             .await
             .expect(200);

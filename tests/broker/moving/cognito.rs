@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{done, forebay, refused, shown};
 use crate::support::database::TestDatabase;
-use crate::support::{APP, Stage, Tokens, VERIFIER, basic, claims, query_of};
+use crate::support::{APP, NOW, Stage, Tokens, VERIFIER, basic, claims, query_of};
 
 const POOL: &str = "eu-west-1_Ab3dE6gHi";
 const CLIENT: &str = "4h57kq2m8vz1c9x0r3t6y5u7ia";
@@ -240,6 +240,10 @@ async fn people_of_a_pool_that_moved_in_sign_in_as_who_they_were() {
         assert_eq!(batches.len(), 2, "{events:?}");
         assert!(!format!("{events:?}").contains(SECRET));
     });
+
+    // The command line's clock is the real one, the stage's is not: what was granted must not be older than its connection.
+    let provider = stage.act(|conn| provider::find_by_name(conn, POOL, "moved-okta").unwrap().unwrap());
+    stage.change_provider(&provider.id, |provider| provider.created_at = NOW);
 
     let changes = [
         ("client_id", CLIENT),
