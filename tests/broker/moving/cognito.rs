@@ -247,7 +247,7 @@ async fn people_of_a_pool_that_moved_in_sign_in_as_who_they_were() {
 
     let changes = [
         ("client_id", CLIENT),
-        ("scope", "openid email"),
+        ("scope", "openid"),
         ("identity_provider", "moved-okta"),
     ];
     let authorize = stage.authorize(&changes);
