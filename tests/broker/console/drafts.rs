@@ -72,11 +72,7 @@ async fn patterns_are_few_and_small_and_more_rules_than_may_be_are_not_looked_at
     let check = format!("{EDITOR}/check");
     let mut form = editor(&page);
     form.action = check.clone();
-    compute(
-        &mut form,
-        "name",
-        &["claims.name.matches('a')"; 5].join(" || "),
-    );
+    compute(&mut form, "name", &["claims.name.matches('a')"; 5].join(" || "));
     compute(&mut form, "locale", "claims.name.matches('(a{100}){100}')");
     let found = viewer.submit(&form, &[]).await.expect(200).json().to_string();
     assert!(found.contains("an expression may have 4 patterns"), "{found}");

@@ -298,6 +298,17 @@ struct PostgresPlan {
     line: String,
 }
 
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(literal).collect();
+            format!("ARRAY[{}]", values.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// How the database goes about a statement that was seen with its values.
 fn plan(conn: &mut Conn, statement: &str) -> String {
     let (sql, values) = statement.split_once(" -- binds: ").unwrap();
@@ -313,11 +324,7 @@ fn plan(conn: &mut Conn, statement: &str) -> String {
             let values: Vec<Value> = serde_json::from_str(values).unwrap();
             let mut sql = sql.to_owned();
             for (index, value) in values.iter().enumerate().rev() {
-                let literal = match value {
-                    Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-                    other => other.to_string(),
-                };
-                sql = sql.replace(&format!("${}", index + 1), &literal);
+                sql = sql.replace(&format!("${}", index + 1), &literal(value));
             }
             diesel::sql_query(format!("EXPLAIN {sql}"))
                 .load::<PostgresPlan>(conn)
