@@ -69,25 +69,34 @@ async fn proved(call: &Call, member: &str, exception: &'static str) -> Result<Ar
     }
 }
 
-/// `InitiateAuth` with `REFRESH_TOKEN_AUTH`: not while the client's tokens rotate.
+/// `InitiateAuth` with `REFRESH_TOKEN_AUTH`: not while the client's tokens rotate. Those of public clients always do, except
+/// where the sign-in was by the API, too: Cognito's SDKs refresh in this way what they began, and know no other.
 pub async fn refresh_in_place(
     call: &Call,
     app: &Arc<App>,
     token: String,
 ) -> Result<Result<Exchanged, OAuthError>, Failure> {
-    if app.client.settings.rotation.enabled {
-        return Err(Failure::new(
+    let rotating = || {
+        Failure::new(
             "UnsupportedOperationException",
             "Refresh token rotation is enabled for this client: use GetTokensFromRefreshToken",
-        ));
+        )
+    };
+    if app.client.settings.rotation.enabled {
+        return Err(rotating());
     }
-    refresh(call, app, token, false).await
+    let answer = refresh(call, app, token, false).await?;
+    let is_of_web = |exchanged: &Exchanged| !exchanged.family.granted.by_api;
+    if tokens::rotates(&app.client) && answer.as_ref().is_ok_and(is_of_web) {
+        return Err(rotating());
+    }
+    Ok(answer)
 }
 
 pub async fn from_refresh_token(call: Call) -> Answer {
     let app = proved(&call, "ClientSecret", "NotAuthorizedException").await?;
     let token: String = call.member("RefreshToken")?.unwrap_or_default();
-    let rotates = app.client.settings.rotation.enabled;
+    let rotates = tokens::rotates(&app.client);
     match refresh(&call, &app, token, rotates).await? {
         Ok(exchanged) => issued(&call, &app, exchanged),
         Err(refusal) => Err(refused(&refusal)),
