@@ -240,3 +240,13 @@ async fn what_is_stored_is_no_password_and_who_may_only_look_sets_none() {
     let after = stage.act(|conn| password::find(conn, &user.sub).unwrap().unwrap());
     assert_eq!(after.hash, row.hash);
 }
+
+#[actix_web::test]
+async fn who_may_only_look_has_no_password_looked_at() {
+    let stage = Stage::new().await;
+    let reader = credential(&stage, Role::ReadOnly, None);
+    // Weak, which would be said next.
+    let input = with(json!({ "TemporaryPassword": "weak-1" }));
+    let answer = call_as(&stage, &reader, "AdminCreateUser", input).await;
+    assert_eq!(refusal(&answer).0, "NotAuthorizedException");
+}
