@@ -16,8 +16,8 @@ use crate::rules::session_id;
 
 /// A live session of a user.
 enum Found {
-    Browser(Session),
-    Tokens(Family),
+    Browser(Box<Session>),
+    Tokens(Box<Family>),
 }
 
 /// Ends the session of this id. `linked`: also the tokens that a browser's session led to, or the browser's session that a
@@ -73,11 +73,11 @@ fn find(conn: &mut Conn, ctx: &Ctx, sub: &str, id: &str) -> Result<Option<Found>
         let found = sessions
             .into_iter()
             .find(|session| session_id::of_session(&session.hash) == id);
-        return Ok(found.map(Found::Browser));
+        return Ok(found.map(|session| Found::Browser(Box::new(session))));
     }
     let families = token::of_user(conn, sub, ctx.now, i64::MAX)?;
     let found = families
         .into_iter()
         .find(|family| session_id::of_family(&family.origin_jti) == id);
-    Ok(found.map(Found::Tokens))
+    Ok(found.map(|family| Found::Tokens(Box::new(family))))
 }

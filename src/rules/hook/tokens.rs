@@ -108,11 +108,8 @@ impl Reader<'_> {
             return value.as_str() == Some(self.client_id);
         }
         let complex = value.is_object() || value.is_array();
-        !is_reserved(name)
-            && !name.trim().is_empty()
-            && !name.starts_with("dev:")
-            && !value.is_null()
-            && !(complex && PLAIN.contains(&name))
+        let named = !name.trim().is_empty() && !name.starts_with("dev:") && !is_reserved(name);
+        named && !value.is_null() && (!complex || !PLAIN.contains(&name))
     }
 }
 

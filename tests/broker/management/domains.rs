@@ -36,7 +36,7 @@ async fn a_prefix_and_a_domain_of_their_own_are_described_until_they_are_deleted
             &shown["UserPoolId"],
             &shown["CustomDomainConfig"]
         ),
-        (&json!("ACTIVE"), &json!(POOL), &json!({}))
+        (&json!("ACTIVE"), &json!(POOL), &json!(null))
     );
 
     let custom = json!({

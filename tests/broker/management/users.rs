@@ -305,7 +305,11 @@ async fn who_comes_through_a_connection_proves_nothing_here() {
     add(&stage, &person(2, json!({})));
     let password = json!({ "UserPoolId": POOL, "Username": "person-0001", "Password": "Xy7!long-enough", "Permanent": true });
     call(&stage, "AdminSetUserPassword", password).await.expect(200);
-    for (user, factors) in [("person-0002", json!([])), (ADA, json!([])), ("person-0001", json!(["PASSWORD"]))] {
+    for (user, factors) in [
+        ("person-0002", json!([])),
+        (ADA, json!([])),
+        ("person-0001", json!(["PASSWORD"])),
+    ] {
         let answer = call(&stage, "AdminGetUserAuthFactors", named(user))
             .await
             .expect(200);

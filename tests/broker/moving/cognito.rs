@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{done, forebay, refused, shown};
 use crate::support::database::TestDatabase;
-use crate::support::{APP, Stage, Tokens, VERIFIER, basic, claims, query_of};
+use crate::support::{APP, NOW, Stage, Tokens, VERIFIER, basic, claims, query_of};
 
 const POOL: &str = "eu-west-1_Ab3dE6gHi";
 const CLIENT: &str = "4h57kq2m8vz1c9x0r3t6y5u7ia";
@@ -247,7 +247,7 @@ async fn people_of_a_pool_that_moved_in_sign_in_as_who_they_were() {
 
     let changes = [
         ("client_id", CLIENT),
-        ("scope", "openid email"),
+        ("scope", "openid"),
         ("identity_provider", "moved-okta"),
     ];
     let authorize = stage.authorize(&changes);
