@@ -101,7 +101,7 @@ pub struct Broker {
     pub passwords: Passwords,
     /// Native accounts whose password is being looked at: one try at a time each.
     pub proving: Gates,
-    /// Wrong passwords of native accounts, by the address they came from.
+    /// Wrong passwords of native accounts, by the address they came from; nobody's use up those of all.
     pub wrong_passwords: Allowance,
     /// Wrong passwords of accounts that there are not.
     pub unknown_accounts: Unknown,
@@ -219,7 +219,7 @@ impl Broker {
             attempts: Attempts::default(),
             passwords: Passwords::default(),
             proving: Gates::default(),
-            wrong_passwords: Allowance::new(3_000, 30),
+            wrong_passwords: Allowance::new(u32::MAX, 30),
             unknown_accounts: Unknown::default(),
             srp_challenges: Allowance::new(6_000, 300),
             failed_sign_ins: Allowance::new(30, 5),

@@ -8,6 +8,7 @@ use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::credential::{self, Credential, Role};
 use crate::model::reach::Reach;
+use crate::rules::aws::sigv4;
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 
@@ -39,9 +40,7 @@ pub fn create(
         ));
     }
     let id = match new.id {
-        Some(id) if (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-            id
-        }
+        Some(id) if sigv4::is_access_key_id(&id) => id,
         Some(_) => return Err(Error::invalid("access key id", "16-128 letters and digits")),
         // Twenty characters, as AWS's.
         None => format!("FBAY{}", secret::lower(&ctx.entropy, 16).to_uppercase()),

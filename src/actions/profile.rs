@@ -123,7 +123,11 @@ pub fn expect(
     if check_subject(&arrival.subject).is_err() {
         return Ok(Expected::Refused);
     }
-    Ok(match visit.known(conn)? {
+    let found = match visit.known(conn)? {
+        Some(user) => Some(user),
+        None => visit.awaited(conn)?,
+    };
+    Ok(match found {
         Some(user) if !user.enabled => Expected::Refused,
         Some(user) => Expected::Known {
             identities: user::identities(conn, &user.sub)?,

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ctx, pools, record};
+use super::{Ctx, native, pools, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::group::{self, Membership};
+use crate::model::pool::Pool;
 use crate::model::reach::Reach;
 use crate::model::user::search;
 use crate::model::user::{self, Status, User};
@@ -139,10 +140,10 @@ pub fn set_attributes(
 ) -> Result<User, Error> {
     of_pool(conn, reach, sub)?;
     let user = user::lock(conn, sub)?.ok_or_else(|| missing(sub))?;
-    let settings = pools::find(conn, &user.user_pool_id)?.settings.0;
+    let pool = pools::find(conn, &user.user_pool_id)?;
     let mut attributes = user.attributes.0.clone();
     for (name, value) in changes {
-        let Some(definition) = settings.attribute(name) else {
+        let Some(definition) = pool.settings.attribute(name) else {
             return Err(Error::invalid(name, "Attribute does not exist in the schema."));
         };
         let value = match value {
@@ -180,6 +181,12 @@ pub fn set_attributes(
     }
     let difference = differences(&user.attributes, &attributes);
     let user = user::set_attributes(conn, sub, &Json(attributes), ctx.now)?.ok_or_else(|| missing(sub))?;
+    if ["email", "email_verified"]
+        .iter()
+        .any(|name| difference.contains_key(*name))
+    {
+        check_address(conn, &pool, &user)?;
+    }
     record(
         conn,
         ctx,
@@ -189,6 +196,19 @@ pub fn set_attributes(
         json!({ "attributes": difference }),
     )?;
     Ok(user)
+}
+
+/// Two users of one address could neither of them sign in by it.
+fn check_address(conn: &mut Conn, pool: &Pool, user: &User) -> Result<(), Error> {
+    let Some(address) = user.attributes.get("email").and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let holders = native::holders(conn, pool, address)?;
+    let (own, others): (Vec<_>, Vec<_>) = holders.iter().partition(|holder| holder.sub == user.sub);
+    if own.is_empty() || others.is_empty() {
+        return Ok(());
+    }
+    Err(Error::exists("alias", address))
 }
 
 /// The attributes that differ, redacted: the audit log outlives the account.

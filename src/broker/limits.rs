@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use super::attempts::network;
 use crate::rules::lockout;
 use crate::world::UnixTime;
 
@@ -41,9 +42,21 @@ impl Allowance {
         if !minute.left(self, address) {
             return false;
         }
-        *minute.by_address.entry(address).or_default() += 1;
+        *minute.by_address.entry(address.map(network)).or_default() += 1;
         minute.taken += 1;
         true
+    }
+
+    /// Gives one of this minute's back.
+    pub fn give_back(&self, now: UnixTime, address: Option<IpAddr>) {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        minute.turn(now);
+        if let Some(taken) = minute.by_address.get_mut(&address.map(network))
+            && *taken > 0
+        {
+            *taken -= 1;
+            minute.taken = minute.taken.saturating_sub(1);
+        }
     }
 
     /// Whether one is left.
@@ -66,7 +79,11 @@ impl Minute {
     }
 
     fn left(&self, limits: &Allowance, address: Option<IpAddr>) -> bool {
-        let of_address = self.by_address.get(&address).copied().unwrap_or_default();
+        let of_address = self
+            .by_address
+            .get(&address.map(network))
+            .copied()
+            .unwrap_or_default();
         self.taken < limits.in_all && of_address < limits.by_address
     }
 }
@@ -130,8 +147,8 @@ impl Unknown {
         if known.len() >= MOST_UNKNOWN {
             known.clear();
         }
-        let (failures, _) = known.get(account).copied().unwrap_or((0, now));
-        known.insert(account.to_owned(), lockout::after_failure(failures, now));
+        let (failures, until) = known.get(account).copied().unwrap_or((0, now));
+        known.insert(account.to_owned(), lockout::after_failure(failures, until, now));
     }
 }
 
@@ -153,6 +170,22 @@ mod tests {
         assert_eq!(take(1, 3, 100), 20);
         assert_eq!(take(1, 4, 100), 0);
         assert_eq!(take(2, 1, 1), 1);
+    }
+
+    #[test]
+    fn a_network_counts_as_one_address_and_what_is_given_back_is_there_again() {
+        let allowance = Allowance::new(u32::MAX, 2);
+        let of = |text: &str| text.parse::<IpAddr>().ok();
+        let now = UnixTime(0);
+        assert!(allowance.take(now, of("2001:db8::1")));
+        assert!(allowance.take(now, of("2001:db8::2")));
+        assert!(!allowance.take(now, of("2001:db8::3")));
+        assert!(allowance.take(now, of("2001:db8:0:1::1")));
+        allowance.give_back(now, of("2001:db8::4"));
+        assert!(allowance.take(now, of("2001:db8::1")));
+        assert!(!allowance.take(now, of("2001:db8::1")));
+        allowance.give_back(UnixTime(60), of("2001:db8::1"));
+        assert!(allowance.left(UnixTime(60), of("2001:db8::1")));
     }
 
     #[test]

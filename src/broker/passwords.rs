@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::actions::native::NewPassword;
@@ -12,16 +12,30 @@ use crate::world::Entropy;
 
 /// Hashes that are computed at the same time.
 const AT_ONCE: usize = 4;
+/// Strangers' passwords that are hashed or wait for it at the same time: some ten seconds of work.
+const SEATS: usize = 400;
 
-pub struct Passwords(Arc<Semaphore>);
+pub struct Passwords {
+    at_once: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
+}
 
 impl Default for Passwords {
     fn default() -> Self {
-        Passwords(Arc::new(Semaphore::new(AT_ONCE)))
+        Passwords {
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            seats: Arc::new(Semaphore::new(SEATS)),
+        }
     }
 }
 
 impl Passwords {
+    /// A place in the queue, as long as there is one: whoever comes when it is full is better told so at once. It is free
+    /// again when this is dropped.
+    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        self.seats.clone().try_acquire_owned().ok()
+    }
+
     /// Whether it is the password of that hash; takes as long when there is none.
     pub async fn verify(&self, typed: Zeroizing<String>, hash: Option<String>) -> bool {
         self.run(move || password::verify(&typed, hash.as_deref()))
@@ -64,7 +78,7 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         // The permit goes with the work: a request that is given up does not make room before its hash is done.
-        let permit = self.0.clone().acquire_owned().await.ok()?;
+        let permit = self.at_once.clone().acquire_owned().await.ok()?;
         tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

@@ -69,7 +69,8 @@ impl Broker {
         proof: Proof,
         address: Option<IpAddr>,
     ) -> Result<Result<Proved, Refused>, StoreError> {
-        if address.is_some() && !self.wrong_passwords.left(ctx.now, address) {
+        // Taken at once and given back when it was right: a thousand tries at one moment are a thousand in a row.
+        if address.is_some() && !self.wrong_passwords.take(ctx.now, address) {
             return Ok(Err(Refused::TooOften));
         }
         let pool = visit.pool;
@@ -85,19 +86,24 @@ impl Broker {
         }
         let user = candidate.as_ref().map(|(user, _)| user);
         if let Err(fault) = self.heed_hook(visit, name, user).await? {
+            self.wrong_passwords.give_back(ctx.now, address);
             return Ok(Err(Refused::ByHook(fault)));
         }
+        let seat = self
+            .passwords
+            .seat()
+            .ok_or(StoreError::Busy("too many passwords wait to be looked at"))?;
         let right = self.is_right(pool, name, &candidate, proof).await?;
+        drop(seat);
         let Some((user, password)) = candidate else {
-            self.wrong_passwords.take(ctx.now, address);
             self.unknown_accounts.failed(&account, ctx.now);
             return Ok(Err(Refused::Wrong { known: false }));
         };
         if !right {
-            self.wrong_passwords.take(ctx.now, address);
             self.count_wrong(ctx.clone(), user.sub, turn);
             return Ok(Err(Refused::Wrong { known: true }));
         }
+        self.wrong_passwords.give_back(ctx.now, address);
         if password.failures > 0 {
             let (ctx, sub) = (ctx.clone(), user.sub.clone());
             self.db
@@ -216,7 +222,7 @@ impl Broker {
         let user = candidate.map(|(user, _)| user);
         let user_id = match &user {
             Some(user) => user.username.clone(),
-            None => directory::username(&pool.pool, name),
+            None => self.user_id_of_nobody(pool, name),
         };
         Ok(server_public.map(|server_public| SrpOpening {
             state: SrpState {
@@ -242,14 +248,33 @@ impl Broker {
             let verifier = native::verifier(&self.sealer, user, password)?;
             return Ok((password.srp_salt.clone(), verifier));
         }
-        let account = format!("{} {}", pool.pool.id, directory::username(&pool.pool, name));
-        let derived = |purpose: &str| {
-            let bytes = self.sealer.derive(purpose, account.as_bytes()).next();
-            bytes.unwrap_or_default()
-        };
+        let derived = |purpose: &str| self.of_nobody(purpose, pool, name);
         let salt = derived("srp-salt-of-nobody").into_iter().take(16).collect();
         // No arithmetic: any number below the prime serves, and nothing is ever proved against it.
         let verifier = derived("srp-verifier-of-nobody").to_vec();
         Ok((salt, Zeroizing::new(verifier)))
+    }
+
+    /// `USER_ID_FOR_SRP` of a name that is nobody's: where users go by their addresses their usernames are ids, and so is
+    /// this one.
+    fn user_id_of_nobody(&self, pool: &PoolFacts, name: &str) -> String {
+        if !native::lists_email(&pool.pool, "UsernameAttributes") || !name.contains('@') {
+            return directory::username(&pool.pool, name);
+        }
+        let bytes = self.of_nobody("srp-user-id-of-nobody", pool, name);
+        secret::uuid_of(bytes.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Bytes that only we can compute and that are always the same, as what is stored of an account would be.
+    fn of_nobody(&self, purpose: &str, pool: &PoolFacts, name: &str) -> [u8; 32] {
+        let name = if name.contains('@') {
+            // Addresses are compared without regard to case, whatever usernames are.
+            name.to_lowercase()
+        } else {
+            directory::username(&pool.pool, name)
+        };
+        let account = format!("{} {name}", pool.pool.id);
+        let bytes = self.sealer.derive(purpose, account.as_bytes()).next();
+        bytes.unwrap_or_default()
     }
 }

@@ -23,7 +23,11 @@ pub fn short_token(entropy: &Entropy) -> String {
 
 /// A version 4 UUID (RFC 9562): `sub`, `jti`, `event_id`, request ids.
 pub fn uuid(entropy: &Entropy) -> String {
-    let mut bytes = entropy.bytes::<16>();
+    uuid_of(entropy.bytes::<16>())
+}
+
+/// The version 4 UUID that these bytes make.
+pub fn uuid_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -147,6 +147,11 @@ pub fn client_id(user_pool_id: &str) -> String {
     format!("forebayconsole{tail}")
 }
 
+/// Whether that client is the console itself.
+pub fn is_console(client: &Client) -> bool {
+    client.id == client_id(&client.user_pool_id)
+}
+
 /// Makes the console's app client of the pool, or lets it use the connections that have come since. Nobody knows its
 /// secret: codes are exchanged in process, and nobody else is to exchange them.
 fn settle_client(conn: &mut Conn, ctx: &Ctx, user_pool_id: &str, callback: &str) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NewPassword, label, lists_email};
+use super::{NewPassword, holders, label, lists_email};
 use crate::actions::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewUser<'_>) -> Result<User, Erro
     let attributes = conforming(new.pool, &new.attributes)?;
     if lists_email(new.pool, "UsernameAttributes")
         && let Some(email) = attributes.get("email").and_then(Value::as_str)
-        && !search::with_email(conn, &new.pool.id, email)?.is_empty()
+        && !holders(conn, new.pool, email)?.is_empty()
     {
         return Err(Error::exists("user", email));
     }

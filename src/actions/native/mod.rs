@@ -44,18 +44,25 @@ pub fn find(conn: &mut Conn, pool: &Pool, name: &str) -> QueryResult<Option<User
     if let Some(user) = directory::find_named(conn, pool, name)? {
         return Ok(Some(user));
     }
-    let instead = lists_email(pool, "UsernameAttributes");
-    if !instead && !lists_email(pool, "AliasAttributes") {
-        return Ok(None);
-    }
-    let mut found = search::with_email(conn, &pool.id, name)?;
-    // An alias that anybody could claim is none.
-    found.retain(|user| instead || user.attributes.get("email_verified") == Some(&Value::Bool(true)));
+    let mut found = holders(conn, pool, name)?;
     match (found.pop(), found.is_empty()) {
         (user, true) => Ok(user),
         // Two of one address: nobody can tell who is meant.
         _ => Ok(None),
     }
+}
+
+/// The users of our own who would sign in by this address; nobody where the pool takes no addresses. Who comes through a
+/// connection is not asked for a password here, and takes no address away from anybody.
+pub fn holders(conn: &mut Conn, pool: &Pool, address: &str) -> QueryResult<Vec<User>> {
+    let instead = lists_email(pool, "UsernameAttributes");
+    if !instead && !lists_email(pool, "AliasAttributes") {
+        return Ok(Vec::new());
+    }
+    let mut found = search::own_with_email(conn, &pool.id, address)?;
+    // An alias that anybody could claim is none.
+    found.retain(|user| instead || user.attributes.get("email_verified") == Some(&Value::Bool(true)));
+    Ok(found)
 }
 
 /// The user of that name, if they have a password.
@@ -70,7 +77,7 @@ pub fn candidate(conn: &mut Conn, pool: &Pool, name: &str) -> Result<Option<(Use
 pub fn failed(conn: &mut Conn, ctx: &Ctx, user_sub: &str) -> Result<(), StoreError> {
     // Read again: another node may have counted one, too.
     if let Some(password) = password::find(conn, user_sub)? {
-        let (failures, until) = lockout::after_failure(password.failures, ctx.now);
+        let (failures, until) = lockout::after_failure(password.failures, password.locked_until, ctx.now);
         password::set_failures(conn, user_sub, failures, until)?;
     }
     Ok(())

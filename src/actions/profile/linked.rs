@@ -7,7 +7,7 @@ use super::{Refused, Settled, Visit};
 use crate::actions::linking::MOST_ATTRIBUTES;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::user::{self, Identity, link};
+use crate::model::user::{self, Identity, User, link};
 use crate::rules::linking;
 
 /// Why the link stays as it was.
@@ -32,15 +32,7 @@ impl From<diesel::result::Error> for Undone {
 impl Visit<'_> {
     /// The sign-in as the user to whom these claims were linked; `None` when they were to nobody.
     pub(super) fn linked(&self, conn: &mut Conn) -> Result<Option<Result<Settled, Refused>>, StoreError> {
-        let attributes = link::attributes(conn, &self.provider.id, MOST_ATTRIBUTES)?;
-        if attributes.is_empty() {
-            return Ok(None);
-        }
-        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
-        for (attribute, value) in offered {
-            if !attributes.contains(&attribute) {
-                continue;
-            }
+        for (attribute, value) in self.linking(conn)? {
             match conn.transaction(|conn| self.by_link(conn, &attribute, &value)) {
                 Ok(None) => {}
                 Ok(Some(settled)) => return Ok(Some(Ok(settled))),
@@ -49,6 +41,34 @@ impl Visit<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The user as whom [`Visit::linked`] would let them in; nothing is changed.
+    pub(super) fn awaited(&self, conn: &mut Conn) -> Result<Option<User>, StoreError> {
+        for (attribute, value) in self.linking(conn)? {
+            let link = link::find(conn, &self.provider.id, &attribute, &value)?;
+            let Some(link) = link.filter(|link| link.subject.is_none()) else {
+                continue;
+            };
+            let found = user::find(conn, &link.user_sub)?;
+            if let Some(user) = found.filter(|user| user.user_pool_id == self.pool.id) {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the claims say of the attributes that somebody is linked by.
+    fn linking(&self, conn: &mut Conn) -> Result<Vec<(String, String)>, StoreError> {
+        let attributes = link::attributes(conn, &self.provider.id, MOST_ATTRIBUTES)?;
+        if attributes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
+        Ok(offered
+            .into_iter()
+            .filter(|(attribute, _)| attributes.contains(attribute))
+            .collect())
     }
 
     fn by_link(&self, conn: &mut Conn, attribute: &str, value: &str) -> Result<Option<Settled>, Undone> {

@@ -11,9 +11,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use serde_json::Value;
 
-use super::{Identity, User};
+use super::{Identity, Status, User};
 use crate::db::Conn;
-use crate::db::schema::{identities, identity_providers, memberships, user_terms, users};
+use crate::db::schema::{identities, identity_providers, memberships, user_passwords, user_terms, users};
 use crate::model::reach::Reach;
 
 /// What is kept of a term, in characters.
@@ -387,12 +387,15 @@ fn by_term(
     }))
 }
 
-/// Some of the users whose address that is, whoever vouches for it.
-pub fn with_email(conn: &mut Conn, user_pool_id: &str, email: &str) -> QueryResult<Vec<User>> {
+/// Some of the users of our own whose address that is, whoever vouches for it: not those who only come through a connection.
+pub fn own_with_email(conn: &mut Conn, user_pool_id: &str, email: &str) -> QueryResult<Vec<User>> {
     let mut found: Vec<User> = user_terms::table
         .inner_join(users::table)
         .filter(user_terms::user_pool_id.eq(user_pool_id))
         .filter(user_terms::term.eq(term(email)))
+        .filter(users::status.ne(Status::ExternalProvider).or(exists(
+            user_passwords::table.filter(user_passwords::user_sub.eq(users::sub)),
+        )))
         .select(User::as_select())
         .limit(20)
         .load(conn)?;

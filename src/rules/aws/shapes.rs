@@ -80,9 +80,17 @@ pub fn operations() -> Vec<&'static Operation> {
 }
 
 /// Checks the members of a request; every one that is wrong is reported. A member that is not in the model is let pass, as
-/// AWS does.
+/// AWS does. U+0000 is taken nowhere: PostgreSQL's text cannot hold it.
 pub fn check(operation: &Operation, input: &Map<String, Value>) -> Result<(), Unacceptable> {
     let mut wrong = Vec::new();
+    for (name, value) in input {
+        if has_nul(value) {
+            let at = lower_first(name);
+            wrong.push(format!(
+                "Value at '{at}' failed to satisfy constraint: Member must not have the character U+0000"
+            ));
+        }
+    }
     if let Some(Shape::Structure(members)) = TABLE.shapes.get(operation.input) {
         structure(members, input, "", &mut wrong)?;
     }
@@ -95,6 +103,17 @@ pub fn check(operation: &Operation, input: &Map<String, Value>) -> Result<(), Un
         wrong.len(),
         wrong.join("; ")
     )))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
 }
 
 fn structure(

@@ -1,7 +1,10 @@
 //! AWS Signature Version 4 as a server reads it: which key signed, when, over what; and whether the signature is that
 //! key's. Both forms, in the `Authorization` header and in the query (presigned).
 //!
-//! What a request is signed over must be what is acted on: the host, every `x-amz-` header and the body as it came.
+//! What a request is signed over must be what is acted on: the host, every `x-amz-` header and the body as it came. The
+//! region is whatever the caller's SDK is set to: there is one here, and every name for it is taken, as long as it is the
+//! one that was signed. A presigned request is good for a quarter of an hour at the most; AWS's week is too long for a
+//! request that changes things and works as often as it is sent.
 
 use hmac::{Hmac, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -15,8 +18,8 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub const SERVICE: &str = "cognito-idp";
 /// How far the caller's clock may be from ours.
 const SKEW_SECONDS: i64 = 300;
-/// A presigned request is good for a week at the most.
-const LONGEST_EXPIRY: i64 = 7 * 86_400;
+/// How long a presigned request may be good, in seconds.
+const LONGEST_EXPIRY: i64 = 900;
 /// RFC 3986's unreserved characters stay.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -55,6 +58,8 @@ pub enum Refusal {
     IncompleteSignature(String),
     /// Signed at another time than now.
     Expired(String),
+    /// No access key goes by that id.
+    UnknownKey,
     /// Temporary credentials are not issued here, so that nobody can hold any.
     SessionToken,
 }
@@ -83,9 +88,7 @@ impl Claim {
             let expires = asked("X-Amz-Expires").and_then(|text| text.parse::<i64>().ok());
             let expires = expires
                 .filter(|seconds| (1..=LONGEST_EXPIRY).contains(seconds))
-                .ok_or_else(|| {
-                    incomplete("X-Amz-Expires must be a number of seconds between 1 and 604800")
-                })?;
+                .ok_or_else(|| incomplete("X-Amz-Expires must be a number of seconds between 1 and 900"))?;
             (Claim::of_query(asked)?, Some(expires))
         } else {
             return Err(Refusal::MissingAuthenticationToken);
@@ -158,6 +161,9 @@ impl Claim {
             return Err(incomplete(
                 "Credential should be scoped with a valid terminator: 'aws4_request'",
             ));
+        }
+        if !is_access_key_id(key) {
+            return Err(Refusal::UnknownKey);
         }
         if timestamp.split('T').next() != Some(date) {
             return Err(incomplete(
@@ -272,6 +278,11 @@ impl Claim {
             hex(&Sha256::digest(request.body))
         )
     }
+}
+
+/// Whether an access key can go by that id: 16 to 128 letters and digits (IAM's `accessKeyIdType`).
+pub fn is_access_key_id(text: &str) -> bool {
+    (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn incomplete(why: &str) -> Refusal {
@@ -450,6 +461,15 @@ mod tests {
         }
         for (seconds, fine) in [(-301, false), (-300, true), (300, true), (301, false)] {
             let outcome = Claim::read(request(&good, "", BODY), NOW.plus(seconds));
+            assert_eq!(outcome.is_ok(), fine, "{seconds}: {outcome:?}");
+        }
+        for key in ["SHORT", "FOREBAYDEMOKEY00000\0", "FOREBAYDEMOKEY-00001"] {
+            assert_eq!(with("FOREBAYDEMOKEY000001", key), Refusal::UnknownKey, "{key:?}");
+        }
+        let plain = headers(&[("host", "localhost:8080"), TARGET]);
+        for (seconds, fine) in [("0", false), ("1", true), ("900", true), ("901", false)] {
+            let query = PRESIGNED.replace("Expires=60", &format!("Expires={seconds}"));
+            let outcome = Claim::read(request(&plain, &query, b""), NOW);
             assert_eq!(outcome.is_ok(), fine, "{seconds}: {outcome:?}");
         }
         let mut session = good.clone();

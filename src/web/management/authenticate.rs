@@ -9,7 +9,7 @@ use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::model::credential::{self, Role};
 use crate::model::reach::Reach;
-use crate::rules::aws::sigv4::{Claim, Request};
+use crate::rules::aws::sigv4::{Claim, Refusal, Request};
 
 /// Who calls and what is within their reach.
 #[derive(Clone, Debug)]
@@ -52,12 +52,6 @@ pub async fn signed(request: &HttpRequest, body: &[u8], broker: &Data<Broker>) -
     };
     let now = broker.clock.now();
     let claim = Claim::read(signed, now)?;
-    let unknown = || {
-        Failure::new(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        )
-    };
     let (id, sealer) = (claim.access_key_id.clone(), broker.sealer.clone());
     let found = broker
         .db
@@ -71,7 +65,7 @@ pub async fn signed(request: &HttpRequest, body: &[u8], broker: &Data<Broker>) -
             }
         })
         .await?;
-    let (credential, secret) = found.ok_or_else(unknown)?;
+    let (credential, secret) = found.ok_or(Refusal::UnknownKey)?;
     if !claim.is_of(signed, &secret) {
         return Err(Failure::new(
             "InvalidSignatureException",

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::clients::changeable;
 use super::error::Failure;
 use super::{Answer, Call, wire};
 use crate::actions::clients;
@@ -27,6 +28,7 @@ pub async fn add(call: Call) -> Answer {
     let input: Input = call.read()?;
     call.act(move |conn, ctx, reach| {
         let client = find(conn, reach, &input)?;
+        changeable(&client)?;
         let given = input.client_secret.map(Zeroizing::new);
         let generated = given.is_none();
         let made = clients::add_secret(conn, ctx, &client.id, given).map_err(|error| match error {
@@ -48,6 +50,7 @@ pub async fn delete(call: Call) -> Answer {
     let input: Input = call.read()?;
     call.act(move |conn, ctx, reach| {
         let client = find(conn, reach, &input)?;
+        changeable(&client)?;
         clients::delete_secret(conn, ctx, &client.id, &input.client_secret_id).map_err(
             |error| match error {
                 Error::Conflict(why) => Failure::invalid(why),

@@ -6,11 +6,13 @@ use zeroize::Zeroizing;
 
 use super::error::Failure;
 use super::{Answer, Call, page, wire};
+use crate::actions::admins::single_sign_on::is_console;
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::{self, Client, Flow, Rotation, Settings};
 use crate::model::pool;
+use crate::model::reach::Reach;
 use crate::seal::{Label, Sealer};
 
 /// The default of `RefreshTokenValidity` in days, and of the others in minutes.
@@ -190,20 +192,20 @@ pub async fn create(call: Call) -> Answer {
         let id = new.user_pool_id.clone();
         pool::find_within(conn, reach, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         let made = clients::create(conn, ctx, new)?;
-        Ok(json!({ "UserPoolClient": shape(conn, &ctx.sealer, &made.client)? }))
+        Ok(json!({ "UserPoolClient": shape(conn, &ctx.sealer, reach, &made.client)? }))
     })
     .await
 }
 
 pub async fn describe(call: Call) -> Answer {
     let input: Input = call.read()?;
-    let sees = call.caller.sees.clone();
+    let (sees, changes) = (call.caller.sees.clone(), call.caller.changes.clone());
     let sealer = call.broker.sealer.clone();
     call.look(move |conn| {
         pool::find_within(conn, &sees, &input.user_pool_id)?
             .ok_or_else(|| Failure::no_pool(&input.user_pool_id))?;
         let client = find(conn, &input)?;
-        Ok(json!({ "UserPoolClient": shape(conn, &sealer, &client)? }))
+        Ok(json!({ "UserPoolClient": shape(conn, &sealer, &changes, &client)? }))
     })
     .await
 }
@@ -215,6 +217,7 @@ pub async fn update(call: Call) -> Answer {
         pool::find_within(conn, reach, &input.user_pool_id)?
             .ok_or_else(|| Failure::no_pool(&input.user_pool_id))?;
         let old = find(conn, &input)?;
+        changeable(&old)?;
         let settings = Settings {
             // What Cognito does not know of, its API does not reset.
             require_pkce: old.settings.require_pkce,
@@ -228,7 +231,7 @@ pub async fn update(call: Call) -> Answer {
             settings: Some(settings),
         };
         let client = clients::update(conn, ctx, &old.id, change)?;
-        Ok(json!({ "UserPoolClient": shape(conn, &ctx.sealer, &client)? }))
+        Ok(json!({ "UserPoolClient": shape(conn, &ctx.sealer, reach, &client)? }))
     })
     .await
 }
@@ -239,6 +242,7 @@ pub async fn delete(call: Call) -> Answer {
         pool::find_within(conn, reach, &input.user_pool_id)?
             .ok_or_else(|| Failure::no_pool(&input.user_pool_id))?;
         let client = find(conn, &input)?;
+        changeable(&client)?;
         clients::delete(conn, ctx, &client.id)?;
         Ok(json!({}))
     })
@@ -248,7 +252,7 @@ pub async fn delete(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let id = call.pool_id();
     let sees = call.caller.sees.clone();
-    let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 60)?;
+    let wanted = page::Wanted::of(&call, "ListUserPoolClients", "MaxResults", 60)?;
     call.look(move |conn| {
         pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         let (clients, next) = wanted.cut(client::list(conn, &id)?, |client| {
@@ -270,6 +274,18 @@ fn find(conn: &mut Conn, input: &Input) -> Result<Client, Failure> {
         .ok_or_else(|| Failure::no_client(&input.client_id))
 }
 
+/// The client that the console is in the pool is the console's alone: whoever had its secret, or its callback, could come in as
+/// the pool's administrators.
+pub(super) fn changeable(client: &Client) -> Result<(), Failure> {
+    if is_console(client) {
+        return Err(Failure::new(
+            "NotAuthorizedException",
+            "This client is the console's own: it is made and kept by the rules for administrators there",
+        ));
+    }
+    Ok(())
+}
+
 fn kept(input: &Map<String, Value>) -> Map<String, Value> {
     KEPT.iter()
         .filter_map(|(name, _)| {
@@ -288,8 +304,9 @@ fn remember_units(input: &Map<String, Value>, settings: &mut Settings) {
     }
 }
 
-/// The client as `UserPoolClientType`, with its own secret, which Cognito's API shows.
-fn shape(conn: &mut Conn, sealer: &Sealer, client: &Client) -> Result<Value, Failure> {
+/// The client as `UserPoolClientType`. Cognito's API shows the secret; here it does so to those who may change the pool, and
+/// a reader has no use for it. The console's own is nobody's.
+fn shape(conn: &mut Conn, sealer: &Sealer, changes: &Reach, client: &Client) -> Result<Value, Failure> {
     let settings = &client.settings;
     let mut shown = json!({
         "UserPoolId": client.user_pool_id,
@@ -374,7 +391,8 @@ fn shape(conn: &mut Conn, sealer: &Sealer, client: &Client) -> Result<Value, Fai
             shown[name] = value;
         }
     }
-    if let Some(secret) = client::secrets(conn, &client.id)?.pop() {
+    let shows_secret = changes.has_pool(&client.user_pool_id) && !is_console(client);
+    if shows_secret && let Some(secret) = client::secrets(conn, &client.id)?.pop() {
         let label = Label {
             purpose: clients::SECRET_PURPOSE,
             scope: &client.user_pool_id,

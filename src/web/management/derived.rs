@@ -64,10 +64,10 @@ pub async fn derive(call: Call) -> Answer {
     let asked = (!asked.is_empty()).then(|| asked.join(" "));
     let mut scopes = granted_scopes(asked.as_deref(), &app.client.settings.scopes, resource, servers)
         .map_err(|why| Failure::invalid(why.description))?;
-    // What lets an app change the account is not won by an exchange.
-    scopes.retain(|scope| scope != auth_flow::SCOPE || subject.has(scope));
+    // Nothing is won by an exchange: what the user did not grant the one app, the other does not have either.
+    scopes.retain(|scope| subject.has(scope));
     if scopes.is_empty() {
-        return Err(Failure::invalid("The client has none of these scopes"));
+        return Err(Failure::invalid("The subject's token has none of these scopes"));
     }
     let wants_id = call.member::<String>("RequestedTokenType")?.as_deref() == Some("ID_TOKEN");
     let founder = Granted {

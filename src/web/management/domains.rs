@@ -33,6 +33,13 @@ pub async fn create(call: Call) -> Answer {
     call.act(move |conn, ctx, reach| {
         let id = &input.user_pool_id;
         pool::find_within(conn, reach, id)?.ok_or_else(|| Failure::no_pool(id))?;
+        // Nobody proves here that a name is theirs: it is taken on the word of whoever runs the installation.
+        if input.domain.contains('.') && !reach.everything {
+            return Err(Failure::new(
+                "NotAuthorizedException",
+                "A domain of your own is given by a credential that reaches every pool; this one may take a prefix",
+            ));
+        }
         let made = domains::create(conn, ctx, &place, id, &input.domain, settings)?;
         Ok(answer(&place, &made))
     })

@@ -78,6 +78,10 @@ impl From<Error> for Failure {
             Error::Exists(what) if what.kind == "user" => {
                 Failure::new("UsernameExistsException", "User account already exists")
             }
+            Error::Exists(what) if what.kind == "alias" => Failure::new(
+                "AliasExistsException",
+                "An account with the given email already exists.",
+            ),
             Error::Exists(what) if what.kind == "identity provider" => {
                 Failure::new("DuplicateProviderException", format!("{what} already exists."))
             }
@@ -133,6 +137,10 @@ impl From<Refusal> for Failure {
             ),
             Refusal::IncompleteSignature(why) => Failure::new("IncompleteSignatureException", why),
             Refusal::Expired(why) => Failure::new("InvalidSignatureException", why),
+            Refusal::UnknownKey => Failure::new(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
             Refusal::SessionToken => Failure::new(
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid: no temporary credentials are issued here",

@@ -172,7 +172,8 @@ pub async fn remove_user(call: Call) -> Answer {
 
 pub async fn of_user(call: Call) -> Answer {
     let named: Named = call.read()?;
-    let wanted = Wanted::of(&call.input, "Limit", "NextToken", MOST)?;
+    let list = format!("AdminListGroupsForUser {}", named.username);
+    let wanted = Wanted::of(&call, &list, "Limit", MOST)?;
     let sees = call.caller.sees.clone();
     call.look(move |conn| {
         let (_, user) = named.find(conn, &sees)?;

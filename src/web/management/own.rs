@@ -101,12 +101,16 @@ async fn change(call: &Call, bearer: &Bearer, changes: BTreeMap<String, Value>) 
     .await
 }
 
-/// Whether a client may let its users change these attributes.
+/// Whether a client may let its users change these attributes: those it names, or the standard ones where it names none (as
+/// in Cognito). What a pool adds of its own, a role perhaps, is not its users' to say.
 pub fn writable(allowed: Option<&[String]>, names: &[String]) -> Result<(), Failure> {
     let refused = names.iter().any(|name| {
         attribute::is_verified_flag(name)
             || matches!(name.as_str(), "sub" | "identities")
-            || allowed.is_some_and(|allowed| !allowed.contains(name))
+            || match allowed {
+                Some(allowed) => !allowed.contains(name),
+                None => name.starts_with("custom:") || name.starts_with("dev:"),
+            }
     });
     if refused {
         return Err(Failure::new(

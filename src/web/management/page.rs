@@ -1,5 +1,5 @@
-//! Pages of lists: so many at a time, and an opaque token that says where the next one begins. Short lists are sorted and cut
-//! here; of long ones the database gives what comes after the place in the token, which is sealed then.
+//! Pages of lists: so many at a time, and a sealed token that says where the next one begins. Short lists are sorted and cut
+//! here; of long ones the database gives what comes after the place in the token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,34 +16,21 @@ use crate::world::UnixTime;
 const TOKEN_SECONDS: i64 = 3_600;
 
 /// What the caller asked for.
-#[derive(Clone, Debug)]
 pub struct Wanted {
     limit: usize,
     /// The last entry of the page before.
     after: Option<String>,
+    turner: Turner,
 }
 
 impl Wanted {
-    /// Reads the two members that an operation names this.
-    pub fn of(input: &Map<String, Value>, limit: &str, token: &str, most: usize) -> Result<Wanted, Failure> {
-        let asked = input
-            .get(limit)
-            .and_then(Value::as_u64)
-            .and_then(|number| usize::try_from(number).ok());
-        let after = match input.get(token).and_then(Value::as_str) {
-            None => None,
-            Some(token) => {
-                let text = URL_SAFE_NO_PAD
-                    .decode(token)
-                    .ok()
-                    .and_then(|bytes| String::from_utf8(bytes).ok());
-                Some(text.ok_or_else(|| Failure::invalid("Invalid pagination token given."))?)
-            }
-        };
+    /// Reads `NextToken` and the member that the operation calls its limit; `list` is what the pages are of.
+    pub fn of(call: &Call, list: &str, limit: &str, most: usize) -> Result<Wanted, Failure> {
+        let turner = Turner::of(call, list, "");
         Ok(Wanted {
-            // Zero stands for the default.
-            limit: asked.filter(|number| *number > 0).unwrap_or(most).min(most),
-            after,
+            limit: size(&call.input, limit, most),
+            after: turner.open(call.input.get("NextToken").and_then(Value::as_str))?,
+            turner,
         })
     }
 
@@ -58,7 +45,7 @@ impl Wanted {
         let next = rest
             .next()
             .and(page.last())
-            .map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+            .map(|last| self.turner.seal(key(last)));
         (page, next)
     }
 }

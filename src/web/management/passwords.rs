@@ -182,6 +182,8 @@ async fn made(
     username: &str,
     typed: Zeroizing<String>,
 ) -> Result<NewPassword, Failure> {
+    // Before the work of a hash is done for whoever may only look.
+    call.changes()?;
     policy
         .check(&typed)
         .map_err(|why| Failure::new("InvalidPasswordException", why))?;

@@ -195,7 +195,7 @@ pub async fn delete(call: Call) -> Answer {
 
 pub async fn list(call: Call) -> Answer {
     let sees = call.caller.sees.clone();
-    let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 60)?;
+    let wanted = page::Wanted::of(&call, "ListUserPools", "MaxResults", 60)?;
     call.look(move |conn| {
         let pools = pool::list_within(conn, &sees)?;
         let (pools, next) = wanted.cut(pools, |pool| format!("{}\n{}", pool.name, pool.id));

@@ -240,7 +240,7 @@ pub async fn delete(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let id = call.pool_id();
     let sees = call.caller.sees.clone();
-    let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 50)?;
+    let wanted = page::Wanted::of(&call, "ListIdentityProviders", "MaxResults", 50)?;
     call.look(move |conn| {
         pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         let (providers, next) = wanted.cut(provider::list(conn, &id)?, |provider| provider.name.clone());

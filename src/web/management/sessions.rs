@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::clients::changeable;
 use super::error::Failure;
 use super::{Answer, Call};
 use crate::actions::clients::{self, ClientChange};
@@ -53,7 +54,7 @@ pub async fn set_of_client(call: Call) -> Answer {
     let (pool_id, id) = (call.pool_id(), client_id(&call)?);
     let minutes = number(&call, "SSOSession", "MaxValidityMinutes");
     call.act(move |conn, ctx, reach| {
-        find(conn, reach, &pool_id, &id)?;
+        changeable(&find(conn, reach, &pool_id, &id)?)?;
         let mut settings = clients::lock(conn, &id)?.settings.0;
         settings.sso_minutes = minutes;
         let change = ClientChange {

@@ -110,7 +110,7 @@ pub async fn delete(call: Call) -> Answer {
 pub async fn list(call: Call) -> Answer {
     let id = call.pool_id();
     let sees = call.caller.sees.clone();
-    let wanted = page::Wanted::of(&call.input, "MaxResults", "NextToken", 60)?;
+    let wanted = page::Wanted::of(&call, "ListTerms", "MaxResults", 60)?;
     call.look(move |conn| {
         pool::find_within(conn, &sees, &id)?.ok_or_else(|| Failure::no_pool(&id))?;
         let (terms, next) = wanted.cut(login_page::terms_of_pool(conn, &id)?, |terms| terms.id.clone());

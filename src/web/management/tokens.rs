@@ -82,22 +82,29 @@ async fn proved(call: &Call, member: &str, exception: &'static str) -> Result<Ar
     }
 }
 
-/// `InitiateAuth` with `REFRESH_TOKEN_AUTH`: not while the client's tokens rotate.
+/// `InitiateAuth` with `REFRESH_TOKEN_AUTH`: not while the client's tokens rotate. Those of public clients always do, except
+/// where the sign-in was by the API, too: Cognito's SDKs refresh in this way what they began, and know no other.
 pub async fn refresh_in_place(call: &Call, app: &Arc<App>, token: String) -> Result<Exchanged, Failure> {
-    if app.client.settings.rotation.enabled {
-        return Err(Failure::new(
+    let rotating = || {
+        Failure::new(
             "UnsupportedOperationException",
             "Refresh token rotation is enabled for this client: use GetTokensFromRefreshToken",
-        ));
+        )
+    };
+    if app.client.settings.rotation.enabled {
+        return Err(rotating());
     }
-    refresh(call, app, token, false).await
+    let exchanged = refresh(call, app, token, false).await?;
+    if tokens::rotates(&app.client) && !exchanged.family.granted.by_api {
+        return Err(rotating());
+    }
+    Ok(exchanged)
 }
 
 pub async fn from_refresh_token(call: Call) -> Answer {
     let app = proved(&call, "ClientSecret", "NotAuthorizedException").await?;
     let token: String = call.member("RefreshToken")?.unwrap_or_default();
-    let rotates = app.client.settings.rotation.enabled;
-    let exchanged = refresh(&call, &app, token, rotates).await?;
+    let exchanged = refresh(&call, &app, token, tokens::rotates(&app.client)).await?;
     issued(&call, &app, exchanged)
 }
 

@@ -1,7 +1,9 @@
 //! What hooks are sent: which of them, in which order, and every member of every event.
 
+use forebay::db::Json;
 use forebay::demo::{MACHINE_CLIENT, POOL, WEB_CLIENT};
-use forebay::model::user;
+use forebay::model::user::link::{self, Link};
+use forebay::model::user::{self, Status, User};
 use serde_json::{Map, Value, json};
 
 use super::{ARN, Hook, bind, everything, name, stage};
@@ -279,5 +281,49 @@ async fn an_inbound_hook_replaces_what_is_mapped_and_not_who_it_is() {
     assert_eq!(
         (&id["email"], &id["given_name"]),
         (&json!("ada@acme.test"), &json!("Ada"))
+    );
+}
+
+#[actix_web::test]
+async fn who_was_linked_beforehand_is_known_at_the_first_sign_in() {
+    let hook = Hook::new();
+    let stage = stage(&hook).await;
+    name(&stage, everything());
+    let linked = User {
+        sub: "00000000-0000-4000-8000-000000000001".into(),
+        user_pool_id: POOL.into(),
+        username: "lovelace".into(),
+        status: Status::Confirmed,
+        enabled: true,
+        attributes: Json(Map::new()),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    stage.act(|conn| {
+        assert!(user::insert(conn, &linked).unwrap());
+        let link = Link {
+            provider_id: "acme-okta".into(),
+            attribute: "email".into(),
+            value: "ada@acme.test".into(),
+            user_sub: linked.sub.clone(),
+            subject: None,
+            created_at: NOW,
+        };
+        assert!(link::insert(conn, &link).unwrap());
+    });
+    let tokens = stage.tokens_for("ada@acme.test", &[]).await;
+    assert_eq!(claims(&tokens.access)["sub"], linked.sub);
+    assert_eq!(
+        hook.sources(),
+        [
+            "InboundFederation_ExternalProvider",
+            "PreAuthentication_Authentication",
+            "PostAuthentication_Authentication",
+            "TokenGeneration_HostedAuth",
+        ]
+    );
+    assert_eq!(
+        hook.event("PreAuthentication_Authentication")["userName"],
+        "lovelace"
     );
 }

@@ -1,9 +1,14 @@
 //! App clients through the API.
 
+use forebay::actions::admins::single_sign_on;
+use forebay::actions::clients::{self, NewClient, NewSecret};
 use forebay::demo::{POOL, WEB_CLIENT, WEB_SECRET};
+use forebay::model::client::Settings;
+use forebay::model::credential::Role;
 use serde_json::{Value, json};
 
-use super::{call, pool, refusal};
+use super::authentication::credential;
+use super::{Key, call, call_as, pool, refusal};
 use crate::support::Stage;
 
 fn web(pool: &str) -> Value {
@@ -160,5 +165,67 @@ async fn a_client_is_found_in_its_own_pool_only() {
     .await
     .expect(200);
     assert_eq!(listed.json()["UserPoolClients"].as_array().unwrap().len(), 2);
-    assert!(listed.json()["NextToken"].is_string());
+    let next = listed.json()["NextToken"].clone();
+    let page = |token: &Value| json!({ "UserPoolId": POOL, "MaxResults": 2, "NextToken": token });
+    call(&stage, "ListUserPoolClients", page(&next)).await.expect(200);
+    for (operation, token) in [
+        ("ListIdentityProviders", &next),
+        ("ListUserPoolClients", &json!("U2FtcGxlIHdlYiBhcHAKeA")),
+    ] {
+        let answer = call(&stage, operation, page(token)).await;
+        assert_eq!(
+            refusal(&answer).1,
+            "Invalid pagination token given.",
+            "{operation}"
+        );
+    }
+    stage.clock.advance(3_600);
+    let key = Key {
+        timestamp: "20261121T010000Z",
+        ..Key::default()
+    };
+    let late = call_as(&stage, &key, "ListUserPoolClients", page(&next)).await;
+    assert_eq!(refusal(&late).1, "The pagination token has expired.");
+}
+
+#[actix_web::test]
+async fn a_reader_sees_a_client_without_its_secret() {
+    let stage = Stage::new().await;
+    let reader = credential(&stage, Role::ReadOnly, Some(POOL));
+    let named = json!({ "UserPoolId": POOL, "ClientId": WEB_CLIENT });
+    let shown = call_as(&stage, &reader, "DescribeUserPoolClient", named)
+        .await
+        .expect(200);
+    assert_eq!(shown.json()["UserPoolClient"]["ClientId"], WEB_CLIENT);
+    assert!(!shown.body.contains("ClientSecret") && !shown.body.contains(WEB_SECRET));
+}
+
+#[actix_web::test]
+async fn the_client_that_the_console_is_stays_the_console_s() {
+    let stage = Stage::new().await;
+    let ctx = stage.ctx();
+    let id = single_sign_on::client_id(POOL);
+    let new = NewClient {
+        id: Some(id.clone()),
+        user_pool_id: POOL.into(),
+        name: "Forebay console".into(),
+        secret: NewSecret::Generate,
+        settings: Settings::default(),
+    };
+    stage.act(|conn| clients::create(conn, &ctx, new).unwrap());
+    let named = json!({ "UserPoolId": POOL, "ClientId": id });
+    let shown = call(&stage, "DescribeUserPoolClient", named.clone())
+        .await
+        .expect(200);
+    assert!(!shown.body.contains("ClientSecret"), "{}", shown.body);
+    for operation in [
+        "UpdateUserPoolClient",
+        "DeleteUserPoolClient",
+        "AddUserPoolClientSecret",
+        "SetUserPoolClientSessionConfiguration",
+    ] {
+        let answer = call(&stage, operation, named.clone()).await;
+        assert_eq!(refusal(&answer).0, "NotAuthorizedException", "{operation}");
+    }
+    call(&stage, "DescribeUserPoolClient", named).await.expect(200);
 }

@@ -260,3 +260,13 @@ async fn who_may_not_make_users_has_no_hook_called() {
     call(&stage, "AdminCreateUser", grace()).await.expect(200);
     assert_eq!(hook.calls().len(), 1);
 }
+
+#[actix_web::test]
+async fn who_may_only_look_has_no_password_looked_at() {
+    let stage = Stage::new().await;
+    let reader = credential(&stage, Role::ReadOnly, None);
+    // Weak, which would be said next.
+    let input = with(json!({ "TemporaryPassword": "weak-1" }));
+    let answer = call_as(&stage, &reader, "AdminCreateUser", input).await;
+    assert_eq!(refusal(&answer).0, "NotAuthorizedException");
+}

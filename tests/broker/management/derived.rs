@@ -1,6 +1,6 @@
 //! Tokens of one app for a user who is signed in to another.
 
-use forebay::demo::{MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
+use forebay::demo::{API, MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
 use forebay::model::credential::Role;
 use serde_json::{Value, json};
 
@@ -135,4 +135,22 @@ async fn what_is_no_live_token_of_the_pool_or_not_allowed_is_refused() {
     unsigned(&stage, "RevokeToken", out).await.expect(200);
     let gone = derive(&stage, &input, json!({})).await;
     assert_eq!(refusal(&gone).0, "NotAuthorizedException");
+}
+
+#[actix_web::test]
+async fn a_derived_token_has_no_scope_that_its_subject_has_not() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &BOTH);
+    let read = format!("{API}/read");
+    stage.change_spa_client(|settings| settings.scopes.push(read.clone()));
+    let tokens = stage.tokens_for("ada@acme.test", &[("scope", "openid")]).await;
+    let input = subject(&tokens.access);
+    for asked in [json!({}), json!({ "Scopes": ["openid", "email", read] })] {
+        let derived = derive(&stage, &input, asked).await.expect(200).json();
+        assert_eq!(derived["Scopes"], json!(["openid"]));
+        let token = claims(derived["IssuedToken"].as_str().unwrap());
+        assert_eq!(token["scope"], "openid");
+    }
+    let other = derive(&stage, &input, json!({ "Scopes": [read] })).await;
+    assert_eq!(refusal(&other).0, "InvalidParameterException");
 }

@@ -153,3 +153,20 @@ async fn a_domain_out_of_reach_is_described_as_nothing() {
         assert_eq!(refusal(&answer).0, "NotAuthorizedException", "{operation}");
     }
 }
+
+#[actix_web::test]
+async fn a_credential_of_one_pool_takes_prefixes_only() {
+    let stage = Stage::new().await;
+    let key = credential(&stage, Role::Admin, Some(POOL));
+    let custom = json!({
+        "UserPoolId": POOL, "Domain": "login.globex.test", "CustomDomainConfig": { "CertificateArn": CERTIFICATE },
+    });
+    let refused = call_as(&stage, &key, "CreateUserPoolDomain", custom).await;
+    let (name, message) = refusal(&refused);
+    assert_eq!(name, "NotAuthorizedException");
+    assert!(message.contains("reaches every pool"), "{message}");
+    assert_eq!(described(&stage, "login.globex.test").await, json!({}));
+    call_as(&stage, &key, "CreateUserPoolDomain", prefix(POOL, "acme"))
+        .await
+        .expect(200);
+}

@@ -1,5 +1,6 @@
 //! The management API, called as an AWS SDK calls it.
 
+mod addresses;
 mod authentication;
 mod branding;
 mod client_secrets;

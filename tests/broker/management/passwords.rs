@@ -1,5 +1,6 @@
 //! Signing native users in with a password through the API, and the challenge to set another.
 
+use actix_web::test::TestRequest;
 use forebay::demo::{POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
 use forebay::model::credential::Role;
 use forebay::model::user;
@@ -108,12 +109,15 @@ async fn a_temporary_password_must_give_way_once() {
         refusal(&answer(&stage, session, other).await).0,
         "NotAuthorizedException"
     );
-    let forbidden =
-        json!({ "USERNAME": "grace", "NEW_PASSWORD": NEW, "userAttributes.email_verified": "true" });
-    assert_eq!(
-        refusal(&answer(&stage, session, forbidden).await).0,
-        "NotAuthorizedException"
-    );
+    for name in ["email_verified", "custom:department"] {
+        let mut forbidden = responses(NEW);
+        forbidden[format!("userAttributes.{name}")] = json!("true");
+        assert_eq!(
+            refusal(&answer(&stage, session, forbidden).await).0,
+            "NotAuthorizedException",
+            "{name}"
+        );
+    }
 
     let mut good = responses(NEW);
     good["userAttributes.given_name"] = json!("Grace");
@@ -305,4 +309,64 @@ async fn an_administrator_signs_in_users_of_their_own_pool_only() {
         let answer = admin_sign_in(&stage, &key, pool, "grace", Some(&hash)).await;
         assert_eq!(refusal(&answer).0, expected, "{pool}");
     }
+}
+
+async fn sign_in_from(stage: &Stage, address: &str, username: &str, password: &str) -> Answer {
+    let input = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": SPA_CLIENT,
+        "AuthParameters": { "USERNAME": username, "PASSWORD": password },
+    });
+    let request = TestRequest::post()
+        .uri("/")
+        .insert_header(("content-type", "application/x-amz-json-1.1"))
+        .insert_header(("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth"))
+        .peer_addr(format!("[{address}]:1234").parse().unwrap())
+        .set_payload(input.to_string());
+    stage.send(request).await
+}
+
+#[actix_web::test]
+async fn a_network_has_so_many_wrong_passwords_a_minute_and_takes_nobody_else_s() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH"]);
+    stage.native_user("grace", PASSWORD).await;
+    let wrong = async |number: usize| {
+        let address = format!("2001:db8::{number:x}");
+        let answer = sign_in_from(&stage, &address, &format!("nobody-{number}"), PASSWORD).await;
+        assert_eq!(refusal(&answer).0, "UserNotFoundException", "{number}");
+    };
+    for number in 1..30 {
+        wrong(number).await;
+    }
+    for _ in 0..2 {
+        // A right one takes none.
+        sign_in_from(&stage, "2001:db8::ffff", "grace", PASSWORD)
+            .await
+            .expect(200);
+    }
+    wrong(30).await;
+    let refused = sign_in_from(&stage, "2001:db8::ffff", "grace", PASSWORD).await;
+    assert_eq!(refusal(&refused).1, "Password attempts exceeded");
+    sign_in_from(&stage, "2001:db8:0:1::1", "grace", PASSWORD)
+        .await
+        .expect(200);
+    stage.clock.advance(60);
+    sign_in_from(&stage, "2001:db8::ffff", "grace", PASSWORD)
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn a_day_without_a_wrong_password_forgets_those_before() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH"]);
+    stage.native_user("grace", PASSWORD).await;
+    for _ in 0..6 {
+        sign_in(&stage, "grace", "Wrong-Horse-1").await.expect(400);
+    }
+    stage.clock.advance(1 + 86_400);
+    for _ in 0..5 {
+        sign_in(&stage, "grace", "Wrong-Horse-1").await.expect(400);
+    }
+    sign_in(&stage, "grace", PASSWORD).await.expect(200);
 }

@@ -1,9 +1,9 @@
 //! Signing in by SRP, as Amplify and the JavaScript SDK do unless told otherwise.
 
-use forebay::demo::SPA_CLIENT;
+use forebay::demo::{POOL, SPA_CLIENT};
 use serde_json::{Value, json};
 
-use super::{allow_flows, refusal, unsigned};
+use super::{allow_flows, call, refusal, unsigned};
 use crate::support::{Answer, PASSWORD, SrpClient, Stage, claims};
 
 async fn begin(stage: &Stage, client: &SrpClient, username: &str) -> Answer {
@@ -154,4 +154,43 @@ async fn numbers_that_would_give_the_secret_away_and_strange_answers_are_refused
     let late = client.answer(&asked["ChallengeParameters"], PASSWORD);
     stage.clock.advance(180);
     assert_eq!(refusal(&prove(&stage, late).await).0, "NotAuthorizedException");
+}
+
+#[actix_web::test]
+async fn where_users_go_by_addresses_an_unknown_one_has_an_id_as_well() {
+    let stage = Stage::new().await;
+    hide_existence(&stage);
+    stage.change_pool(|settings| {
+        settings
+            .cognito
+            .insert("UsernameAttributes".into(), json!(["email"]));
+    });
+    let input = json!({
+        "UserPoolId": POOL, "Username": "grace@native.test", "TemporaryPassword": PASSWORD, "MessageAction": "SUPPRESS",
+    });
+    call(&stage, "AdminCreateUser", input).await.expect(200);
+    let client = SrpClient::new();
+    let told = async |name: &str| {
+        let asked = begin(&stage, &client, name).await.expect(200).json();
+        let parameters = asked["ChallengeParameters"].clone();
+        (
+            parameters["USER_ID_FOR_SRP"].as_str().unwrap().to_owned(),
+            parameters["SALT"].clone(),
+        )
+    };
+    let shape = |id: &str| {
+        let letter = |c: char| if c.is_ascii_hexdigit() { 'x' } else { c };
+        id.chars().map(letter).collect::<String>()
+    };
+    let known = told("grace@native.test").await;
+    let unknown = told("nobody@native.test").await;
+    assert_eq!(shape(&unknown.0), shape(&known.0), "{unknown:?} {known:?}");
+    for (name, expected) in [
+        ("Grace@native.test", &known),
+        ("Nobody@native.test", &unknown),
+        ("nobody@native.test", &unknown),
+    ] {
+        assert_eq!(told(name).await, *expected, "{name}");
+    }
+    assert_ne!(told("somebody@native.test").await, unknown);
 }

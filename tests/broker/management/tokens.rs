@@ -133,6 +133,21 @@ async fn a_user_changes_what_the_client_may_write() {
         let answer = unsigned(&stage, "UpdateUserAttributes", update(name, "true")).await;
         assert_eq!(refusal(&answer).0, "NotAuthorizedException", "{name}");
     }
+    // Without WriteAttributes it may write the standard ones.
+    for name in ["custom:department", "custom:nothing"] {
+        let answer = unsigned(&stage, "UpdateUserAttributes", update(name, "Admins")).await;
+        assert_eq!(refusal(&answer).0, "NotAuthorizedException", "{name}");
+    }
+    stage.change_spa_client(|settings| {
+        settings.write_attributes = Some(vec!["custom:department".into(), "custom:nothing".into()]);
+    });
+    unsigned(
+        &stage,
+        "UpdateUserAttributes",
+        update("custom:department", "Finance"),
+    )
+    .await
+    .expect(200);
     let unknown = unsigned(&stage, "UpdateUserAttributes", update("custom:nothing", "x")).await;
     assert_eq!(refusal(&unknown).0, "InvalidParameterException");
     stage.change_spa_client(|settings| settings.write_attributes = Some(vec!["name".into()]));
@@ -228,15 +243,11 @@ async fn rotation_ends_the_family_when_a_token_comes_again() {
         unsigned(&stage, "GetTokensFromRefreshToken", input).await
     };
     let first = &result["RefreshToken"];
-    let still = exchange(first).await.expect(200).json();
-    assert_eq!(
-        still["AuthenticationResult"].get("RefreshToken"),
-        None,
-        "no rotation yet"
-    );
-    stage.change_spa_client(|settings| settings.rotation.enabled = true);
     let second = exchange(first).await.expect(200).json()["AuthenticationResult"]["RefreshToken"].clone();
-    assert!(second.is_string() && second != *first);
+    assert!(
+        second.is_string() && second != *first,
+        "a public client's, whatever its record says"
+    );
     stage.clock.advance(61);
     assert_eq!(
         refusal(&exchange(first).await),
@@ -346,4 +357,21 @@ async fn users_see_their_sessions_and_end_one_of_them() {
     with_token(&stage, "GetUser", &here).await.expect(200);
     let again = unsigned(&stage, "RevokeUserSession", revoke(&of(false))).await;
     assert_eq!(refusal(&again).0, "ResourceNotFoundException");
+}
+
+#[actix_web::test]
+async fn a_public_client_s_refresh_token_of_the_web_rotates_or_is_not_taken() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &["ALLOW_REFRESH_TOKEN_AUTH"]);
+    stage.change_spa_client(|settings| settings.rotation.enabled = false);
+    let token = stage.spa_tokens("ada@acme.test").await.refresh.unwrap();
+    let in_place = refresh(&stage, SPA_CLIENT, json!({ "REFRESH_TOKEN": token })).await;
+    assert_eq!(refusal(&in_place).0, "UnsupportedOperationException");
+    let input = json!({ "ClientId": SPA_CLIENT, "RefreshToken": token });
+    let fresh = unsigned(&stage, "GetTokensFromRefreshToken", input)
+        .await
+        .expect(200)
+        .json();
+    let next = &fresh["AuthenticationResult"]["RefreshToken"];
+    assert!(next.is_string() && *next != json!(token), "{fresh}");
 }
