@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call};
-use crate::actions::tokens::{Exchanged, Refresh};
+use crate::actions::tokens::{self, Exchanged, Refresh};
 use crate::broker::App;
 use crate::broker::hooks::{self, Visit};
 use crate::broker::refresh::{self, NotRefreshed};
