@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::authentication::credential;
 use super::{Key, call, call_as, pool, refusal};
-use crate::support::Stage;
+use crate::support::{PUBLIC_URL, Stage};
 
 fn web(pool: &str) -> Value {
     json!({
@@ -210,10 +210,14 @@ async fn the_client_that_the_console_is_stays_the_console_s() {
         user_pool_id: POOL.into(),
         name: "Forebay console".into(),
         secret: NewSecret::Generate,
-        settings: Settings::default(),
+        settings: Settings {
+            redirect_uris: vec![format!("{PUBLIC_URL}/console/sso/callback")],
+            scopes: vec!["openid".into()],
+            ..Settings::default()
+        },
     };
     stage.act(|conn| clients::create(conn, &ctx, new).unwrap());
-    let named = json!({ "UserPoolId": POOL, "ClientId": id });
+    let named = json!({ "UserPoolId": POOL, "ClientId": id, "SSOSession": { "MaxValidityMinutes": 5 } });
     let shown = call(&stage, "DescribeUserPoolClient", named.clone())
         .await
         .expect(200);
