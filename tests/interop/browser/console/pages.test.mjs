@@ -76,7 +76,8 @@ async function look(page, name) {
   await accessible(page, ['color-contrast']);
 }
 
-for (const [name, who] of Object.entries({ operator: OPERATOR, tenant: ACME_ADMIN })) {
+// A tenant's admin sees the claims redacted, and so fewer of the canaries.
+for (const [name, who, least] of [['operator', OPERATOR, 5], ['tenant', ACME_ADMIN, 2]]) {
   test(`every page of the ${name}`, async () => {
     const { page, context, findings } = await newPage(browser, { reducedMotion: 'reduce' });
     await enter(page, demo.origin, who);
@@ -93,7 +94,7 @@ for (const [name, who] of Object.entries({ operator: OPERATOR, tenant: ACME_ADMI
     });
     assert.ok(visited.length > 15, `only ${visited.join(' ')}`);
     assert.equal(problems.join('\n\n'), '');
-    assert.ok(canaries > 4, `the canary was seen on ${canaries} pages only`);
+    assert.ok(canaries >= least, `the canary was seen on ${canaries} pages only`);
     nothingFound(findings);
     await context.close();
   });
