@@ -91,7 +91,7 @@ test(`a replay of ${SIGN_INS} sign-ins under ${REPLAY_MILLISECONDS} ms`, async (
     const times = [];
     for (let i = 0; i < 5; i++) {
       const began = performance.now();
-      const page = await admin.send(editor, form, {}, form.buttons.find((button) => button.value === 'replay'));
+      const page = await admin.send(editor, form, { last: String(SIGN_INS) }, form.buttons.find((button) => button.value === 'replay'));
       times.push(performance.now() - began);
       assert.match(page.text, new RegExp(`Replay of the last ${SIGN_INS} sign-ins`));
       assert.match(page.text, new RegExp(`${SIGN_INS} unchanged`));
