@@ -4,6 +4,7 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+pub mod arrival;
 mod attempts;
 mod connections;
 mod domains;
@@ -162,8 +163,10 @@ pub struct App {
     pub client: Client,
     pub secrets: Vec<Secret>,
     pub pool: Arc<PoolFacts>,
-    /// The enabled connections that the client lists, by name.
+    /// The enabled connections that the client lists, by name: those that people are sent to.
     pub providers: Vec<Provider>,
+    /// And those whose ID tokens it may bring.
+    pub token_in: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
     /// How its login page looks.
@@ -180,6 +183,7 @@ impl App {
         };
         self.providers
             .iter()
+            .chain(&self.token_in)
             .map(|provider| Live {
                 id: provider.id.clone(),
                 created_at: provider.created_at,
@@ -302,7 +306,10 @@ impl Broker {
                     return Ok(None);
                 };
                 let secrets = client::secrets(conn, &client.id)?;
-                let providers = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
+                let listed = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
+                let (token_in, providers): (Vec<_>, Vec<_>) = listed
+                    .into_iter()
+                    .partition(|provider| provider.settings.token_in.is_some());
                 let mut identifiers = HashMap::new();
                 for provider in &providers {
                     for identifier in provider::identifiers(conn, &provider.id)? {
@@ -310,10 +317,10 @@ impl Broker {
                     }
                 }
                 let look = looks::of(conn, &client)?;
-                Ok(Some((client, secrets, providers, identifiers, look)))
+                Ok(Some((client, secrets, providers, token_in, identifiers, look)))
             })
             .await?;
-        let Some((client, secrets, providers, identifiers, look)) = found else {
+        let Some((client, secrets, providers, token_in, identifiers, look)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -324,6 +331,7 @@ impl Broker {
             secrets,
             pool,
             providers,
+            token_in,
             identifiers,
             look,
         };

@@ -134,6 +134,9 @@ struct Options {
     /// A confidential client must use PKCE, too
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
+    /// The app may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    token_exchange: Option<bool>,
     /// Whether refresh tokens can be revoked [default: true]
     #[arg(long, value_name = "true|false")]
     revocation: Option<bool>,
@@ -189,6 +192,7 @@ impl Options {
             (&mut settings.rotation.enabled, self.rotate_refresh),
             (&mut settings.require_pkce, self.require_pkce),
             (&mut settings.revocation, self.revocation),
+            (&mut settings.token_exchange, self.token_exchange),
         ] {
             *value = named.unwrap_or(*value);
         }
@@ -245,6 +249,10 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
         None => NewSecret::Generate,
     };
     let mut settings = client::Settings::default();
+    if args.options.token_exchange == Some(true) && args.options.callbacks.is_empty() {
+        // A widget whose host app signs people in has nowhere to be returned to, and no other flow unless one is named.
+        settings.flows.clear();
+    }
     args.options.apply(&mut settings);
     if settings.scopes.is_empty() && !settings.flows.contains(&Flow::ClientCredentials) {
         settings.scopes = ["openid", "email", "profile"].map(String::from).to_vec();

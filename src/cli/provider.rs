@@ -17,6 +17,7 @@ use crate::db::Conn;
 use crate::error::Error;
 use crate::model::mapping::{self, Mapping};
 use crate::model::provider::{self, ClientAuth, Provider};
+use crate::model::reach::Reach;
 use crate::rules::discovery::paths;
 use crate::rules::mapping::difference::groups_words;
 use crate::rules::mapping::{parse, usual};
@@ -303,6 +304,10 @@ fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
         .iter()
         .filter(|stage| stage.verdict == Verdict::Failed)
         .count();
+    if failed == 0 && provider.settings.token_in.is_some() {
+        let seen = provider.clone();
+        store.act(move |conn, ctx| providers::passed_check(conn, ctx, &Reach::everything(), &seen))?;
+    }
     let document = json!({
         "connection": provider.id,
         "issuer": provider.issuer,
@@ -438,6 +443,7 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "secret_expires_at": provider.secret_expires_at.map(|at| at.to_string()),
         "next_secret_expires_at": provider.next_secret_expires_at.map(|at| at.to_string()),
         "state": provider.state(),
+        "tested_at": provider.tested_at.map(|at| at.to_string()),
         "identifiers": found.identifiers,
         "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
         "redirect_uri": redirect_uri(settings, provider),
@@ -460,7 +466,12 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
         ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
     };
-    let missing = if stored { "" } else { " – its secret is missing" };
+    let authenticates = match (&own.token_in, stored) {
+        (Some(_), _) => String::new(),
+        (None, true) => own.client_auth.to_string(),
+        (None, false) => format!("{} – its secret is missing", own.client_auth),
+    };
+    let origins = own.token_in.as_ref().map(|kind| lines(&kind.origins));
     let rules = found
         .mapping
         .as_ref()
@@ -487,7 +498,9 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("issuer", provider.issuer.clone()),
         ("endpoints", endpoints.unwrap_or_else(|| "by discovery".into())),
         ("client id", own.client_id.clone()),
-        ("authenticates", format!("{}{missing}", own.client_auth)),
+        ("kind", own.way().to_string()),
+        ("origins", origins.unwrap_or_default()),
+        ("authenticates", authenticates),
         (
             "next secret",
             match provider.next_secret_sealed {
@@ -511,7 +524,9 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("Sign-out redirect URI", sign_out_redirect_uri(settings, provider)),
     ]);
     let mut text = sheet(heading, &entries, &[]);
-    text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));
+    if own.token_in.is_none() {
+        text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));
+    }
     if !next.is_empty() {
         text.push_str(&format!("\nNext:\n  {}\n", next.join("\n  ")));
     }

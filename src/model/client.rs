@@ -59,6 +59,8 @@ pub struct Settings {
     pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
+    /// The client may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693).
+    pub token_exchange: bool,
     /// Members of Cognito's `UserPoolClientType` that mean nothing here, as they were set.
     pub cognito: Map<String, Value>,
     /// The claims that the app needs; empty: none in particular.
@@ -87,6 +89,7 @@ impl Default for Settings {
             rotation: Rotation::default(),
             public: false,
             require_pkce: false,
+            token_exchange: false,
             cognito: Map::new(),
             contract: Vec::new(),
             sso_minutes: None,

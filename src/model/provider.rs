@@ -100,9 +100,43 @@ pub struct Settings {
     pub shared_callback: bool,
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
+    /// Instead of sending people upstream the connection takes ID tokens that apps bring (RFC 8693), and so needs no
+    /// secret; `None`: the usual kind.
+    pub token_in: Option<TokenIn>,
     pub replay: Replay,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
+}
+
+text_enum! {
+    /// How people come through a connection: they are sent upstream, or apps bring the upstream's ID token.
+    pub enum Way { SignIn = "sign-in", TokenIn = "token-in" }
+}
+
+impl Settings {
+    pub fn way(&self) -> Way {
+        match self.token_in {
+            Some(_) => Way::TokenIn,
+            None => Way::SignIn,
+        }
+    }
+
+    pub fn set_way(&mut self, way: Way) {
+        match way {
+            Way::SignIn => self.token_in = None,
+            Way::TokenIn => {
+                self.token_in.get_or_insert_default();
+            }
+        }
+    }
+}
+
+/// What a connection that takes ID tokens allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenIn {
+    /// Origins of the pages that may bring a token, as browsers write them; servers have none and always may.
+    pub origins: Vec<String>,
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -134,6 +168,7 @@ impl Default for Settings {
             upstream_logout_return: true,
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
+            token_in: None,
             replay: Replay::default(),
             cognito: Map::new(),
         }

@@ -39,6 +39,7 @@ pub mod secret;
 pub mod session_id;
 pub mod start_login;
 pub mod test_login;
+pub mod token_in;
 pub mod upstream_error;
 pub mod user_agent;
 pub mod watch;

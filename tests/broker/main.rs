@@ -13,5 +13,6 @@ mod moving;
 mod native;
 mod oidc;
 mod support;
+mod token_in;
 mod traces;
 mod upstream;

@@ -88,6 +88,12 @@ fn flows(settings: &Settings, confidential: bool) -> Result<(), Error> {
     if machine && settings.flows.len() > 1 {
         return refuse("client_credentials stands alone: register a second client for people");
     }
+    if machine && settings.token_exchange {
+        return Err(Error::invalid(
+            "token_exchange",
+            "is of apps with people, and client_credentials stands alone: register a second client for people",
+        ));
+    }
     if machine && !confidential {
         return refuse("client_credentials needs a client secret");
     }
@@ -98,7 +104,7 @@ fn flows(settings: &Settings, confidential: bool) -> Result<(), Error> {
             "the flows code and implicit need at least one",
         ));
     }
-    if !settings.flows.is_empty() && settings.scopes.is_empty() {
+    if (!settings.flows.is_empty() || settings.token_exchange) && settings.scopes.is_empty() {
         return Err(Error::invalid("scopes", "the flows need at least one scope"));
     }
     Ok(())
@@ -292,7 +298,15 @@ mod tests {
                 s.initiate_login_uri = Some("http://app.example.com/login".into());
             }),
             ("flows: ", |s| s.flows.push(Flow::ClientCredentials)),
+            ("token_exchange: ", |s| {
+                s.flows = vec![Flow::ClientCredentials];
+                s.token_exchange = true;
+            }),
             ("scopes: ", |s| s.scopes.clear()),
+            ("scopes: ", |s| {
+                (s.flows, s.scopes) = (Vec::new(), Vec::new());
+                s.token_exchange = true;
+            }),
             ("scopes: ", |s| s.scopes.push("demo-api/write".into())),
             ("scopes: ", |s| s.scopes.push("offline_access".into())),
             ("scopes: ", |s| {

@@ -85,6 +85,15 @@ pub fn check(uri: &str) -> Result<(), String> {
     }
 }
 
+/// Whether this is an origin in the very form in which browsers send it (RFC 6454 §6.2), and one whose pages nobody on the
+/// way can change.
+pub fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+        safe && url.origin().ascii_serialization() == text
+    })
+}
+
 /// The names of this machine that need no https: the loopback addresses, and `localhost`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -208,6 +217,25 @@ mod tests {
         ] {
             let error = check(wrong).unwrap_err();
             assert!(error.contains(why), "{wrong:?} was refused because it {error}");
+        }
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        for (text, is_one) in [
+            ("https://app.example.com", true),
+            ("https://app.example.com:8443", true),
+            ("http://localhost:3000", true),
+            ("https://app.example.com/", false),
+            ("https://app.example.com:443", false),
+            ("https://App.example.com", false),
+            ("http://app.example.com", false),
+            ("https://ada@app.example.com", false),
+            ("app.example.com", false),
+            ("null", false),
+            ("*", false),
+        ] {
+            assert_eq!(is_origin(text), is_one, "{text}");
         }
     }
 

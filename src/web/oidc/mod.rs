@@ -14,6 +14,7 @@ mod respond;
 pub mod revoke;
 pub mod start_login;
 pub mod token;
+pub mod token_in;
 mod upstream_leg;
 pub mod userinfo;
 mod visitor;

@@ -198,6 +198,7 @@ async fn m100_m101_the_document_lists_what_is_done_and_nothing_more() {
                 "authorization_code",
                 "refresh_token",
                 "client_credentials",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
                 "implicit"
             ]),
         ),

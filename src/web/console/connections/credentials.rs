@@ -10,7 +10,7 @@ use super::{At, Opened, by_tenant, field_error, open, within};
 use crate::actions::providers::{self, Credentials, Expiries, ProviderChange};
 use crate::broker::{self, Broker};
 use crate::error::StoreError;
-use crate::model::provider::ClientAuth;
+use crate::model::provider::{ClientAuth, TokenIn};
 use crate::rules::connection::odd_client_id;
 use crate::rules::{jwks, scope};
 use crate::web::console::door::{Admin, Form};
@@ -28,6 +28,8 @@ struct CredentialsPage {
     odd: Option<&'static str>,
     method: ClientAuth,
     scopes: String,
+    /// One a line; for connections whose ID tokens apps bring.
+    origins: String,
     has_secret: bool,
     expires: String,
     /// The public side of our key, as Okta takes it.
@@ -75,6 +77,9 @@ pub async fn entered(
     page.expires = form.text("expires").to_owned();
     page.method = form.text("method").parse().unwrap_or(page.method);
     page.odd = odd_client_id(&provider.issuer, &page.client_id);
+    if page.at.token_in {
+        return token_in_entered(&admin, &broker, &form, page).await;
+    }
     let expires = match page.expires.as_str() {
         "" => None,
         day => match UnixTime::of_day(day) {
@@ -147,6 +152,44 @@ pub async fn entered(
     }
 }
 
+/// Such a connection has no credentials but the client id: what ties a token to it.
+async fn token_in_entered(
+    admin: &Admin,
+    broker: &Broker,
+    form: &Form,
+    mut page: CredentialsPage,
+) -> Result<HttpResponse, Problem> {
+    page.origins = form.text("origins").to_owned();
+    let (ctx, allowed) = (admin.ctx(broker), broker.upstream.allowed().to_vec());
+    let (reach, changes, path) = (admin.changes().clone(), admin.changes().clone(), page.at.path());
+    let (client_id, origins, id) = (page.client_id.clone(), form.lines("origins"), page.at.id.clone());
+    let updated = broker
+        .db
+        .write(move |conn| {
+            let provider = within(conn, &reach, &id)?;
+            let mut settings = provider.settings.0.clone();
+            settings.client_id = client_id;
+            settings.token_in = Some(TokenIn { origins });
+            let change = ProviderChange {
+                settings: Some(settings),
+                by_tenant: !changes.has_pool(&provider.user_pool_id),
+                ..ProviderChange::default()
+            };
+            providers::update(conn, &ctx, &allowed, &id, change)
+        })
+        .await;
+    match updated {
+        Ok(_) => {
+            broker.forget();
+            Ok(page::done(&format!("{path}/check"), "saved"))
+        }
+        Err(error) => {
+            page.wrong = Some(field_error(error, &["client_id", "origins"])?);
+            Ok(page::refused(&page))
+        }
+    }
+}
+
 /// The page as the connection stands.
 fn stored(
     admin: &Admin,
@@ -169,6 +212,10 @@ fn stored(
         odd: odd_client_id(&provider.issuer, &settings.client_id),
         method: settings.client_auth,
         scopes: settings.scopes.join(" "),
+        origins: settings
+            .token_in
+            .as_ref()
+            .map_or_else(String::new, |kind| kind.origins.join("\n")),
         has_secret: provider.client_secret_sealed.is_some(),
         expires: provider.secret_expires_at.map_or_else(String::new, UnixTime::day),
         public_key,
