@@ -45,6 +45,7 @@ use crate::model::hook;
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
+use crate::model::registered_client;
 use crate::model::resource_server::{self, ResourceServer};
 use crate::rules::discovery;
 use crate::rules::domain::Place;
@@ -171,6 +172,8 @@ pub struct App {
     pub identifiers: HashMap<String, String>,
     /// How its login page looks.
     pub look: Look,
+    /// When it ends, where it was registered until then.
+    pub expires_at: Option<UnixTime>,
 }
 
 impl App {
@@ -295,8 +298,10 @@ impl Broker {
             return Ok(None);
         }
         let generation = self.generation.load(Ordering::SeqCst);
+        let now = self.clock.now();
+        let lives = |app: &Arc<App>| app.expires_at.is_none_or(|end| end > now);
         if let Some(known) = self.apps.get(client_id) {
-            return Ok(Some(known));
+            return Ok(Some(known).filter(lives));
         }
         let wanted = client_id.to_owned();
         let found = self
@@ -317,10 +322,19 @@ impl Broker {
                     }
                 }
                 let look = looks::of(conn, &client)?;
-                Ok(Some((client, secrets, providers, token_in, identifiers, look)))
+                let expires_at = registered_client::find(conn, &client.id)?.map(|row| row.expires_at);
+                Ok(Some((
+                    client,
+                    secrets,
+                    providers,
+                    token_in,
+                    identifiers,
+                    look,
+                    expires_at,
+                )))
             })
             .await?;
-        let Some((client, secrets, providers, token_in, identifiers, look)) = found else {
+        let Some((client, secrets, providers, token_in, identifiers, look, expires_at)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -334,8 +348,9 @@ impl Broker {
             token_in,
             identifiers,
             look,
+            expires_at,
         };
-        Ok(Some(self.keep(&self.apps, generation, client_id, app)))
+        Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.

@@ -20,6 +20,7 @@ pub mod native;
 pub mod pools;
 pub mod profile;
 pub mod providers;
+pub mod registrations;
 pub mod resource_servers;
 pub mod tenants;
 pub mod tokens;

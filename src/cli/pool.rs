@@ -58,6 +58,9 @@ pub struct Create {
     /// Days after which a signing key gets a successor; 0: never by itself [default: 90]
     #[arg(long, value_name = "DAYS")]
     key_rotation_days: Option<u32>,
+    /// A domain of yours below which preview deployments of apps have their hosts; repeat it
+    #[arg(long = "preview-suffix", value_name = "DOMAIN")]
+    preview_suffixes: Vec<String>,
 }
 
 #[derive(Args)]
@@ -81,6 +84,9 @@ pub struct Update {
     /// Days after which a signing key gets a successor; 0: never by itself
     #[arg(long, value_name = "DAYS")]
     key_rotation_days: Option<u32>,
+    /// A domain of yours below which preview deployments of apps have their hosts; repeat it
+    #[arg(long = "preview-suffix", value_name = "DOMAIN")]
+    preview_suffixes: Vec<String>,
 }
 
 pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
@@ -115,6 +121,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             deletion_protection: args.deletion_protection,
             attributes: args.required.into_iter().chain(args.attributes).collect(),
             trace_days: args.trace_days.unwrap_or(pool::Settings::default().trace_days),
+            preview_suffixes: args.preview_suffixes,
             key_rotation_days: args
                 .key_rotation_days
                 .unwrap_or(pool::Settings::default().key_rotation_days),
@@ -172,6 +179,9 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         settings.cognito_exact = args.cognito_exact.unwrap_or(settings.cognito_exact);
         settings.deletion_protection = args.deletion_protection.unwrap_or(settings.deletion_protection);
         settings.trace_days = args.trace_days.unwrap_or(settings.trace_days);
+        if !args.preview_suffixes.is_empty() {
+            settings.preview_suffixes = args.preview_suffixes;
+        }
         settings.key_rotation_days = args.key_rotation_days.unwrap_or(settings.key_rotation_days);
         let change = PoolChange {
             name: args.name,
@@ -215,6 +225,7 @@ fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) ->
         ("usernames", usernames.into()),
         ("cognito exact", yes(pool.settings.cognito_exact)),
         ("protected", yes(pool.settings.deletion_protection)),
+        ("preview suffixes", pool.settings.preview_suffixes.join(" ")),
         ("traces kept", format!("{} days", pool.settings.trace_days)),
         ("keys rotate", rotation),
         ("made", pool.created_at.to_string()),

@@ -36,6 +36,11 @@ text_enum! {
 pub struct Settings {
     /// `CallbackURLs`: exact strings.
     pub redirect_uris: Vec<String>,
+    /// Patterns of callbacks of preview deployments, whose hosts nobody knows beforehand: `https://*.` and a suffix that the
+    /// pool admits. Only for clients that are no production app.
+    pub preview_redirect_uris: Vec<String>,
+    /// The app is a preview, a sandbox or somebody's own machine.
+    pub non_production: bool,
     /// `LogoutURLs`: exact strings, also good as `post_logout_redirect_uri`.
     pub logout_uris: Vec<String>,
     pub default_redirect_uri: Option<String>,
@@ -74,6 +79,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             redirect_uris: Vec::new(),
+            preview_redirect_uris: Vec::new(),
+            non_production: false,
             logout_uris: Vec::new(),
             default_redirect_uri: None,
             initiate_login_uri: None,

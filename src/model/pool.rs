@@ -49,6 +49,8 @@ pub struct Settings {
     /// The hooks that take part in sign-ins and tokens.
     pub lambda: LambdaConfig,
     pub sessions: Sessions,
+    /// Domains of the operator's own below which preview deployments of apps have their hosts.
+    pub preview_suffixes: Vec<String>,
 }
 
 /// How many sign-ins of one user may live at a time (Cognito's session configuration).
@@ -74,6 +76,7 @@ impl Default for Settings {
             key_rotation_days: 90,
             lambda: LambdaConfig::default(),
             sessions: Sessions::default(),
+            preview_suffixes: Vec::new(),
         }
     }
 }

@@ -46,6 +46,9 @@ pub struct Provider {
     pub next_secret_expires_at: Option<UnixTime>,
 }
 
+/// More of them say nothing more.
+const MOST_TWINS: i64 = 20;
+
 text_enum! {
     /// How far a connection has come.
     pub enum State { Draft = "draft", Tested = "tested", Live = "live", Disabled = "disabled" }
@@ -274,6 +277,29 @@ pub fn search_within(
         );
     }
     query.load(conn)
+}
+
+/// Other connections within reach that come with the same client id: environments that were mixed up, mostly.
+pub fn twins(conn: &mut Conn, reach: &Reach, provider: &Provider) -> QueryResult<Vec<Provider>> {
+    let client_id = &provider.settings.client_id;
+    if client_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let member = format!("\"client_id\":{}", Value::from(client_id.as_str()));
+    let mut found: Vec<Provider> = within(reach)
+        .filter(
+            lower(identity_providers::settings)
+                .like(anywhere(&member))
+                .escape('!'),
+        )
+        .filter(identity_providers::id.ne(provider.id.clone()))
+        .order(identity_providers::name)
+        .limit(MOST_TWINS)
+        .select(Provider::as_select())
+        .load(conn)?;
+    // Case, and what else in the settings may look the same.
+    found.retain(|other| other.settings.client_id == *client_id);
+    Ok(found)
 }
 
 /// When somebody last got in through the connection, as far as traces reach back.

@@ -12,6 +12,7 @@ mod metrics;
 mod moving;
 mod native;
 mod oidc;
+mod reflex;
 mod support;
 mod token_in;
 mod traces;

@@ -11,6 +11,7 @@ use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
 use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod, Way};
+use crate::rules::dotenv::OktaApp;
 use crate::rules::mapping::parse;
 use crate::rules::scope;
 use crate::world::UnixTime;
@@ -124,6 +125,15 @@ impl Options {
             private_key,
             next_secret,
         })
+    }
+
+    /// Takes from an app's `.env` what was not named itself.
+    pub(super) fn complete(&mut self, app: OktaApp) {
+        self.client_id = self.client_id.take().or(app.client_id);
+        if self.client_secret_file.is_none() && self.private_key_file.is_none() {
+            let secret = app.client_secret.map(|secret| secret.to_string());
+            self.client_secret = self.client_secret.take().or(secret);
+        }
     }
 
     /// When the secrets expire, where something was said about it.

@@ -1,12 +1,13 @@
 //! User pools as they may be registered: the id, and an attribute schema that keeps what tokens and users rely on.
 
-use super::{is_visible, within};
+use super::{is_visible, uri, within};
 use crate::error::Error;
 use crate::model::pool::{Attribute, STANDARD, Settings};
 use crate::rules::key_rotation;
 
 /// Custom attributes that one pool may have (Cognito's quota).
 const MOST_CUSTOM: usize = 50;
+const MOST_SUFFIXES: usize = 20;
 /// Days that a trace may be kept.
 const LONGEST_TRACE: u32 = 365;
 
@@ -38,6 +39,25 @@ pub fn settings(settings: &Settings) -> Result<(), Error> {
         return Err(Error::invalid(
             "key_rotation_days",
             format!("must be 0 (never) to {}", key_rotation::MOST_DAYS),
+        ));
+    }
+    if settings.preview_suffixes.len() > MOST_SUFFIXES {
+        return Err(Error::invalid(
+            "preview_suffixes",
+            format!("at most {MOST_SUFFIXES}"),
+        ));
+    }
+    if let Some(wrong) = settings
+        .preview_suffixes
+        .iter()
+        .find(|suffix| !uri::is_own_domain(suffix))
+    {
+        return Err(Error::invalid(
+            "preview_suffixes",
+            format!(
+                "'{}' must be a domain of your own in lower case, such as preview.example.com",
+                wrong.escape_debug()
+            ),
         ));
     }
     let custom = |attribute: &&Attribute| attribute.name.starts_with("custom:");

@@ -10,6 +10,7 @@ pub mod login_style;
 pub mod logout;
 pub mod mint;
 pub mod password_form;
+pub mod register;
 mod respond;
 pub mod revoke;
 pub mod start_login;

@@ -12,6 +12,7 @@ use crate::broker::{self, Broker};
 use crate::error::StoreError;
 use crate::model::provider::{ClientAuth, TokenIn};
 use crate::rules::connection::odd_client_id;
+use crate::rules::dotenv::{self, OktaApp};
 use crate::rules::{jwks, scope};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
@@ -72,7 +73,19 @@ pub async fn entered(
     admin.require_fresh(broker.clock.now(), request.path())?;
     let mut page = stored(&admin, &broker, &request, &opened)?;
     let provider = &opened.provider;
-    page.client_id = form.text("client_id").to_owned();
+    let pasted = match form.text("env") {
+        "" => OktaApp::default(),
+        text => match from_env(text, &provider.issuer) {
+            Ok(app) => app,
+            Err(why) => {
+                page.wrong = Some(("env", why));
+                return Ok(page::refused(&page));
+            }
+        },
+    };
+    page.client_id = pasted
+        .client_id
+        .unwrap_or_else(|| form.text("client_id").to_owned());
     page.scopes = form.text("scopes").to_owned();
     page.expires = form.text("expires").to_owned();
     page.method = form.text("method").parse().unwrap_or(page.method);
@@ -93,7 +106,10 @@ pub async fn entered(
             }
         },
     };
-    let typed = Zeroizing::new(form.text("client_secret").to_owned());
+    let typed = match pasted.client_secret {
+        Some(secret) => secret,
+        None => Zeroizing::new(form.text("client_secret").to_owned()),
+    };
     let by_key = page.method == ClientAuth::PrivateKeyJwt;
     let private_key = match by_key && (provider.private_key_sealed.is_none() || form.is_checked("new_key")) {
         true => Some(made_key(&broker).await?),
@@ -187,6 +203,19 @@ async fn token_in_entered(
             page.wrong = Some(field_error(error, &["client_id", "origins"])?);
             Ok(page::refused(&page))
         }
+    }
+}
+
+/// What an app's `.env` says, if it is of this connection's authorization server. Another one's client would not be known
+/// there, and which of the two is meant is not ours to guess.
+fn from_env(text: &str, issuer: &str) -> Result<OktaApp, String> {
+    let app = dotenv::read(text).map_err(|why| format!("What you pasted {why}."))?;
+    match &app.issuer {
+        Some(theirs) if theirs != issuer => Err(format!(
+            "OKTA_ISSUER_URI is {theirs}, and this connection leads to {issuer}. Change where it leads first, or paste the \
+             other app's lines."
+        )),
+        _ => Ok(app),
     }
 }
 

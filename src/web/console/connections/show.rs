@@ -38,6 +38,8 @@ struct ShowPage {
     last: Option<Moment>,
     people: i64,
     apps: Vec<String>,
+    /// Connections that come with the same client id, by slug and name.
+    twins: Vec<(String, String)>,
     notices: Vec<String>,
 }
 
@@ -50,7 +52,8 @@ pub async fn page(
     let opened = open(&broker, admin.sees(), &id).await?;
     let row = opened.provider.clone();
     let whole_pool = admin.sees().has_pool(&row.user_pool_id);
-    let (identifiers, version, last, notices, people, apps) = broker
+    let sees = admin.sees().clone();
+    let (identifiers, version, last, notices, people, apps, twins) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
             let clients = client::list(conn, &row.user_pool_id)?;
@@ -66,6 +69,7 @@ pub async fn page(
                     .filter(lists)
                     .map(|client| client.name)
                     .collect::<Vec<_>>(),
+                provider::twins(conn, &sees, &row)?,
             ))
         })
         .await?;
@@ -91,6 +95,7 @@ pub async fn page(
         last: last.map(Moment),
         people,
         // Which apps a pool has is for those to know who see the pool.
+        twins: twins.into_iter().map(|twin| (twin.id, twin.name)).collect(),
         apps: if whole_pool { apps } else { Vec::new() },
         notices,
     }))
