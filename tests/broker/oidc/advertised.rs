@@ -4,9 +4,8 @@
 use forebay::demo::{MACHINE_CLIENT, MACHINE_SECRET, POOL, SPA_CLIENT};
 use forebay::model::client::Flow;
 use forebay::model::{group, user};
-use serde_json::{Value, json};
-
 use forebay::rules::token_in;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, NOW, Stage, Tokens, basic, claims, path_of, query_of};
 use crate::token_in as brought;

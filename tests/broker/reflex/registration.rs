@@ -207,6 +207,7 @@ async fn registration_is_for_credentials_that_may_change_the_pool() {
         metadata["user_pool_id"] = json!(id);
         metadata
     };
+    stage.add_other_pool();
     let known = register(&stage, &pools, &elsewhere(OTHER_POOL)).await.expect(400);
     let unknown = register(&stage, &pools, &elsewhere("us-local-1_Nothing"))
         .await
