@@ -2,7 +2,7 @@
 //! no secret; “Test connection” without a sign-in, with the time of the last one.
 
 use forebay::demo::SPA_CLIENT;
-use forebay::demo::okta::{Endpoint, Transport, Trouble};
+use forebay::demo::okta::{self, Endpoint, Transport, Trouble};
 use forebay::model::client;
 use forebay::model::provider::State;
 
@@ -44,6 +44,12 @@ async fn char_2_to_4_a_connection_without_a_secret_goes_live_after_its_check() {
     fill(&mut browser, &credentials, &right).await.expect(200);
 
     // Not live before its test, which a tenant's administrator cannot leave out.
+    stage.acme.add_app(okta::App {
+        client_id: WIDGET.into(),
+        auth: okta::ClientAuth::None,
+        label: "Host app".into(),
+        ..okta::App::default()
+    });
     let check = format!("{path}/check");
     let faulty = Transport::trouble(Trouble::ServerError);
     stage
