@@ -421,6 +421,17 @@ fn check_tenants_choice(old: &Provider, new: &Provider, allowed: &[AllowedHost])
     if new.settings.shared_callback != old.settings.shared_callback {
         return Err(Error::invalid("shared_callback", "is the operator's to choose"));
     }
+    if new.settings.way() != old.settings.way() {
+        return Err(Error::invalid("kind", "is chosen when the connection is made"));
+    }
+    // Without a secret nothing shows that it is their own Okta: somebody else's people would come by this connection.
+    let moved = new.issuer != old.issuer || new.settings.client_id != old.settings.client_id;
+    if moved && new.settings.token_in.is_some() && old.live_since.is_some() {
+        return Err(Error::invalid(
+            "client_id",
+            "and issuer of a connection that takes ID tokens are the operator's to change once it is live",
+        ));
+    }
     Ok(())
 }
 

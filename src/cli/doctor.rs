@@ -330,6 +330,18 @@ fn pool_facts(facts: &Facts, sealer: Option<&Sealer>, report: &mut Report) {
     if let Some(sealer) = sealer {
         sealed_facts(facts, sealer, report);
     }
+    for (at, provider) in facts.providers.iter().enumerate() {
+        let client_id = &provider.settings.client_id;
+        let mut before = facts.providers.iter().take(at);
+        if let Some(twin) = before.find(|twin| !client_id.is_empty() && twin.settings.client_id == *client_id)
+        {
+            report.warning(
+                "connections",
+                format!("{} and {} come with the same client id", twin.id, provider.id),
+                "give production, preview and staging an app of their own in Okta each",
+            );
+        }
+    }
     for (client, _) in &facts.clients {
         let people = client
             .settings

@@ -144,6 +144,13 @@ pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Res
             provider.name
         )));
     }
+    if delivery.by_tenant && provider.settings.token_in.is_some() {
+        return Err(Error::Conflict(format!(
+            "'{}' takes ID tokens, and no secret shows that the Okta behind it is yours: an operator of this server looks at \
+             it and lets it go live",
+            provider.name
+        )));
+    }
     rules::client_id(&provider.settings.client_id)?;
     rules::token_in(&provider.issuer, &provider.settings)?;
     require_credentials(

@@ -181,7 +181,6 @@ async fn m049_there_is_no_password_grant_and_no_other_way_in() {
         "token",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:saml2-bearer",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
         "urn:ietf:params:oauth:grant-type:device_code",
     ] {
         let fields = [("grant_type", grant), login[0], login[1], ("assertion", "a.b.c")];

@@ -6,7 +6,7 @@ use forebay::demo::okta::{self, Endpoint, Transport, Trouble};
 use forebay::model::client;
 use forebay::model::provider::State;
 
-use super::{OPERATOR, connection, fill, press};
+use super::{ACME_ADMIN, OPERATOR, connection, fill, press};
 use crate::support::{Form, Stage};
 use crate::token_in::{PAGE, WIDGET, bring_from, id_token};
 
@@ -89,4 +89,33 @@ async fn char_2_to_4_a_connection_without_a_secret_goes_live_after_its_check() {
     bring_from(&stage, Some(PAGE), &id_token(&stage, &[]), &[])
         .await
         .expect(200);
+}
+
+#[actix_web::test]
+async fn a_tenant_prepares_such_a_connection_and_the_operator_lets_it_go_live() {
+    let stage = Stage::new().await;
+    crate::token_in::connect(&stage, "acme-widget", WIDGET);
+    stage.change_provider("acme-widget", |row| row.live_since = None);
+    let mut browser = stage.console(ACME_ADMIN);
+    stage.change_provider("acme-widget", |row| {
+        row.tenant_id = Some("acme".into());
+        row.enabled = false;
+        row.tested_at = Some(crate::support::NOW);
+    });
+    // Nothing shows that the Okta behind it is theirs: with another's client ID they would get the other's people.
+    let live = "/console/connections/acme-widget/live";
+    let refused = press(&mut browser, live, live).await.expect(422);
+    assert!(refused.shows("an operator of this server"), "{refused:?}");
+    assert_eq!(connection(&stage, "acme-widget").state(), State::Tested);
+    stage.change_provider("acme-widget", |row| {
+        row.enabled = true;
+        row.live_since = Some(crate::support::NOW);
+    });
+    let credentials = "/console/connections/acme-widget/credentials";
+    let others = [("client_id", "0oaofsomebodyelses01"), ("origins", PAGE)];
+    let refused = fill(&mut browser, credentials, &others).await.expect(422);
+    assert!(refused.shows("the operator's to change"), "{refused:?}");
+    // Which pages may come is theirs to say.
+    let pages = [("client_id", WIDGET), ("origins", "https://other.acme.test")];
+    fill(&mut browser, credentials, &pages).await.expect(200);
 }
