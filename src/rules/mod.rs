@@ -34,6 +34,7 @@ pub mod redirect_uri;
 pub mod refusal;
 pub mod registration;
 pub mod response;
+pub mod routing;
 pub mod scope;
 pub mod secret;
 pub mod session_id;

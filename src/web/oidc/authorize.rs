@@ -208,6 +208,11 @@ async fn proceed(
     let chosen = match choose(&authorization, &app) {
         // A tile said through which connection, and the app's own request does not.
         Ok(Choice::Open) if started.is_some() => started.map_or(Choice::Open, Choice::Named),
+        // Of several it says which one.
+        Ok(Choice::Several(several)) => match started.filter(|one| several.has(&one.id)) {
+            Some(one) => Choice::Named(one),
+            None => Choice::Several(several),
+        },
         Ok(chosen) => chosen,
         Err(NotAvailable) if authorization.prompt.none => {
             let refusal = OAuthError::new(
@@ -229,6 +234,12 @@ async fn proceed(
             Choice::Hinted(provider, address) => {
                 same(provider) && (authorization.prompt.none || is_address_of(address, &user))
             }
+            Choice::Several(several) => {
+                let address = several.address.as_ref();
+                several.providers.iter().any(|provider| same(provider))
+                    && (authorization.prompt.none
+                        || address.is_some_and(|address| is_address_of(address, &user)))
+            }
         };
         if fits {
             return continue_session(request, broker, &app, &authorization, params, session, user).await;
@@ -238,6 +249,13 @@ async fn proceed(
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return refuse(request, &app, &authorization, &refusal);
     }
+    // At a tenant's own host with one connection there is nothing to choose.
+    let chosen = match (chosen, app.providers.as_slice()) {
+        (Choice::Open, [only]) if app.tenant_id.is_some() && !authorization.prompt.select_account => {
+            Choice::Named(only)
+        }
+        (chosen, _) => chosen,
+    };
     match chosen {
         Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
@@ -251,7 +269,7 @@ async fn proceed(
             }
             answer
         }
-        Choice::Open => respond::redirect(&login_url(params, None)).finish(),
+        Choice::Several(_) | Choice::Open => respond::redirect(&login_url(params, None)).finish(),
     }
 }
 
@@ -272,11 +290,53 @@ enum Choice<'a> {
     Named(&'a Provider),
     /// By the address in `login_hint`.
     Hinted(&'a Provider, Email),
+    /// To a page where the person chooses one of them.
+    Several(Several<'a>),
     /// Nowhere in particular: a session will do, else the login page asks.
     Open,
 }
 
-/// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
+/// Connections that an address, or a tenant's code, leads to alike.
+pub struct Several<'a> {
+    pub providers: Vec<&'a Provider>,
+    pub address: Option<Email>,
+}
+
+impl Several<'_> {
+    fn has(&self, id: &str) -> bool {
+        self.providers.iter().any(|provider| provider.id == id)
+    }
+}
+
+/// The connections among which the person has to choose, where the request leads to several.
+pub fn several<'a>(request: &Authorization, app: &'a App) -> Option<Several<'a>> {
+    match choose(request, app) {
+        Ok(Choice::Several(several)) => Some(several),
+        _ => None,
+    }
+}
+
+/// Where these ids lead; `None`: nowhere.
+fn among<'a>(app: &'a App, ids: &[String], address: Option<Email>) -> Option<Choice<'a>> {
+    let providers: Vec<&Provider> = ids.iter().filter_map(|id| app.provider(id)).collect();
+    match (providers.first().copied(), providers.len(), address) {
+        (None, _, _) => None,
+        (Some(one), 1, None) => Some(Choice::Named(one)),
+        (Some(one), 1, Some(address)) => Some(Choice::Hinted(one, address)),
+        (_, _, address) => Some(Choice::Several(Several { providers, address })),
+    }
+}
+
+/// The connection that an identifier names, else what else it leads to.
+fn by_identifier<'a>(app: &'a App, name: &str, ids: &[String]) -> Result<Choice<'a>, NotAvailable> {
+    let named = app.identifiers.get(name).and_then(|id| app.provider(id));
+    named
+        .map(Choice::Named)
+        .or_else(|| among(app, ids, None))
+        .ok_or(NotAvailable)
+}
+
+/// The provider that the request names, by name, slug, identifier or tenant, or that the address in `login_hint` leads to.
 fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAvailable> {
     // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
     if let Some(name) = request
@@ -287,10 +347,14 @@ fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAv
         let named = app.providers.iter().find(|provider| provider.name == name);
         return named.map(Choice::Named).ok_or(NotAvailable);
     }
-    if let Some(identifier) = &request.idp_identifier {
-        return by_identifier(app, identifier)
-            .map(Choice::Named)
-            .ok_or(NotAvailable);
+    if let Some(slug) = &request.connection {
+        return app.provider(slug).map(Choice::Named).ok_or(NotAvailable);
+    }
+    if let Some(name) = &request.idp_identifier {
+        return by_identifier(app, name, app.routes.of_domain(name));
+    }
+    if let Some(name) = &request.tenant {
+        return by_identifier(app, name, app.routes.of_tenant(name));
     }
     if request.prompt.select_account {
         return Ok(Choice::Open);
@@ -299,15 +363,11 @@ fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAv
         .login_hint
         .as_deref()
         .and_then(|hint| Email::parse(hint).ok());
-    let led = address.and_then(|address| Some((by_identifier(app, address.domain())?, address)));
-    Ok(led.map_or(Choice::Open, |(provider, address)| {
-        Choice::Hinted(provider, address)
-    }))
-}
-
-/// The connection of this client that an identifier leads to, such as the domain of an address.
-pub fn by_identifier<'a>(app: &'a App, identifier: &str) -> Option<&'a Provider> {
-    app.identifiers.get(identifier).and_then(|id| app.provider(id))
+    let led = address.and_then(|address| {
+        let ids = app.routes.of_domain(address.domain());
+        among(app, ids, Some(address))
+    });
+    Ok(led.unwrap_or(Choice::Open))
 }
 
 fn is_address_of(address: &Email, user: &User) -> bool {
