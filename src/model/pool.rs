@@ -260,6 +260,14 @@ pub fn insert(conn: &mut Conn, pool: &Pool) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+/// Holds the row until the transaction ends.
+pub fn hold(conn: &mut Conn, id: &str) -> QueryResult<()> {
+    diesel::update(user_pools::table.find(id))
+        .set(user_pools::updated_at.eq(user_pools::updated_at))
+        .execute(conn)
+        .map(|_| ())
+}
+
 pub fn update(conn: &mut Conn, pool: &Pool) -> QueryResult<Option<Pool>> {
     diesel::update(user_pools::table.find(&pool.id))
         .set(pool)

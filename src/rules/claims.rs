@@ -24,6 +24,7 @@ use crate::model::token::Granted;
 use crate::model::user::{Identity, User};
 use crate::rules::attribute::{CUSTOM, in_token, outside};
 use crate::rules::contract;
+use crate::rules::identities;
 use crate::world::UnixTime;
 
 /// Claims that only we set; besides them everything that begins with `cognito:`.
@@ -176,7 +177,7 @@ pub fn id_token(
         set("cognito:preferred_role", json!(role));
     }
     if !person.identities.is_empty() {
-        set("identities", identities(person.identities));
+        set("identities", identities::claim(person.identities));
     }
     set_tenant(issue, person, &mut claims);
     bounded(claims)
@@ -394,23 +395,6 @@ pub fn group_configuration(groups: &[Group]) -> Value {
         "groupsToOverride": group_names(&groups), "iamRolesToOverride": roles(&groups),
         "preferredRole": preferred_role(&groups),
     })
-}
-
-/// Cognito's `identities`: `primary` and `dateCreated` are strings in tokens; `issuer` is null for OpenID providers.
-fn identities(identities: &[Identity]) -> Value {
-    identities
-        .iter()
-        .map(|identity| {
-            json!({
-                "userId": identity.subject,
-                "providerName": identity.provider_name,
-                "providerType": "OIDC",
-                "issuer": null,
-                "primary": identity.is_primary.to_string(),
-                "dateCreated": identity.created_ms.to_string(),
-            })
-        })
-        .collect()
 }
 
 fn bounded(claims: Map<String, Value>) -> Result<Map<String, Value>, TooLarge> {

@@ -14,6 +14,7 @@ pub mod drift;
 pub mod email;
 pub mod grant;
 pub mod hook;
+pub mod identities;
 pub mod json;
 pub mod jwks;
 pub mod jwt;

@@ -16,6 +16,7 @@ use crate::model::provider::Provider;
 use crate::rules::authorize::{Authorization, TENANT};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
+use crate::rules::login_style::ANY_LANGUAGE;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::web::pages::{
@@ -132,23 +133,29 @@ pub(super) fn look(app: &App, lang: &str) -> Look {
         "pt-BR" => "cognito:portuguese-brazil",
         "zh-CN" => "cognito:chinese-simplified",
         "zh-TW" => "cognito:chinese-traditional",
-        _ => "cognito:default",
+        _ => ANY_LANGUAGE,
     };
     let href = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
     let terms = app.look.terms.iter().filter_map(|terms| {
         let link = terms
             .links
             .get(language)
-            .or_else(|| terms.links.get("cognito:default"))?;
+            .or_else(|| terms.links.get(ANY_LANGUAGE))?;
         let text = match terms.name {
             TermsName::TermsOfUse => texts.terms_of_use,
             TermsName::PrivacyPolicy => texts.privacy_policy,
         };
         Some((text.to_owned(), link.clone()))
     });
+    let own = &app.look.texts;
     Look {
         style: href(&app.look.style),
         logo: href(&app.look.logo),
+        texts: own
+            .get(language)
+            .or_else(|| own.get(ANY_LANGUAGE))
+            .cloned()
+            .unwrap_or_default(),
         terms: terms.collect(),
     }
 }
