@@ -17,8 +17,8 @@ async fn stage() -> Stage {
 fn prove(stage: &Stage, tenant: &str, domain: &str, subdomains: bool) {
     let (ctx, all) = (stage.ctx(), Reach::everything());
     stage.act(|conn| {
-        tenant_domains::claim(conn, &ctx, &all, tenant, domain, subdomains).unwrap();
-        tenant_domains::assert(conn, &ctx, &all, tenant, domain).unwrap();
+        let row = tenant_domains::claim(conn, &ctx, &all, tenant, domain, subdomains).unwrap();
+        tenant_domains::assert(conn, &ctx, &all, tenant, &row.domain).unwrap();
     });
 }
 
