@@ -4,7 +4,7 @@
 use futures_util::StreamExt;
 use tracing::{info, warn};
 
-use crate::actions::tenant_domains;
+use crate::actions::{Ctx, tenant_domains};
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
 use crate::model::job;
@@ -38,7 +38,8 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     futures_util::stream::iter(due)
         .for_each_concurrent(AT_ONCE, |row| async move {
             let (tenant, domain) = (row.tenant_id.clone(), row.domain.clone());
-            match look(broker, row).await {
+            let ctx = broker.ctx("system", NAME);
+            match look(broker, ctx, row).await {
                 Ok(Turn::Same) => {}
                 Ok(turn) => info!(tenant, domain, ?turn, "a domain's proof has changed"),
                 Err(cause) => warn!(tenant, domain, %cause, "a domain could not be looked at"),
@@ -53,10 +54,9 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     Ok(count)
 }
 
-/// Looks for the record of one claim now, and takes over what is found.
-pub async fn look(broker: &Broker, row: TenantDomain) -> Result<Turn, Error> {
+/// Looks for the record of one claim now, and takes over what is found as the doing of whoever asked.
+pub async fn look(broker: &Broker, ctx: Ctx, row: TenantDomain) -> Result<Turn, Error> {
     let found = broker.upstream.look_for_proof(&row.domain, &row.token).await;
-    let ctx = broker.ctx("system", NAME);
     let turn = broker
         .db
         .write(move |conn| tenant_domains::looked(conn, &ctx, &row, &found))

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::authorize::Several;
+use super::choice::Several;
 use super::{error, login_page, respond};
 use crate::broker::App;
 use crate::rules::authorize::Authorization;

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::{self, Begun, NOT_AVAILABLE};
 use super::visitor::{self, Visitor};
-use super::{chooser, error, login_style, password_form, respond};
+use super::{choice, chooser, error, login_style, password_form, respond};
 use crate::broker::{App, Broker, File};
 use crate::model::login_page::TermsName;
 use crate::model::provider::Provider;
@@ -53,7 +53,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     let unavailable = params.get("errorMessage").is_some();
     let typed = params.get(EMAIL_FIELD).map(str::trim);
     // Whoever asked for another connection than a session has does not want that session.
-    let several = authorize::several(&authorization, &app).filter(|_| !unavailable && typed.is_none());
+    let several = choice::several(&authorization, &app).filter(|_| !unavailable && typed.is_none());
     let asked = unavailable || typed.is_some() || several.is_some();
     if let Some((session, user)) = session.filter(|_| !asked) {
         return authorize::continue_session(&request, &broker, &app, &authorization, &params, session, user)

@@ -173,7 +173,7 @@ async fn look(
     if row.user_pool_id != pool_id {
         return Err(Problem::NotFound);
     }
-    domains::look(&broker, row).await?;
+    domains::look(&broker, admin.ctx(&broker), row).await?;
     Ok(page::done(&back(&pool_id, &id), "probed"))
 }
 

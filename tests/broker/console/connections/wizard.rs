@@ -161,10 +161,17 @@ async fn the_choice_itself_is_held_against_the_same_rule() {
     assert!(!page.body.contains("globex"), "{page:?}");
     // A host in the domain that is proven to be the tenant's is the tenant's to name.
     let page = browser
-        .submit(&form, &[("issuer", "https://login.acme.test"), ("name", "acme-own")])
+        .submit(
+            &form,
+            &[("issuer", "https://login.acme.test"), ("name", "acme-own")],
+        )
         .await
         .expect(200);
-    assert_eq!(browser.url.path(), "/console/connections/acme-own/okta", "{page:?}");
+    assert_eq!(
+        browser.url.path(),
+        "/console/connections/acme-own/okta",
+        "{page:?}"
+    );
 }
 
 #[actix_web::test]
