@@ -103,6 +103,12 @@ pub struct Settings {
     pub replay: Replay,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
+    /// What the connection is for, where its tenant has one for each environment.
+    pub environment: Option<Environment>,
+}
+
+text_enum! {
+    pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -136,6 +142,7 @@ impl Default for Settings {
             id_token_algorithms: vec!["RS256".into()],
             replay: Replay::default(),
             cognito: Map::new(),
+            environment: None,
         }
     }
 }

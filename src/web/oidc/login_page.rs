@@ -178,7 +178,10 @@ pub(super) fn buttons(
         pairs.push(("identity_provider".into(), provider.name.clone()));
         pairs.extend(address.map(|address| ("login_hint".into(), address.to_owned())));
         LoginButton {
-            detail: several.then(|| provider.name.clone()),
+            detail: several.then(|| match provider.settings.environment {
+                Some(environment) => format!("{} ({environment})", provider.name),
+                None => provider.name.clone(),
+            }),
             href: format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)),
             label,
             logo: None,
