@@ -13,7 +13,7 @@ use crate::actions::tenants::{self, NewTenant};
 use crate::config::Settings;
 use crate::model::reach::Reach;
 use crate::model::tenant::{self, Tenant};
-use crate::model::{administrator, provider};
+use crate::model::{administrator, provider, tenant_domain};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -35,7 +35,7 @@ pub enum Command {
         #[arg(long, value_name = "POOL_ID")]
         pool: Option<String>,
     },
-    /// Show one tenant with its connections and administrators
+    /// Show one tenant with its connections, email domains and administrators
     Show { id: String },
     /// Delete a tenant; its connections stay, switched off, and belong to the pool alone
     Delete {
@@ -131,27 +131,34 @@ fn list(store: &Store<'_>, output: Output, pool: Option<String>) -> Outcome {
 }
 
 fn show(store: &Store<'_>, output: Output, id: String) -> Outcome {
-    let (tenant, connections, administrators) = store.read(move |conn| {
+    let (tenant, connections, domains, administrators) = store.read(move |conn| {
         let tenant = tenants::find(conn, &Reach::everything(), &id)?;
         let its = Reach {
             tenants: vec![id],
             ..Reach::default()
         };
         let connections = provider::list_within(conn, &its, None)?;
+        let domains = tenant_domain::of_tenant(conn, &tenant.id)?;
         let administrators = administrator::of_tenant(conn, &tenant.id)?;
-        Ok((tenant, connections, administrators))
+        Ok((tenant, connections, domains, administrators))
     })?;
     let connections: Vec<String> = connections.into_iter().map(|connection| connection.id).collect();
+    let domains: Vec<String> = domains
+        .into_iter()
+        .map(|row| format!("{} ({})", row.domain, row.proof))
+        .collect();
     let administrators: Vec<String> = administrators
         .into_iter()
         .map(|(administrator, role)| format!("{} ({role})", administrator.email))
         .collect();
     let mut shown = document(&tenant);
     shown["connections"] = json!(connections);
+    shown["domains"] = json!(domains);
     shown["administrators"] = json!(administrators);
     output.answer(&shown, || {
         let mut entries = facts(&tenant);
         entries.push(("connections", lines(&connections)));
+        entries.push(("domains", lines(&domains)));
         entries.push(("administrators", lines(&administrators)));
         sheet("Tenant", &entries, &[])
     })

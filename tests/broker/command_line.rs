@@ -394,6 +394,8 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "domain", "list", "acme"])
             .contains("acme.test")
     );
+    let shown = shell.json(&["tenant", "show", "acme"]);
+    assert_eq!(shown["domains"], serde_json::json!(["acme.test (asserted)"]));
     shell.text(&["tenant", "domain", "remove", "acme", "acme.test", "--yes"]);
     assert_eq!(
         shell.json(&["tenant", "domain", "list", "acme"]),
