@@ -103,6 +103,12 @@ pub struct Settings {
     pub replay: Replay,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
+    /// What the connection is for, where its tenant has one for each environment.
+    pub environment: Option<Environment>,
+}
+
+text_enum! {
+    pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -136,6 +142,7 @@ impl Default for Settings {
             id_token_algorithms: vec!["RS256".into()],
             replay: Replay::default(),
             cognito: Map::new(),
+            environment: None,
         }
     }
 }
@@ -415,6 +422,17 @@ pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String
         .filter(provider_identifiers::provider_id.eq(provider_id))
         .order(provider_identifiers::identifier)
         .select(provider_identifiers::identifier)
+        .load(conn)
+}
+
+/// All identifiers of a pool, each with the provider that it leads to.
+pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
+    provider_identifiers::table
+        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
+        .select((
+            provider_identifiers::identifier,
+            provider_identifiers::provider_id,
+        ))
         .load(conn)
 }
 
