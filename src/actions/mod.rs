@@ -1,6 +1,7 @@
 //! What changes things: each action is one synchronous function over one connection and, run by `Db::write`, one
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
+pub mod access;
 pub mod admins;
 pub mod clients;
 pub mod credentials;

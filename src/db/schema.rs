@@ -286,6 +286,10 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -337,4 +341,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     ui_customizations,
     login_brandings,
     login_terms,
+    tile_starts,
 );

@@ -1,5 +1,6 @@
 //! Pure decisions over facts: no I/O, no clock, no database, no async.
 
+pub mod access;
 pub mod attribute;
 pub mod authorize;
 pub mod aws;

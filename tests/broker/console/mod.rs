@@ -1,5 +1,6 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod access;
 mod account;
 mod administrators;
 mod audit;

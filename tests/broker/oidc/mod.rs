@@ -1,5 +1,6 @@
 //! The OpenID Connect surface.
 
+mod access_rules;
 mod addresses;
 mod advertised;
 mod authorize_refusals;
@@ -25,6 +26,7 @@ mod revoke;
 mod rotation;
 mod sessions;
 mod start_login;
+mod step_up;
 mod token_claims;
 mod token_kinds;
 mod token_request;
