@@ -31,6 +31,7 @@ pub mod resource_server;
 pub mod session;
 pub mod single_use;
 pub mod tenant;
+pub mod tenant_domain;
 pub mod tile_start;
 pub mod token;
 pub mod trace;
