@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
+use super::enforcement;
 use super::mappings::past;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -44,12 +45,17 @@ impl<'a> Way<'a> {
     }
 }
 
+/// Whether this way in is open to this user, and the app's rules let them in.
 pub fn check(
     conn: &mut Conn,
+    now: UnixTime,
     client: &Client,
     user: &User,
     way: Way<'_>,
 ) -> Result<Result<(), Barred>, StoreError> {
+    if let Some(barred) = enforcement::closes(conn, now, client, user, way.connection)? {
+        return Ok(Err(barred));
+    }
     if access::is_open(&client.settings) {
         return Ok(Ok(()));
     }
@@ -115,7 +121,7 @@ pub fn try_on(
                 person,
                 connection: provider.name.clone(),
                 trace_code,
-                outcome: check(conn, &client, &user, way)?,
+                outcome: check(conn, now, &client, &user, way)?,
             });
         }
     }

@@ -188,7 +188,7 @@ pub fn arrive(
         acr: work.facts.acr.as_deref(),
     };
     // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
-    if let Err(barred) = access::check(conn, client, &user, way)? {
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
         let refusal = barred.refusal(&client.name);
         let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
         if let Some(sealed) = sealed {

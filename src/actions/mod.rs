@@ -6,6 +6,7 @@ pub mod admins;
 pub mod clients;
 pub mod credentials;
 pub mod domains;
+pub mod enforcement;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;

@@ -81,6 +81,7 @@ pub fn exchange(
     let mut request = code.request.0;
     let user = match alive(
         conn,
+        ctx.now,
         client,
         &code.user_sub,
         &request.granted,
@@ -319,6 +320,7 @@ fn refreshable(
     }
     let user = match alive(
         conn,
+        now,
         client,
         &family.user_sub,
         &family.granted,
@@ -383,6 +385,7 @@ pub fn bearer(
 /// rules still let it in.
 fn alive(
     conn: &mut Conn,
+    now: UnixTime,
     client: &Client,
     sub: &str,
     granted: &Granted,
@@ -402,7 +405,7 @@ fn alive(
             )))
         }
         Some(user) => {
-            let admitted = access::check(conn, client, &user, Way::of_grant(granted))?;
+            let admitted = access::check(conn, now, client, &user, Way::of_grant(granted))?;
             Ok(admitted.map(|()| user).map_err(|barred| barred.invalid_grant()))
         }
     }

@@ -295,6 +295,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    enforcements (tenant_id) {
+        tenant_id -> Text, user_pool_id -> Text, provider_id -> Text, actor -> Text, since -> BigInt,
+        confirm_by -> BigInt, confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    passed_tests (provider_id, actor) { provider_id -> Text, actor -> Text, fingerprint -> Text, at -> BigInt, }
+}
+
+diesel::table! {
     tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
 }
 
@@ -351,4 +362,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     login_brandings,
     login_terms,
     tile_starts,
+    enforcements,
+    passed_tests,
 );

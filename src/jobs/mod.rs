@@ -3,6 +3,7 @@
 //! row.
 
 mod cleanup;
+mod enforcement;
 mod keys;
 pub mod watch;
 pub mod webhooks;
@@ -24,6 +25,8 @@ const REFRESH: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_secs(60);
 /// How often deliveries to webhooks are looked for.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often unconfirmed enforcement is looked for.
+const ENFORCE: Duration = Duration::from_secs(30);
 /// How often signing keys are looked over.
 const KEYS: Duration = Duration::from_secs(60);
 
@@ -44,6 +47,9 @@ pub fn start(broker: &Data<Broker>) {
     });
     every(DELIVER, "the delivery to webhooks", broker, |broker| async move {
         webhooks::run(&broker).await.map(|_| ())
+    });
+    every(ENFORCE, "the look at enforcement", broker, |broker| async move {
+        enforcement::run(&broker).await.map(|_| ())
     });
     every(KEYS, "the look over signing keys", broker, |broker| async move {
         keys::run(&broker).await.map(|_| ())
@@ -68,4 +74,5 @@ where
 }
 
 pub use cleanup::run as clean_up;
+pub use enforcement::run as revert_enforcement;
 pub use keys::run as turn_keys_over;

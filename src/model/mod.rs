@@ -11,6 +11,7 @@ pub mod client;
 pub mod code;
 pub mod credential;
 pub mod domain;
+pub mod enforcement;
 pub mod group;
 pub mod hook;
 pub mod job;

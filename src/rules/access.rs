@@ -58,6 +58,8 @@ pub enum Barred {
         /// What was found, without values.
         found: String,
     },
+    /// The organisation of that domain lets its people in by one way only.
+    OnlyThrough { domain: String, way: String },
     /// Not signed in strongly enough.
     Acr { wanted: String, had: Option<String> },
 }
@@ -67,6 +69,9 @@ impl Barred {
     pub fn seen(&self) -> String {
         match self {
             Barred::Rule { name, found, .. } => format!("the access rule '{name}' refused: {found}"),
+            Barred::OnlyThrough { domain, way } => {
+                format!("people of {domain} sign in through {way} only")
+            }
             Barred::Acr { wanted, had } => format!(
                 "the app requires acr {wanted}; the sign-in has {}",
                 had.as_deref().unwrap_or("none")
@@ -78,6 +83,7 @@ impl Barred {
     pub fn refusal(&self, app: &str) -> Refusal {
         match self {
             Barred::Rule { name, contact, .. } => Refusal::access_rule(app, name, contact),
+            Barred::OnlyThrough { domain, way } => Refusal::only_through(domain, way),
             Barred::Acr { .. } => upstream_error::Cause::AcrNotMet.refusal(app, None, None).into(),
         }
     }
@@ -86,6 +92,9 @@ impl Barred {
     pub fn invalid_grant(&self) -> OAuthError {
         match self {
             Barred::Rule { .. } => grant::invalid_grant("the app's access rules refuse the user"),
+            Barred::OnlyThrough { .. } => {
+                grant::invalid_grant("the user's organisation has closed that way in")
+            }
             Barred::Acr { .. } => {
                 grant::invalid_grant("the user did not sign in as strongly as the app requires")
             }
@@ -93,7 +102,7 @@ impl Barred {
     }
 }
 
-/// Whether the app lets in everybody who has signed in.
+/// Whether the app itself lets in everybody who has signed in.
 pub fn is_open(settings: &Settings) -> bool {
     settings.access.is_empty() && settings.requires_acr.is_empty()
 }

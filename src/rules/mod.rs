@@ -13,6 +13,7 @@ pub mod discovery;
 pub mod domain;
 pub mod drift;
 pub mod email;
+pub mod enforcement;
 pub mod grant;
 pub mod hook;
 pub mod json;

@@ -397,6 +397,9 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "list", "--pool", id])
             .contains("Acme Inc.")
     );
+    let said = shell.refused(1, &["tenant", "lift-enforcement", "acme"]);
+    assert!(said.contains("nothing is enforced"), "{said}");
+    shell.refused(1, &["tenant", "lift-enforcement", "nobody"]);
     shell.text(&["tenant", "delete", "acme", "--yes"]);
     assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
     shell.text(&["provider", "show", "acme-okta"]);

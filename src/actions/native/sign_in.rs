@@ -72,7 +72,7 @@ pub fn tokens(
         return Ok(Err(NoTokens::Gone));
     };
     let amr = [PASSWORD.to_owned()];
-    if let Err(barred) = access::check(conn, client, &user, by_password(&amr))? {
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
         return Ok(Err(NoTokens::Barred(barred)));
     }
     let scopes = vec![auth_flow::SCOPE.to_owned()];
@@ -245,7 +245,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
     trace.user_sub = Some(user.sub.clone());
     trace.step("user", true, "known");
     let amr = [PASSWORD.to_owned()];
-    if let Err(barred) = access::check(conn, client, &user, by_password(&amr))? {
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
         let refusal = barred.refusal(&client.name);
         trace.step("access", false, barred.seen());
         trace.story.remedy = refusal.remedy.to_string();

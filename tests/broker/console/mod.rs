@@ -9,6 +9,7 @@ mod connections;
 mod credentials;
 mod door;
 mod drafts;
+mod enforcement;
 mod faults;
 mod groups;
 mod hooks;

@@ -4,6 +4,7 @@
 mod attributes;
 mod delete;
 mod edit;
+mod enforcement;
 mod hooks;
 mod keys;
 mod new;
@@ -57,6 +58,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(keys::revoke),
         )
         .configure(resource_servers::routes)
+        .configure(enforcement::routes)
         .configure(tenants::routes);
 }
 
