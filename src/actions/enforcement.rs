@@ -249,6 +249,13 @@ pub fn closes(
         if !row.is_some_and(|row| row.is_in_force(now)) {
             continue;
         }
+        let tenant = tenant::find(conn, &Reach::everything(), &owner.tenant_id)?;
+        let admits = |tenant: &Tenant| {
+            tenant.settings.clients.is_empty() || tenant.settings.clients.contains(&client.id)
+        };
+        if !tenant.is_some_and(|tenant| admits(&tenant)) {
+            continue;
+        }
         let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
         let own: Vec<&Provider> = offered
             .iter()

@@ -23,6 +23,7 @@ pub mod pools;
 pub mod profile;
 pub mod providers;
 pub mod resource_servers;
+pub mod tenant_domains;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;

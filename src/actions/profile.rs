@@ -22,6 +22,7 @@ use crate::model::mapper_input::{self, Contents, Made};
 use crate::model::mapping::{self, MissingGroup, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::{self, Vouching};
 use crate::model::trace::MappingEffect;
 use crate::model::user::{self, Identity, Status, User};
 use crate::rules::mapping::{Compiled, Outcome, Refusal, apply, saved};
@@ -172,6 +173,8 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     compiled: Arc<Compiled>,
     mapping_version: i64,
+    /// For whose addresses the connection's word counts.
+    vouching: Vouching,
 }
 
 impl<'a> Visit<'a> {
@@ -194,6 +197,7 @@ impl<'a> Visit<'a> {
             arrival,
             mapping_version,
             compiled: saved(&provider.id, &rules),
+            vouching: tenant_domain::vouching(conn, provider)?,
         })
     }
 }
@@ -275,6 +279,7 @@ impl Visit<'_> {
             existing,
             self.pool,
             self.client.settings.write_attributes.as_deref(),
+            &self.vouching,
         )
     }
 
@@ -428,6 +433,7 @@ impl Visit<'_> {
         Contents {
             claims: self.arrival.claims.clone(),
             write_attributes: self.client.settings.write_attributes.clone(),
+            vouching: self.vouching.clone(),
             ..Contents::default()
         }
     }

@@ -156,6 +156,9 @@ struct Options {
     /// An acr value of which a sign-in must have one; '' alone requires none any more
     #[arg(long = "require-acr", value_name = "ACR")]
     requires_acr: Vec<String>,
+    /// The login page asks for the address first and shows no buttons of tenants' connections
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    email_first: Option<bool>,
     /// Whether refresh tokens can be revoked [default: true]
     #[arg(long, value_name = "true|false")]
     revocation: Option<bool>,
@@ -212,6 +215,7 @@ impl Options {
         for (value, named) in [
             (&mut settings.rotation.enabled, self.rotate_refresh),
             (&mut settings.require_pkce, self.require_pkce),
+            (&mut settings.email_first, self.email_first),
             (&mut settings.revocation, self.revocation),
         ] {
             *value = named.unwrap_or(*value);

@@ -3,6 +3,7 @@
 //! row.
 
 mod cleanup;
+pub mod domains;
 mod enforcement;
 mod keys;
 pub mod watch;
@@ -27,6 +28,8 @@ const WATCH: Duration = Duration::from_secs(60);
 const DELIVER: Duration = Duration::from_secs(5);
 /// How often unconfirmed enforcement is looked for.
 const ENFORCE: Duration = Duration::from_secs(30);
+/// How often domains are looked for whose proof is due to be looked at.
+const DOMAINS: Duration = Duration::from_secs(300);
 /// How often signing keys are looked over.
 const KEYS: Duration = Duration::from_secs(60);
 
@@ -51,6 +54,12 @@ pub fn start(broker: &Data<Broker>) {
     every(ENFORCE, "the look at enforcement", broker, |broker| async move {
         enforcement::run(&broker).await.map(|_| ())
     });
+    every(
+        DOMAINS,
+        "the look at tenants' domains",
+        broker,
+        |broker| async move { domains::run(&broker).await.map(|_| ()) },
+    );
     every(KEYS, "the look over signing keys", broker, |broker| async move {
         keys::run(&broker).await.map(|_| ())
     });

@@ -70,6 +70,8 @@ pub struct Settings {
     pub access: Vec<AccessRule>,
     /// The `acr` values of which a sign-in must have one; empty: any sign-in will do.
     pub requires_acr: Vec<String>,
+    /// The login page asks for the address first, and shows no buttons of tenants' connections.
+    pub email_first: bool,
 }
 
 impl Default for Settings {
@@ -96,6 +98,7 @@ impl Default for Settings {
             sso_minutes: None,
             access: Vec::new(),
             requires_acr: Vec::new(),
+            email_first: false,
         }
     }
 }

@@ -64,7 +64,12 @@ impl Visit<'_> {
         if attributes.is_empty() {
             return Ok(Vec::new());
         }
-        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
+        let offered = linking::offered(
+            &self.pool.settings,
+            &self.compiled,
+            &self.arrival.claims,
+            &self.vouching,
+        );
         Ok(offered
             .into_iter()
             .filter(|(attribute, _)| attributes.contains(attribute))

@@ -225,6 +225,7 @@ pub async fn update(call: Call) -> Answer {
             sso_minutes: old.settings.sso_minutes,
             access: old.settings.access.clone(),
             requires_acr: old.settings.requires_acr.clone(),
+            email_first: old.settings.email_first,
             ..settings
         };
         let change = ClientChange {

@@ -2,6 +2,8 @@
 
 pub mod authorize;
 mod barred;
+mod choice;
+mod chooser;
 mod confirm;
 pub mod cors;
 pub mod error;

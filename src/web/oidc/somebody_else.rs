@@ -12,14 +12,21 @@ use crate::broker::App;
 use crate::model::provider::Provider;
 use crate::model::session::Session;
 use crate::model::user::User;
-use crate::rules::authorize::Authorization;
+use crate::rules::authorize::{Authorization, TENANT};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
 use crate::rules::params::{self, Params};
 use crate::web::pages::{ContinuePage, Frame};
 
 /// What leads a request to a connection.
-const LEADING: [&str; 4] = ["identity_provider", "idp_identifier", "login_hint", "connection"];
+const LEADING: [&str; 6] = [
+    "login_hint",
+    "identity_provider",
+    "idp_identifier",
+    "connection",
+    TENANT[0],
+    TENANT[1],
+];
 
 /// The page, where the session is another connection's, or that of another person than the tile says.
 pub fn before(
@@ -50,10 +57,8 @@ pub fn before(
         user,
         wanted,
         href(&LEADING, own),
-        href(
-            &["identity_provider", "idp_identifier", "connection"],
-            Some(wanted),
-        ),
+        // The address may go on there.
+        href(LEADING.get(1..).unwrap_or_default(), Some(wanted)),
     );
     let mut answer = answer.finish();
     start_login::used(&mut answer, app);

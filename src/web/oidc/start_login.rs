@@ -225,8 +225,11 @@ async fn only(
     if i64::try_from(found.len()).is_ok_and(|count| count > LOOKED_AT) {
         return Ok(None);
     }
+    let at_tenants_host = domains::tenant_of(request).is_some();
     found.retain(|provider| {
-        provider.settings.shared_callback && iss.is_none_or(|iss| start_login::is_of(iss, &provider.issuer))
+        (provider.settings.shared_callback || at_tenants_host)
+            && domains::offers(request, provider)
+            && iss.is_none_or(|iss| start_login::is_of(iss, &provider.issuer))
     });
     Ok(match found.as_slice() {
         [one] => Some(one.id.clone()),
@@ -252,7 +255,7 @@ async fn prepare(
         Some(id) => broker.connection(id).await?,
         None => None,
     };
-    let ours = |connection: &Arc<Connection>| domains::serves(request, &connection.provider.user_pool_id);
+    let ours = |connection: &Arc<Connection>| domains::offers(request, &connection.provider);
     let Some(connection) = connection.filter(ours) else {
         return Ok(Err(Stopped::NoConnection));
     };

@@ -23,6 +23,7 @@ mod rooms;
 mod set_up;
 mod sign_in;
 mod sso;
+mod tenant_domains;
 mod tenants;
 mod traces;
 mod users;

@@ -9,6 +9,7 @@ mod hooks;
 mod keys;
 mod new;
 mod resource_servers;
+mod tenant_domains;
 mod tenants;
 
 use actix_web::web::{Data, Path, ServiceConfig};
@@ -59,7 +60,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .configure(resource_servers::routes)
         .configure(enforcement::routes)
-        .configure(tenants::routes);
+        .configure(tenants::routes)
+        .configure(tenant_domains::routes);
 }
 
 /// A pool as the pages under it show it.
