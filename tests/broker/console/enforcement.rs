@@ -4,8 +4,7 @@ use forebay::actions::admins::{self, Place};
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
 use forebay::model::enforcement::Enforcement;
-use forebay::model::tenant_domain::{self, Proof, TenantDomain};
-use forebay::model::{administrator, provider};
+use forebay::model::{administrator, provider, tenant_domain};
 use forebay::web::console::door::COOKIE;
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
@@ -24,24 +23,6 @@ async fn proven() -> Stage {
     let stage = Stage::new().await;
     stage.console(OPERATOR);
     let now = stage.broker.clock.now();
-    stage.act(|conn| {
-        let row = TenantDomain {
-            tenant_id: "acme".into(),
-            domain: "acme.test".into(),
-            user_pool_id: POOL.into(),
-            subdomains: false,
-            token: "t".into(),
-            proof: Proof::Asserted,
-            proven_at: Some(now),
-            checked_at: None,
-            seen_at: None,
-            lost_since: None,
-            finding: String::new(),
-            created_at: now,
-            updated_at: now,
-        };
-        assert!(tenant_domain::insert(conn, &row).unwrap());
-    });
     stage.change_provider("acme-okta", |row| row.live_since = Some(now));
     stage
 }
@@ -353,7 +334,7 @@ async fn the_page_is_the_tenant_s_and_its_pool_s() {
     let mut admin = stage.console(ADMIN);
     let page = admin.open(&path).await.expect(200);
     assert!(
-        page.shows("Prove an email domain first") && page.shows("To the test sign-in"),
+        page.shows("Make a test sign-in yourself") && page.shows("To the test sign-in"),
         "{page:?}"
     );
     refused(&send(&mut admin, "nothing").await, "nothing that can be done");
