@@ -1,11 +1,12 @@
 //! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
 //! app its code. One transaction, with the trace in it; two where the pool has hooks that are asked in between.
 
+use super::access::Way;
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::{self, Exchanged};
 use super::traces::{self, Draft};
-use super::{Ctx, watch};
+use super::{Ctx, access, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -181,6 +182,26 @@ pub fn arrive(
         if created { "created just in time" } else { "known" },
     );
     let sealed = seal_past(ctx, provider, &contents, &mut trace);
+    let way = Way {
+        connection: &provider.id,
+        amr: &work.facts.amr,
+        acr: work.facts.acr.as_deref(),
+    };
+    // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
+        let refusal = barred.refusal(&client.name);
+        let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
+        if let Some(sealed) = sealed {
+            let about = About {
+                client,
+                trace_code: &trace_code,
+                user_sub: Some(user.sub),
+                mapping_version,
+            };
+            past::keep(conn, ctx, provider, about, sealed)?;
+        }
+        return Ok(Err(Completed::Refused { refusal, trace_code }));
+    }
     Ok(Ok(Arrived {
         user,
         groups,

@@ -1,10 +1,12 @@
 //! What changes things: each action is one synchronous function over one connection and, run by `Db::write`, one
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
+pub mod access;
 pub mod admins;
 pub mod clients;
 pub mod credentials;
 pub mod domains;
+pub mod enforcement;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;

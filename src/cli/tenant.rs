@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::output::{self, Output, lines, sheet, table};
 use super::store::Store;
+use crate::actions::enforcement;
 use crate::actions::tenants::{self, NewTenant};
 use crate::config::Settings;
 use crate::model::reach::Reach;
@@ -44,6 +45,8 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Open the ways in again that "only through Okta" has closed
+    LiftEnforcement { id: String },
     /// Make a connection a tenant's own, or the pool's again
     Give(Give),
     /// Say to which app clients a tenant's people may sign in
@@ -94,6 +97,13 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             store.act(move |conn, ctx| tenants::delete(conn, ctx, &Reach::everything(), &id))?;
             output.answer(&json!({ "deleted": deleted }), || {
                 format!("Tenant {deleted} is deleted; its connections are switched off and belong to the pool alone.")
+            })
+        }
+        Command::LiftEnforcement { id } => {
+            let lifted = id.clone();
+            store.act(move |conn, ctx| enforcement::lift(conn, ctx, &Reach::everything(), &id))?;
+            output.answer(&json!({ "tenant": lifted, "enforced": false }), || {
+                format!("Tenant {lifted}: every way in that an app offers is open again.")
             })
         }
         Command::Give(args) => give(&store, output, args),

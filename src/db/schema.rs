@@ -294,6 +294,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    enforcements (tenant_id) {
+        tenant_id -> Text, user_pool_id -> Text, provider_id -> Text, actor -> Text, since -> BigInt,
+        confirm_by -> BigInt, confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    passed_tests (provider_id, actor) { provider_id -> Text, actor -> Text, fingerprint -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -346,4 +361,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ui_customizations,
     login_brandings,
     login_terms,
+    tile_starts,
+    enforcements,
+    passed_tests,
 );

@@ -331,6 +331,30 @@ pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> Quer
         .load(conn)
 }
 
+/// The enabled connections, of one pool or of all, whose issuer is at this origin (a few more where that has a wildcard's
+/// characters in it), or at any.
+pub fn enabled_of(
+    conn: &mut Conn,
+    user_pool_id: Option<&str>,
+    origin: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Provider>> {
+    let mut query = identity_providers::table
+        .filter(identity_providers::enabled.eq(true))
+        .order(identity_providers::id)
+        .limit(limit)
+        .select(Provider::as_select())
+        .into_boxed();
+    if let Some(id) = user_pool_id {
+        query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
+    }
+    if let Some(origin) = origin {
+        let below = identity_providers::issuer.like(format!("{origin}/%"));
+        query = query.filter(identity_providers::issuer.eq(origin.to_owned()).or(below));
+    }
+    query.load(conn)
+}
+
 /// False when the slug, or the name within the pool, is taken.
 pub fn insert(conn: &mut Conn, provider: &Provider) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(identity_providers::table)

@@ -1,5 +1,6 @@
 //! Pure decisions over facts: no I/O, no clock, no database, no async.
 
+pub mod access;
 pub mod attribute;
 pub mod authorize;
 pub mod aws;
@@ -12,6 +13,7 @@ pub mod discovery;
 pub mod domain;
 pub mod drift;
 pub mod email;
+pub mod enforcement;
 pub mod grant;
 pub mod hook;
 pub mod identities;

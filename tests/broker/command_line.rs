@@ -229,6 +229,34 @@ fn a_real_pool_is_set_up_from_a_shell() {
     let shown = shell.json(&["client", "show", id]);
     assert!(!shown.to_string().contains(secret), "a secret is shown once");
     assert_eq!(shown["secret_ids"].as_array().unwrap().len(), 1);
+    let rule = [
+        "--name",
+        "staff",
+        "--when",
+        "'staff' in groups",
+        "--contact",
+        "it@acme.test",
+    ];
+    let guarded = shell.json(&[&["client", "add-access-rule", id][..], &rule].concat());
+    assert_eq!(
+        guarded["settings"]["access"][0]["expression"],
+        "'staff' in groups"
+    );
+    let wrong = ["--name", "staff", "--when", "groups", "--contact", "it@acme.test"];
+    let said = shell.refused(1, &[&["client", "add-access-rule", id][..], &wrong].concat());
+    assert!(said.contains("yes or no"), "{said}");
+    assert!(
+        shell
+            .text(&["client", "show", id])
+            .contains("staff: 'staff' in groups (ask it@acme.test)")
+    );
+    shell.refused(1, &["client", "delete-access-rule", id, "nobody"]);
+    let open = shell.json(&["client", "delete-access-rule", id, "staff"]);
+    assert_eq!(open["settings"]["access"], serde_json::json!([]));
+    let strong = shell.json(&["client", "update", id, "--require-acr", "phr"]);
+    assert_eq!(strong["settings"]["requires_acr"], serde_json::json!(["phr"]));
+    let weak = shell.json(&["client", "update", id, "--require-acr", ""]);
+    assert_eq!(weak["settings"]["requires_acr"], serde_json::json!([]));
     let second = shell.json(&["client", "add-secret", id]);
     assert_ne!(second["client_secret"], client["client_secret"]);
     shell.text(&[
@@ -412,6 +440,9 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "list", "--pool", id])
             .contains("Acme Inc.")
     );
+    let said = shell.refused(1, &["tenant", "lift-enforcement", "acme"]);
+    assert!(said.contains("nothing is enforced"), "{said}");
+    shell.refused(1, &["tenant", "lift-enforcement", "nobody"]);
     shell.text(&["tenant", "delete", "acme", "--yes"]);
     assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
     shell.text(&["provider", "show", "acme-okta"]);

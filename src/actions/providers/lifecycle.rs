@@ -10,7 +10,7 @@ use super::{
     require_credentials,
 };
 use crate::actions::webhooks::{self, Event};
-use crate::actions::{Ctx, clients, mappings, pools, record, tenants};
+use crate::actions::{Ctx, clients, enforcement, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
@@ -262,6 +262,7 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
     let counts = end.passed && connection::fingerprint(&provider) == end.fingerprint;
     if counts {
         provider::set_tested(conn, id, ctx.now)?;
+        enforcement::note_test(conn, ctx, &provider)?;
     }
     single_use::insert(
         conn,

@@ -11,6 +11,7 @@ use super::search::{UNSUCCESSFUL, parts};
 use crate::db::Conn;
 use crate::db::schema::login_traces;
 use crate::model::reach::Reach;
+use crate::model::trace::Outcome;
 use crate::world::UnixTime;
 
 /// The sign-ins that began in one hour.
@@ -77,4 +78,25 @@ pub fn by_cause(conn: &mut Conn, reach: &Reach, since: UnixTime) -> QueryResult<
     let mut causes: Vec<_> = causes.into_iter().collect();
     causes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(causes)
+}
+
+/// Who has signed in to the pool since that moment, and through which connection; each pair once, and no more than `limit`.
+pub fn people_since(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    since: UnixTime,
+    limit: i64,
+) -> QueryResult<Vec<(String, Option<String>)>> {
+    login_traces::table
+        .filter(login_traces::user_pool_id.eq(user_pool_id))
+        .filter(login_traces::outcome.eq(Outcome::SignedIn))
+        .filter(login_traces::started_at.ge(since))
+        .filter(login_traces::user_sub.is_not_null())
+        .select((
+            login_traces::user_sub.assume_not_null(),
+            login_traces::provider_id,
+        ))
+        .distinct()
+        .limit(limit)
+        .load(conn)
 }

@@ -46,6 +46,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         authorization,
         params,
         session,
+        ..
     } = match authorize::begin(&request, &broker).await {
         Ok(begun) => begun,
         Err(answer) => return answer,

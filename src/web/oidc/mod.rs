@@ -1,6 +1,7 @@
 //! The OpenID Connect surface: Cognito's endpoints at the root of the host, metadata under the issuer.
 
 pub mod authorize;
+mod barred;
 mod choice;
 mod chooser;
 mod confirm;
@@ -14,6 +15,7 @@ pub mod mint;
 pub mod password_form;
 mod respond;
 pub mod revoke;
+mod somebody_else;
 pub mod start_login;
 pub mod token;
 mod upstream_leg;
