@@ -7,7 +7,7 @@ use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::provider;
 use crate::model::reach::Reach;
-use crate::model::tenant::{self, Settings, Tenant};
+use crate::model::tenant::{self, Linking, Settings, Tenant};
 use crate::rules::registration::provider as rules;
 
 /// A tenant to make.
@@ -60,6 +60,39 @@ pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -
         Some(&row.user_pool_id),
         id,
         json!({ "name": { "old": old.name, "new": row.name } }),
+    )?;
+    Ok(row)
+}
+
+/// Says by what the tenant's people are recognised at their first sign-in by one of its connections.
+pub fn set_linking(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    linking: Linking,
+) -> Result<Tenant, Error> {
+    find(conn, reach, id)?;
+    let mut row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let pool = pools::find(conn, &row.user_pool_id)?;
+    if let Some(name) = &linking.attribute
+        && (name == "email" || pool.settings.attribute(name).is_none())
+    {
+        return Err(Error::invalid(
+            "number",
+            "must be an attribute of the pool's schema that holds something like an employee number",
+        ));
+    }
+    let old = std::mem::replace(&mut row.settings.linking, linking);
+    row.updated_at = ctx.now;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
+    record(
+        conn,
+        ctx,
+        "tenant.update",
+        Some(&row.user_pool_id),
+        id,
+        json!({ "linking": { "old": old, "new": row.settings.linking } }),
     )?;
     Ok(row)
 }

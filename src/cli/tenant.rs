@@ -1,5 +1,8 @@
 //! `forebay tenant`: make, list, show and delete customer organisations, and say which connections are theirs.
 
+mod moves;
+mod setup_link;
+
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -43,6 +46,12 @@ pub enum Command {
     },
     /// Make a connection a tenant's own, or the pool's again
     Give(Give),
+    /// Links by which a customer connects their Okta alone, up to being live
+    #[command(subcommand)]
+    SetupLink(setup_link::Command),
+    /// Move a tenant's people from one connection to another, with the accounts that they have
+    #[command(subcommand)]
+    Move(moves::Command),
 }
 
 #[derive(Args)]
@@ -84,6 +93,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Give(args) => give(&store, output, args),
+        Command::SetupLink(command) => setup_link::run(&store, output, command),
+        Command::Move(command) => moves::run(&store, output, command),
     }
 }
 

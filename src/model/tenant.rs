@@ -25,11 +25,27 @@ pub struct Tenant {
 pub struct Settings {
     /// Sign-ins of its connections may be kept, sealed, to try mappings on; each connection then says for itself.
     pub keeps_sign_ins: bool,
+    pub linking: Linking,
+}
+
+/// By what somebody who first comes by one of the tenant's connections is recognised as a user that there is. Nothing, unless
+/// somebody wants it: links and moves that an administrator has made need none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Linking {
+    /// The address, in a domain that is proven to be the tenant's.
+    pub email: bool,
+    /// An attribute that holds something like an employee number. Where both accounts have one it also decides whether
+    /// they are one person's.
+    pub attribute: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { keeps_sign_ins: true }
+        Settings {
+            keeps_sign_ins: true,
+            linking: Linking::default(),
+        }
     }
 }
 
@@ -61,6 +77,16 @@ pub fn keeps_sign_ins(conn: &mut Conn, id: &str) -> QueryResult<bool> {
         .first(conn)
         .optional()?;
     Ok(settings.is_none_or(|settings| settings.keeps_sign_ins))
+}
+
+/// How the tenant's people are recognised.
+pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
+    let settings: Option<Json<Settings>> = tenants::table
+        .find(id)
+        .select(tenants::settings)
+        .first(conn)
+        .optional()?;
+    Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
 }
 
 /// Those of one pool, or of all, by name.

@@ -26,6 +26,7 @@ pub mod mapping;
 pub mod moving;
 pub mod oauth_error;
 pub mod okta_issuer;
+pub mod pairing;
 pub mod params;
 pub mod password;
 pub mod pkce;

@@ -6,8 +6,10 @@ mod delete;
 mod edit;
 mod hooks;
 mod keys;
+mod moves;
 mod new;
 mod resource_servers;
+mod setup_links;
 mod tenants;
 
 use actix_web::web::{Data, Path, ServiceConfig};
@@ -57,7 +59,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(keys::revoke),
         )
         .configure(resource_servers::routes)
-        .configure(tenants::routes);
+        .configure(tenants::routes)
+        .configure(setup_links::routes)
+        .configure(moves::routes);
 }
 
 /// A pool as the pages under it show it.
