@@ -126,6 +126,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    tenant_domains (tenant_id, domain) {
+        tenant_id -> Text, domain -> Text, user_pool_id -> Text, subdomains -> Bool, token -> Text, proof -> Text,
+        proven_at -> Nullable<BigInt>, checked_at -> Nullable<BigInt>, seen_at -> Nullable<BigInt>,
+        lost_since -> Nullable<BigInt>, finding -> Text, created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     administrators (id) {
         id -> Text, email -> Text, name -> Text, password_hash -> Nullable<Text>,
         user_sub -> Nullable<Text>, enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
@@ -335,6 +343,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     login_traces,
     audit_events,
     tenants,
+    tenant_domains,
     administrators,
     administrator_roles,
     administrator_rules,

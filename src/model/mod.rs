@@ -33,6 +33,7 @@ pub mod session;
 pub mod setup_link;
 pub mod single_use;
 pub mod tenant;
+pub mod tenant_domain;
 pub mod token;
 pub mod trace;
 pub mod user;

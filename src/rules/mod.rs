@@ -39,6 +39,7 @@ pub mod scope;
 pub mod secret;
 pub mod session_id;
 pub mod start_login;
+pub mod tenant_domain;
 pub mod test_login;
 pub mod upstream_error;
 pub mod user_agent;
