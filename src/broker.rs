@@ -34,7 +34,7 @@ pub use passwords::Passwords;
 
 use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
-use crate::actions::{Ctx, keys};
+use crate::actions::{Ctx, canaries, keys};
 use crate::db::{Conn, Db};
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
@@ -45,6 +45,7 @@ use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::resource_server::{self, ResourceServer};
+use crate::rules::canary::takes;
 use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
@@ -164,6 +165,8 @@ pub struct App {
     pub pool: Arc<PoolFacts>,
     /// The enabled connections that the client lists, by name.
     pub providers: Vec<Provider>,
+    /// The enabled connections that some of those connections' people are sent to instead.
+    pub canaries: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
     /// How its login page looks.
@@ -180,6 +183,7 @@ impl App {
         };
         self.providers
             .iter()
+            .chain(&self.canaries)
             .map(|provider| Live {
                 id: provider.id.clone(),
                 created_at: provider.created_at,
@@ -194,7 +198,21 @@ impl App {
     }
 
     pub fn provider(&self, id: &str) -> Option<&Provider> {
-        self.providers.iter().find(|provider| provider.id == id)
+        let mut all = self.providers.iter().chain(&self.canaries);
+        all.find(|provider| provider.id == id)
+    }
+
+    /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
+    pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
+        let leads_to = |one: &&Provider| {
+            let canary = one.settings.canary.as_ref();
+            canary.is_some_and(|canary| canary.to == provider.id)
+        };
+        let is_offered = self.providers.iter().any(|one| one.id == provider.id);
+        match self.providers.iter().find(leads_to) {
+            Some(main) if !is_offered => main,
+            _ => provider,
+        }
     }
 }
 
@@ -309,11 +327,17 @@ impl Broker {
                         identifiers.insert(identifier, provider.id.clone());
                     }
                 }
+                let mut canaries = Vec::new();
+                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
+                    let to = provider::find(conn, &canary.to)?
+                        .filter(|to| to.enabled && providers.iter().all(|one| one.id != to.id));
+                    canaries.extend(to);
+                }
                 let look = looks::of(conn, &client)?;
-                Ok(Some((client, secrets, providers, identifiers, look)))
+                Ok(Some((client, secrets, (providers, canaries), identifiers, look)))
             })
             .await?;
-        let Some((client, secrets, providers, identifiers, look)) = found else {
+        let Some((client, secrets, (providers, canaries), identifiers, look)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -324,10 +348,37 @@ impl Broker {
             secrets,
             pool,
             providers,
+            canaries,
             identifiers,
             look,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)))
+    }
+
+    /// The connection that this person is sent to where a connection has a canary; none where it stays.
+    pub async fn canary(
+        &self,
+        app: &App,
+        provider: &Provider,
+        address: Option<&str>,
+    ) -> Result<Option<Provider>, StoreError> {
+        let Some(canary) = &provider.settings.canary else {
+            return Ok(None);
+        };
+        let Some(to) = app.provider(&canary.to) else {
+            return Ok(None);
+        };
+        let is_member = match (&canary.group, address) {
+            (Some(group), Some(address)) if !address.contains('\0') => {
+                let (pool, address, group) =
+                    (provider.user_pool_id.clone(), address.to_owned(), group.clone());
+                self.db
+                    .read(move |conn| canaries::is_member(conn, &pool, &address, &group))
+                    .await?
+            }
+            _ => false,
+        };
+        Ok(takes(canary, address, is_member).then(|| to.clone()))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.

@@ -70,7 +70,10 @@ pub fn prepare(conn: &mut Conn, reach: &Reach, new: &NewMove) -> Result<Prepared
     if !listed_subjects && attribute_of(&rules.unwrap_or_default(), attribute) != Some(attribute) {
         return Err(Error::invalid(
             "by",
-            format!("{} maps nothing to an attribute '{attribute}', so nobody can be recognised by it", to.name),
+            format!(
+                "{} maps nothing to an attribute '{attribute}', so nobody can be recognised by it",
+                to.name
+            ),
         ));
     }
     let proven = Vouching::Within(tenant_domain::proven_of_tenant(conn, &tenant.id)?);
@@ -134,7 +137,10 @@ fn taken(
     for person in people(conn, to)? {
         let value = match attribute {
             pairing::SUBJECT => Some(person.subject.clone()),
-            "email" => person.attributes.get("email").map(|value| outside(value).to_lowercase()),
+            "email" => person
+                .attributes
+                .get("email")
+                .map(|value| outside(value).to_lowercase()),
             name => person.attributes.get(name).map(outside),
         };
         values.extend(value.map(|value| (value, person.sub.clone())));
@@ -144,7 +150,12 @@ fn taken(
 }
 
 /// Makes the pairs that count. Each is applied when its person comes by the new connection.
-pub fn start(conn: &mut Conn, ctx: &Ctx, reach: &Reach, new: &NewMove) -> Result<(IdentityMove, Plan), Error> {
+pub fn start(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    new: &NewMove,
+) -> Result<(IdentityMove, Plan), Error> {
     let Prepared {
         tenant,
         from,
@@ -262,7 +273,13 @@ pub fn instead(conn: &mut Conn, from: &Provider, arrival: &Arrival) -> Result<Op
     }
     let known = user::find_identity(conn, &from.id, &arrival.issuer, &arrival.subject)?;
     for row in moves {
-        if !is_closed_to(conn, &row, from, arrival, known.as_ref().map(|known| known.user_sub.as_str()))? {
+        if !is_closed_to(
+            conn,
+            &row,
+            from,
+            arrival,
+            known.as_ref().map(|known| known.user_sub.as_str()),
+        )? {
             continue;
         }
         if let Some(to) = provider::find(conn, &row.to_provider_id)?.filter(|to| to.enabled) {
@@ -295,8 +312,21 @@ fn is_closed_to(
     Ok(address.is_some_and(|address| vouches(&proven, address)))
 }
 
-fn note(conn: &mut Conn, ctx: &Ctx, row: &IdentityMove, what: &str, difference: Value) -> Result<(), StoreError> {
+fn note(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    row: &IdentityMove,
+    what: &str,
+    difference: Value,
+) -> Result<(), StoreError> {
     let action = format!("tenant.move_{what}");
-    record(conn, ctx, &action, Some(&row.user_pool_id), &row.tenant_id, difference)?;
+    record(
+        conn,
+        ctx,
+        &action,
+        Some(&row.user_pool_id),
+        &row.tenant_id,
+        difference,
+    )?;
     Ok(())
 }

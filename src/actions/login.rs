@@ -212,7 +212,8 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some() {
+    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some()
+    {
         return Ok(Expected::Refused);
     }
     profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)

@@ -2,6 +2,7 @@
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
 pub mod admins;
+pub mod canaries;
 pub mod clients;
 pub mod credentials;
 pub mod domains;

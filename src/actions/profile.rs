@@ -24,6 +24,7 @@ use crate::model::mapper_input::{self, Contents, Made};
 use crate::model::mapping::{self, MissingGroup, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::{self, Vouching};
 use crate::model::trace::MappingEffect;
 use crate::model::user::{self, Identity, Status, User};
 use crate::rules::mapping::{Compiled, Outcome, Refusal, apply, saved};
@@ -182,6 +183,8 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     compiled: Arc<Compiled>,
     mapping_version: i64,
+    /// For whose addresses the connection's word counts.
+    vouching: Vouching,
 }
 
 impl<'a> Visit<'a> {
@@ -204,6 +207,7 @@ impl<'a> Visit<'a> {
             arrival,
             mapping_version,
             compiled: saved(&provider.id, &rules),
+            vouching: tenant_domain::vouching(conn, provider)?,
         })
     }
 }

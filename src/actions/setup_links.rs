@@ -66,7 +66,13 @@ pub fn create(
         noted_at: None,
     };
     setup_link::insert(conn, &link)?;
-    note(conn, ctx, &link, "create", json!({ "expires_at": link.expires_at.to_string() }))?;
+    note(
+        conn,
+        ctx,
+        &link,
+        "create",
+        json!({ "expires_at": link.expires_at.to_string() }),
+    )?;
     Ok((link, token))
 }
 
@@ -214,7 +220,11 @@ fn of_session(
         return Ok(None);
     };
     let tenant = tenant::find(conn, &everything, &link.tenant_id)?;
-    Ok(tenant.map(|tenant| Holder { session, link, tenant }))
+    Ok(tenant.map(|tenant| Holder {
+        session,
+        link,
+        tenant,
+    }))
 }
 
 /// Ends this session; the link stays.

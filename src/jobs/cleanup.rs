@@ -6,7 +6,8 @@ use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::{
-    admin_session, audit, challenge, code, mapper_input, session, setup_link, single_use, token, trace, webhook,
+    admin_session, audit, challenge, code, mapper_input, session, setup_link, single_use, token, trace,
+    webhook,
 };
 use crate::world::UnixTime;
 

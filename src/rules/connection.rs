@@ -250,7 +250,10 @@ mod tests {
             ("https://acme.okta.com/oauth2/default", Kind::Custom),
             ("http://127.0.0.1:8091/oauth2/aus1", Kind::Custom),
             ("https://accounts.google.com", Kind::Google),
-            ("https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0", Kind::Entra),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                Kind::Entra,
+            ),
             ("https://login.microsoftonline.com.evil.test/t/v2.0", Kind::Other),
             ("https://id.example.com/realms/acme", Kind::Other),
             ("https://id.example.com/oauth2/a/b", Kind::Other),
@@ -285,7 +288,10 @@ mod tests {
             ("https://acme.okta.com/oauth2/default", "acme-okta"),
             ("https://login.acme.com", "login-sso"),
             ("https://accounts.google.com", "google"),
-            ("https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0", "entra"),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                "entra",
+            ),
             ("http://127.0.0.1:8091", "stand-in-sso"),
         ] {
             assert_eq!(name_for(issuer), name);

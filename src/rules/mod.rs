@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod authorize;
 pub mod aws;
+pub mod canary;
 pub mod certificate;
 pub mod claims;
 pub mod connection;

@@ -103,15 +103,23 @@ pub fn read_list(text: &str) -> Result<(String, Vec<Line>), String> {
             .ok_or_else(|| format!("line {number} has one column, not two"))?;
         let clean = |cell: &str| cell.trim().trim_matches('"').trim().to_owned();
         let (person, value) = (clean(left), clean(right));
-        if person.is_empty() || value.is_empty() || value.contains(['\t', ';']) {
-            return Err(format!("line {number} must have a person and a value, and nothing more"));
+        if person.is_empty() || value.is_empty() || value.contains([',', ';', '\t']) {
+            return Err(format!(
+                "line {number} must have a person and a value, and nothing more"
+            ));
         }
-        Ok(Line { number, person, value })
+        Ok(Line {
+            number,
+            person,
+            value,
+        })
     };
     let heading = lines.next().ok_or("the list is empty")?;
     let heading = split(heading)?;
     if !heading.person.eq_ignore_ascii_case("user") {
-        return Err("the first line must be a heading: user,sub or user,email or user and an attribute".into());
+        return Err(
+            "the first line must be a heading: user,sub or user,email or user and an attribute".into(),
+        );
     }
     let mut read = Vec::new();
     for line in lines {
@@ -158,7 +166,9 @@ pub fn plan(
         for person in &people {
             let why = match owner {
                 Some(owner) if *owner == person.sub => continue,
-                Some(owner) => format!("another account, {owner}, has come by the new connection with '{value}'"),
+                Some(owner) => {
+                    format!("another account, {owner}, has come by the new connection with '{value}'")
+                }
                 None if people.len() > 1 => format!("{} accounts have '{value}'", people.len()),
                 None => {
                     plan.pairs.push(Pair {
@@ -199,7 +209,11 @@ fn listed<'a>(
 ) -> Vec<(&'a Person, String)> {
     let mut by_name: HashMap<&str, Vec<&Person>> = HashMap::new();
     for person in people {
-        let mut names = vec![person.sub.as_str(), person.username.as_str(), person.subject.as_str()];
+        let mut names = vec![
+            person.sub.as_str(),
+            person.username.as_str(),
+            person.subject.as_str(),
+        ];
         names.dedup();
         for name in names {
             let known = by_name.entry(name).or_default();
@@ -221,13 +235,17 @@ fn listed<'a>(
             )),
             None => plan.orphans.push((
                 line.person.clone(),
-                format!("line {}: nobody of the old connection is called that", line.number),
+                format!(
+                    "line {}: nobody of the old connection is called that",
+                    line.number
+                ),
             )),
         }
     }
     for person in people {
         if !of_person.contains_key(person.sub.as_str()) {
-            plan.orphans.push((person.label(), "the list does not name them".into()));
+            plan.orphans
+                .push((person.label(), "the list does not name them".into()));
         }
     }
     let mut found = Vec::new();
@@ -235,11 +253,16 @@ fn listed<'a>(
         match lines.as_slice() {
             [(person, line)] => found.push((
                 *person,
-                if attribute == "email" { line.value.to_lowercase() } else { line.value.clone() },
+                if attribute == "email" {
+                    line.value.to_lowercase()
+                } else {
+                    line.value.clone()
+                },
             )),
-            [(person, _), ..] => plan
-                .ambiguous
-                .push((person.label(), format!("the list names them {} times", lines.len()))),
+            [(person, _), ..] => plan.ambiguous.push((
+                person.label(),
+                format!("the list names them {} times", lines.len()),
+            )),
             [] => {}
         }
     }
@@ -313,7 +336,9 @@ mod tests {
     #[test]
     fn addresses_pair_one_to_one_within_proven_domains() {
         let mut unverified = person("eve", "eve@acme.test");
-        unverified.attributes.insert("email_verified".into(), json!(false));
+        unverified
+            .attributes
+            .insert("email_verified".into(), json!(false));
         let people = [
             person("ann", "Ann@acme.test"),
             person("bob", "both@acme.test"),
@@ -325,7 +350,11 @@ mod tests {
         ];
         let taken = HashMap::from([("fay@acme.test".to_owned(), "sub-other".to_owned())]);
         let plan = plan(&by_email(), &people, &[], &acme(), &taken);
-        let pairs: Vec<_> = plan.pairs.iter().map(|pair| (pair.user_sub.as_str(), pair.value.as_str())).collect();
+        let pairs: Vec<_> = plan
+            .pairs
+            .iter()
+            .map(|pair| (pair.user_sub.as_str(), pair.value.as_str()))
+            .collect();
         assert_eq!(pairs, [("sub-ann", "ann@acme.test")]);
         assert_eq!(plan.ambiguous.len(), 3, "{plan:?}");
         assert_eq!(plan.orphans.len(), 3, "{plan:?}");
@@ -334,13 +363,20 @@ mod tests {
     #[test]
     fn who_has_come_already_as_themselves_needs_nothing() {
         let taken = HashMap::from([("ann@acme.test".to_owned(), "sub-ann".to_owned())]);
-        let plan = plan(&by_email(), &[person("ann", "ann@acme.test")], &[], &acme(), &taken);
+        let plan = plan(
+            &by_email(),
+            &[person("ann", "ann@acme.test")],
+            &[],
+            &acme(),
+            &taken,
+        );
         assert_eq!(plan, Plan::default());
     }
 
     #[test]
     fn a_list_pairs_those_whom_it_names_once() {
-        let text = "\u{feff}User;sub\r\n\r\nsub-ann;00u1\ngoogle_bob\t00u2\ng-cy,00u3\ng-cy,00u4\nnobody,00u5\n";
+        let text =
+            "\u{feff}User;sub\r\n\r\nsub-ann;00u1\ngoogle_bob\t00u2\ng-cy,00u3\ng-cy,00u4\nnobody,00u5\n";
         let (attribute, lines) = read_list(text).unwrap();
         assert_eq!((attribute.as_str(), lines.len()), ("sub", 5));
         let people = [
@@ -351,7 +387,11 @@ mod tests {
         ];
         let pairing = Pairing::List { attribute };
         let plan = plan(&pairing, &people, &lines, &acme(), &HashMap::new());
-        let pairs: Vec<_> = plan.pairs.iter().map(|pair| (pair.user_sub.as_str(), pair.value.as_str())).collect();
+        let pairs: Vec<_> = plan
+            .pairs
+            .iter()
+            .map(|pair| (pair.user_sub.as_str(), pair.value.as_str()))
+            .collect();
         assert_eq!(pairs, [("sub-ann", "00u1"), ("sub-bob", "00u2")]);
         assert_eq!(plan.ambiguous.len(), 1, "{plan:?}");
         assert_eq!(plan.orphans.len(), 2, "{plan:?}");
@@ -361,7 +401,13 @@ mod tests {
     fn two_lines_for_one_account_there_are_ambiguous() {
         let (attribute, lines) = read_list("user,sub\ng-ann,00u1\ng-bob,00u1\n").unwrap();
         let people = [person("ann", ""), person("bob", "")];
-        let plan = plan(&Pairing::List { attribute }, &people, &lines, &acme(), &HashMap::new());
+        let plan = plan(
+            &Pairing::List { attribute },
+            &people,
+            &lines,
+            &acme(),
+            &HashMap::new(),
+        );
         assert_eq!((plan.pairs.len(), plan.ambiguous.len()), (0, 2));
     }
 
@@ -383,16 +429,29 @@ mod tests {
 
     #[test]
     fn what_speaks_against_one_person() {
-        let here = json!({ "given_name": "Ada", "family_name": "King", "name": "Ada King", "custom:no": "7" });
+        let here =
+            json!({ "given_name": "Ada", "family_name": "King", "name": "Ada King", "custom:no": "7" });
         for (there, number, same) in [
             (json!({}), None, true),
-            (json!({ "given_name": "ada", "family_name": "Lovelace" }), None, true),
+            (
+                json!({ "given_name": "ada", "family_name": "Lovelace" }),
+                None,
+                true,
+            ),
             (json!({ "given_name": "Bob", "family_name": "Ray" }), None, false),
             (json!({ "given_name": "Bob" }), None, true),
             (json!({ "name": "Bob Ray" }), None, false),
             (json!({ "name": "ADA KING" }), None, true),
-            (json!({ "custom:no": 7, "given_name": "Bob", "family_name": "Ray" }), Some("custom:no"), true),
-            (json!({ "custom:no": 8, "given_name": "Ada", "family_name": "King" }), Some("custom:no"), false),
+            (
+                json!({ "custom:no": 7, "given_name": "Bob", "family_name": "Ray" }),
+                Some("custom:no"),
+                true,
+            ),
+            (
+                json!({ "custom:no": 8, "given_name": "Ada", "family_name": "King" }),
+                Some("custom:no"),
+                false,
+            ),
         ] {
             let found = contradiction(&map(here.clone()), &map(there.clone()), number);
             assert_eq!(found.is_none(), same, "{there}: {found:?}");

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use forebay::actions::canaries;
 use forebay::actions::identity_moves::{self, NewMove};
 use forebay::actions::profile::{self, Arrival};
 use forebay::actions::providers::{self, Credentials, NewProvider};
@@ -16,12 +17,13 @@ use forebay::model::mapping;
 use forebay::model::provider::Settings;
 use forebay::model::reach::Reach;
 use forebay::model::tenant::Linking;
+use forebay::model::tenant_domain::{self, Proof, TenantDomain};
 use forebay::model::{audit, client, pool, provider, user};
 use forebay::rules::pairing::{self, Plan};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::support::{Answer, Browser, Form, PUBLIC_URL, Stage, Tokens, claims, links, query_of};
+use crate::support::{Answer, Browser, Form, NOW, PUBLIC_URL, Stage, Tokens, claims, links, query_of};
 
 const OLD: &str = "acme-okta";
 const NEW: &str = "acme-new";
@@ -66,9 +68,33 @@ async fn stage() -> Stage {
         };
         providers::create(conn, &ctx, &allowed, new).unwrap();
         tenants::give_connection(conn, &ctx, NEW, Some("acme")).unwrap();
+        prove(conn);
     });
     stage.change_web_client(|settings| settings.providers.push(NEW.into()));
     stage
+}
+
+/// The domain acme.test is the tenant's.
+fn prove(conn: &mut Conn) {
+    if !tenant_domain::proven_of_tenant(conn, "acme").unwrap().is_empty() {
+        return;
+    }
+    let row = TenantDomain {
+        tenant_id: "acme".into(),
+        domain: "acme.test".into(),
+        user_pool_id: POOL.into(),
+        subdomains: false,
+        token: "token".into(),
+        proof: Proof::Asserted,
+        proven_at: Some(NOW),
+        checked_at: None,
+        seen_at: None,
+        lost_since: None,
+        finding: String::new(),
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    assert!(tenant_domain::insert(conn, &row).unwrap());
 }
 
 /// Somebody at the new organisation.
@@ -135,8 +161,14 @@ async fn from_the_dry_run_to_the_new_connection_and_back() {
     let mut admin = stage.console(ADMIN);
     let page = admin.open(&room).await.expect(200);
     let fields = [("from", OLD), ("to", NEW), ("by", "email")];
-    let page = admin.submit(&Form::to(&page.body, &room), &fields).await.expect(200);
-    assert!(page.shows("Move 2 people") && page.shows("ada@acme.test"), "{page:?}");
+    let page = admin
+        .submit(&Form::to(&page.body, &room), &fields)
+        .await
+        .expect(200);
+    assert!(
+        page.shows("Move 2 people") && page.shows("ada@acme.test"),
+        "{page:?}"
+    );
     let moves = stage.act(|conn| identity_move::of_tenant(conn, "acme", 10).unwrap());
     assert_eq!(moves, [], "a dry run changes nothing");
     let started = admin
@@ -164,7 +196,10 @@ async fn from_the_dry_run_to_the_new_connection_and_back() {
     // The old way leads on to the new one, for whoever has moved.
     let mut browser = stage.browser();
     let page = come(&stage, &mut browser, OLD, "ada@acme.test").await;
-    assert!(page.shows("connection_moved") && page.shows("The new Okta"), "{page:?}");
+    assert!(
+        page.shows("connection_moved") && page.shows("The new Okta"),
+        "{page:?}"
+    );
     let trace = page.trace_code().unwrap();
     assert!(stage.trace(&trace).story.remedy.contains("undo the move"));
     let onward = links(&page.body)
@@ -173,7 +208,10 @@ async fn from_the_dry_run_to_the_new_connection_and_back() {
         .unwrap_or_else(|| panic!("{page:?}"));
     let back = browser.sign_in("ada@acme.test", &onward).await;
     assert!(query_of(back.location(), "code").is_some(), "{back:?}");
-    assert_eq!(signs_in(&stage, OLD, "grace@acme.test").await["sub"], grace["sub"]);
+    assert_eq!(
+        signs_in(&stage, OLD, "grace@acme.test").await["sub"],
+        grace["sub"]
+    );
     // Closed, for all of them.
     let page = admin.open(&own).await.expect(200);
     let closed = admin
@@ -191,7 +229,10 @@ async fn from_the_dry_run_to_the_new_connection_and_back() {
         .await
         .expect(200);
     assert!(undone.shows("Undone."), "{undone:?}");
-    for (login, sub) in [("ada@acme.test", &before["sub"]), ("grace@acme.test", &grace["sub"])] {
+    for (login, sub) in [
+        ("ada@acme.test", &before["sub"]),
+        ("grace@acme.test", &grace["sub"]),
+    ] {
         let again = signs_in(&stage, OLD, login).await;
         assert_eq!(&again["sub"], sub);
         assert_eq!(again["identities"].as_array().unwrap().len(), 1);
@@ -239,8 +280,8 @@ async fn who_is_known_at_the_pools_own_connection_moves_by_the_tenants_domain() 
         ..Reach::default()
     };
     // The pool's own is not the tenant's administrators' to move from.
-    let refused = stage
-        .act(|conn| identity_moves::prepare(conn, &reach, &new_move(by("email"), "")).unwrap_err());
+    let refused =
+        stage.act(|conn| identity_moves::prepare(conn, &reach, &new_move(by("email"), "")).unwrap_err());
     assert!(refused.to_string().contains("connection"), "{refused}");
     let (row, plan) = start(&stage, &new_move(by("email"), ""));
     assert_eq!(plan.pairs.len(), 1, "{plan:?}");
@@ -259,7 +300,10 @@ async fn who_is_known_at_the_pools_own_connection_moves_by_the_tenants_domain() 
         person.id = "00u1grace0000000acme".into();
         person.email = "grace@elsewhere.test".into();
     });
-    assert_eq!(signs_in(&stage, OLD, "grace@acme.test").await["sub"], grace["sub"]);
+    assert_eq!(
+        signs_in(&stage, OLD, "grace@acme.test").await["sub"],
+        grace["sub"]
+    );
 }
 
 #[actix_web::test]
@@ -268,8 +312,13 @@ async fn a_list_says_who_is_who() {
     let before = signs_in(&stage, OLD, "ada@acme.test").await;
     // Another address and another name: the list is an administrator's word.
     hire(&stage, "00u9ada", "countess@acme.test", "Augusta", "King");
-    let list = format!("user,sub\n{},00u9ada\nnobody,00u9x\n", before["sub"].as_str().unwrap());
-    let pairing = Pairing::List { attribute: "sub".into() };
+    let list = format!(
+        "user,sub\n{},00u9ada\nnobody,00u9x\n",
+        before["sub"].as_str().unwrap()
+    );
+    let pairing = Pairing::List {
+        attribute: "sub".into(),
+    };
     let (_, plan) = start(&stage, &new_move(pairing, &list));
     assert_eq!((plan.pairs.len(), plan.orphans.len()), (1, 1), "{plan:?}");
     let after = signs_in(&stage, NEW, "countess@acme.test").await;
@@ -291,7 +340,10 @@ async fn people_are_recognised_without_a_move_only_where_the_tenant_wants_it() {
     let page = admin.open(&room).await.expect(200);
     let linking = room.replace("/moves", "/linking");
     let form = Form::to(&page.body, &linking);
-    let refused = admin.submit(&form, &[("number", "custom:nothing")]).await.expect(422);
+    let refused = admin
+        .submit(&form, &[("number", "custom:nothing")])
+        .await
+        .expect(422);
     assert!(refused.body.contains("number-error"), "{refused:?}");
     admin.submit(&form, &[("by_email", "on")]).await.expect(200);
 
@@ -310,7 +362,12 @@ async fn people_are_recognised_without_a_move_only_where_the_tenant_wants_it() {
 
 #[actix_web::test]
 async fn an_address_links_nobody_that_is_not_vouched_for_or_not_the_tenants() {
-    for what in ["unverified here", "unverified there", "another domain", "another person"] {
+    for what in [
+        "unverified here",
+        "unverified there",
+        "another domain",
+        "another person",
+    ] {
         let stage = stage().await;
         let ctx = stage.ctx();
         let linking = Linking {
@@ -325,7 +382,9 @@ async fn an_address_links_nobody_that_is_not_vouched_for_or_not_the_tenants() {
             }),
             "another domain" => {
                 address = "ada@elsewhere.test";
-                stage.acme.change_person("ada@acme.test", |person| person.email = address.into());
+                stage
+                    .acme
+                    .change_person("ada@acme.test", |person| person.email = address.into());
             }
             "another person" => (given, family) = ("Eve", "Moneypenny"),
             _ => {}
@@ -380,20 +439,48 @@ async fn moves_that_cannot_be_are_refused_at_the_field() {
     let page = admin.open(&room).await.expect(200);
     let form = Form::to(&page.body, &room);
     for (fields, field, why) in [
-        (vec![("from", OLD), ("to", OLD), ("by", "email")], "from", "another connection"),
-        (vec![("from", "globex-okta"), ("to", NEW), ("by", "email")], "from", "no connection"),
-        (vec![("from", OLD), ("to", "globex-okta"), ("by", "email")], "to", "no connection"),
-        (vec![("from", OLD), ("to", NEW), ("by", "")], "by", "Choose"),
-        (vec![("from", OLD), ("to", NEW), ("by", "attribute")], "attribute", "Name"),
         (
-            vec![("from", OLD), ("to", NEW), ("by", "attribute"), ("attribute", "nickname")],
+            vec![("from", OLD), ("to", OLD), ("by", "email")],
+            "from",
+            "another connection",
+        ),
+        (
+            vec![("from", "globex-okta"), ("to", NEW), ("by", "email")],
+            "from",
+            "no connection",
+        ),
+        (
+            vec![("from", OLD), ("to", "globex-okta"), ("by", "email")],
+            "to",
+            "no connection",
+        ),
+        (vec![("from", OLD), ("to", NEW), ("by", "")], "by", "Choose"),
+        (
+            vec![("from", OLD), ("to", NEW), ("by", "attribute")],
+            "attribute",
+            "Name",
+        ),
+        (
+            vec![
+                ("from", OLD),
+                ("to", NEW),
+                ("by", "attribute"),
+                ("attribute", "nickname"),
+            ],
             "by",
             "maps nothing",
         ),
-        (vec![("from", OLD), ("to", NEW), ("by", "list"), ("list", "ada")], "list", "line 1"),
+        (
+            vec![("from", OLD), ("to", NEW), ("by", "list"), ("list", "ada")],
+            "list",
+            "line 1",
+        ),
     ] {
         let refused = admin.submit(&form, &fields).await.expect(422);
-        assert!(refused.body.contains(&format!("{field}-error")), "{fields:?}: {refused:?}");
+        assert!(
+            refused.body.contains(&format!("{field}-error")),
+            "{fields:?}: {refused:?}"
+        );
         assert!(refused.shows(why), "{fields:?}: {refused:?}");
     }
     // Others find nothing.
@@ -485,9 +572,12 @@ async fn a_thousand_move(pairing: Pairing, at_least: usize) {
     let before = all_come(
         &stage,
         OLD,
-        people
-            .iter()
-            .map(|one| (one.number, arrival(&old, format!("old-{}", one.number), &one.old, one.number))),
+        people.iter().map(|one| {
+            (
+                one.number,
+                arrival(&old, format!("old-{}", one.number), &one.old, one.number),
+            )
+        }),
     );
     let everybody: HashSet<&String> = before.values().collect();
     assert_eq!(everybody.len(), 1_000);
@@ -496,7 +586,11 @@ async fn a_thousand_move(pairing: Pairing, at_least: usize) {
     // Who has left does not come; somebody who was never here has the address now.
     let has_left = |number: usize| number % 10 == 9;
     let arrivals = people.iter().map(|one| {
-        let who = if has_left(one.number) { one.number + 5_000 } else { one.number };
+        let who = if has_left(one.number) {
+            one.number + 5_000
+        } else {
+            one.number
+        };
         (who, arrival(&new, format!("new-{who}"), &one.new, who))
     });
     let after = all_come(&stage, NEW, arrivals);
@@ -528,4 +622,148 @@ async fn a_thousand_with_renamed_swapped_and_recycled_addresses_move_by_address_
 #[actix_web::test]
 async fn a_thousand_move_by_employee_number_whatever_became_of_their_addresses() {
     a_thousand_move(by("custom:department"), 900).await;
+}
+
+/// The tenant's people are recognised by address.
+fn recognise(stage: &Stage) {
+    let ctx = stage.ctx();
+    let linking = Linking {
+        email: true,
+        attribute: None,
+    };
+    stage.act(|conn| tenants::set_linking(conn, &ctx, &Reach::everything(), "acme", linking).unwrap());
+}
+
+/// The ID token's claims after a sign-in that begins with an address at the old connection.
+async fn signs_in_hinted(stage: &Stage, login: &str) -> Value {
+    let authorize = stage.authorize(&[("identity_provider", OLD), ("login_hint", login)]);
+    let mut browser = stage.browser();
+    let back = browser.sign_in(login, &authorize).await;
+    let code = query_of(back.location(), "code").unwrap_or_else(|| panic!("no code: {back:?}"));
+    let tokens = Tokens::of(&stage.exchange(&code, &[]).await.expect(200));
+    claims(&tokens.id.unwrap())
+}
+
+fn came_by(claims: &Value) -> Vec<&str> {
+    let identities = claims["identities"].as_array().unwrap();
+    identities
+        .iter()
+        .map(|identity| identity["providerName"].as_str().unwrap())
+        .collect()
+}
+
+#[actix_web::test]
+async fn a_canary_takes_whom_it_names_and_its_end_leaves_no_twin() {
+    let stage = stage().await;
+    // No app offers the second connection.
+    stage.change_web_client(|settings| settings.providers.retain(|name| name != NEW));
+    let grace = signs_in(&stage, OLD, "grace@acme.test").await;
+    for (id, login, given, family) in [
+        ("00u9ada", "ada@acme.test", "Ada", "Lovelace"),
+        ("00u9grace", "grace@acme.test", "Grace", "Hopper"),
+    ] {
+        hire(&stage, id, login, given, family);
+    }
+    let path = format!("/console/connections/{OLD}/canary");
+    let mut admin = stage.console(ADMIN);
+    let page = admin.open(&path).await.expect(200);
+    let form = Form::to(&page.body, &path);
+    let people = [
+        ("to", NEW),
+        ("percent", "0"),
+        ("people", "ada@acme.test\ngrace@acme.test"),
+    ];
+    // Without recognising people they would be somebody else there.
+    let refused = admin.submit(&form, &people).await.expect(422);
+    assert!(refused.shows("second accounts"), "{refused:?}");
+    recognise(&stage);
+    for (fields, field) in [
+        (vec![("to", "globex-okta"), ("percent", "5")], "to"),
+        (vec![("to", OLD), ("percent", "5")], "to"),
+        (vec![("to", NEW), ("percent", "101")], "percent"),
+        (vec![("to", NEW), ("percent", "0")], "percent"),
+        (vec![("to", NEW), ("percent", "five")], "percent"),
+        (vec![("to", NEW), ("people", "ada")], "people"),
+    ] {
+        let refused = admin.submit(&form, &fields).await.expect(422);
+        assert!(
+            refused.body.contains(&format!("{field}-error")),
+            "{fields:?}: {refused:?}"
+        );
+    }
+    admin.submit(&form, &people).await.expect(200);
+
+    // One who was here before, and one who comes for the first time.
+    let there = signs_in_hinted(&stage, "grace@acme.test").await;
+    assert_eq!(there["sub"], grace["sub"]);
+    assert_eq!(came_by(&there), [OLD, NEW]);
+    let ada = signs_in_hinted(&stage, "ada@acme.test").await;
+    assert_eq!(came_by(&ada), [NEW]);
+    // Others, and those of whom nothing is known, stay.
+    let stays = signs_in(&stage, OLD, "grace@acme.test").await;
+    assert_eq!(stays["sub"], grace["sub"]);
+    let page = admin.open(&path).await.expect(200);
+    assert!(
+        page.shows("Some go to") && page.body.contains("<td>2</td>"),
+        "{page:?}"
+    );
+
+    let users = || stage.act(|conn| user::count_up_to(conn, POOL, 100).unwrap());
+    let before = users();
+    let aborted = admin
+        .submit(&Form::to(&page.body, &format!("{path}/abort")), &[])
+        .await
+        .expect(200);
+    assert!(aborted.shows("Aborted."), "{aborted:?}");
+    for (login, sub) in [("ada@acme.test", &ada["sub"]), ("grace@acme.test", &grace["sub"])] {
+        let again = signs_in_hinted(&stage, login).await;
+        assert_eq!(&again["sub"], sub, "{login}");
+        assert!(came_by(&again).contains(&OLD));
+    }
+    assert_eq!(users(), before, "no twin");
+
+    // And promoted it takes everybody, whoever is known or not.
+    let page = admin.open(&path).await.expect(200);
+    let page = admin
+        .submit(&Form::to(&page.body, &path), &people)
+        .await
+        .expect(200);
+    admin
+        .submit(&Form::to(&page.body, &format!("{path}/promote")), &[])
+        .await
+        .expect(200);
+    let mut browser = stage.browser();
+    let page = browser
+        .visit(&stage.authorize(&[("identity_provider", OLD)]))
+        .await;
+    assert_eq!(
+        browser.url.origin().ascii_serialization(),
+        stage.globex.issuer(),
+        "{page:?}"
+    );
+    // Whoever is not let in there is shown the way by the connection's own name.
+    stage.globex.change_app(APP, |app| app.assigned.clear());
+    let refused = browser.enter(&page, "ada@acme.test").await;
+    assert!(
+        refused.body.contains(&format!("identity_provider={OLD}")),
+        "{refused:?}"
+    );
+}
+
+#[actix_web::test]
+async fn a_canary_of_a_group_takes_its_members() {
+    let stage = stage().await;
+    recognise(&stage);
+    let before = signs_in(&stage, OLD, "ada@acme.test").await;
+    hire(&stage, "00u9ada", "ada@acme.test", "Ada", "Lovelace");
+    let ctx = stage.ctx();
+    let canary = provider::Canary {
+        to: NEW.into(),
+        group: Some("Engineering".into()),
+        ..provider::Canary::default()
+    };
+    stage.act(|conn| canaries::set(conn, &ctx, &Reach::everything(), OLD, canary).unwrap());
+    let after = signs_in_hinted(&stage, "ada@acme.test").await;
+    assert_eq!(after["sub"], before["sub"]);
+    assert_eq!(came_by(&after), [OLD, NEW]);
 }

@@ -68,7 +68,12 @@ impl Visit<'_> {
         if attributes.is_empty() {
             return Ok(Vec::new());
         }
-        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
+        let offered = linking::offered(
+            &self.pool.settings,
+            &self.compiled,
+            &self.arrival.claims,
+            &self.vouching,
+        );
         // By the upstream's own name for them only where a list has said so.
         let subject = (pairing::SUBJECT.to_owned(), self.arrival.subject.clone());
         Ok(std::iter::once(subject)

@@ -109,14 +109,20 @@ impl Visit<'_> {
     pub(super) fn objection(&self, conn: &mut Conn, user: &User) -> Result<Option<String>, StoreError> {
         let known = user::identities(conn, &user.sub)?;
         if known.iter().any(|one| one.provider_id == self.provider.id) {
-            return Ok(Some("somebody has come by this connection as that user already".into()));
+            return Ok(Some(
+                "somebody has come by this connection as that user already".into(),
+            ));
         }
         let number = match &self.provider.tenant_id {
             Some(id) => tenant::linking(conn, id)?.attribute,
             None => None,
         };
         let there = self.apply(None).attributes;
-        Ok(pairing::contradiction(&user.attributes, &there, number.as_deref()))
+        Ok(pairing::contradiction(
+            &user.attributes,
+            &there,
+            number.as_deref(),
+        ))
     }
 
     /// An objection stopped a pair of a move: whoever administers the tenant finds out from the audit log.
@@ -134,12 +140,7 @@ impl Visit<'_> {
     }
 
     /// One more identity for a user that there is, who then signs in.
-    pub(super) fn as_one_more_of(
-        &self,
-        conn: &mut Conn,
-        user: User,
-        how: &Value,
-    ) -> Result<Settled, Undone> {
+    pub(super) fn as_one_more_of(&self, conn: &mut Conn, user: User, how: &Value) -> Result<Settled, Undone> {
         let identity = Identity {
             is_primary: false,
             ..self.identity(&user)

@@ -50,7 +50,12 @@ pub struct Which {
     #[arg(long, value_name = "CONNECTION")]
     to: String,
     /// By what accounts are paired: email, or an attribute such as custom:employee_number
-    #[arg(long, value_name = "ATTRIBUTE", default_value = "email", conflicts_with = "list")]
+    #[arg(
+        long,
+        value_name = "ATTRIBUTE",
+        default_value = "email",
+        conflicts_with = "list"
+    )]
     by: String,
     /// A CSV file with the heading user,sub (or user,email) and a person in each line
     #[arg(long, value_name = "FILE")]
@@ -89,7 +94,8 @@ pub fn run(store: &Store<'_>, output: Output, command: Command) -> Outcome {
         }
         Command::Start(which) => {
             let new = which.read()?;
-            let (row, made) = store.act(move |conn, ctx| identity_moves::start(conn, ctx, &everything, &new))?;
+            let (row, made) =
+                store.act(move |conn, ctx| identity_moves::start(conn, ctx, &everything, &new))?;
             let mut shown = document(&row);
             shown["plan"] = plan(&made);
             output.answer(&shown, || {
@@ -194,7 +200,9 @@ fn plan(plan: &Plan) -> Value {
     let pairs: Vec<Value> = plan
         .pairs
         .iter()
-        .map(|pair| json!({ "sub": pair.user_sub, "person": pair.label, pair.attribute.as_str(): pair.value }))
+        .map(
+            |pair| json!({ "sub": pair.user_sub, "person": pair.label, pair.attribute.as_str(): pair.value }),
+        )
         .collect();
     json!({ "one_to_one": pairs, "ambiguous": list(&plan.ambiguous), "orphans": list(&plan.orphans) })
 }

@@ -31,9 +31,8 @@ pub fn run(store: &Store<'_>, output: Output, command: Command) -> Outcome {
     let now = store.clock.now();
     match command {
         Command::Create { tenant, days } => {
-            let (link, token) = store.act(move |conn, ctx| {
-                setup_links::create(conn, ctx, &Reach::everything(), &tenant, days)
-            })?;
+            let (link, token) = store
+                .act(move |conn, ctx| setup_links::create(conn, ctx, &Reach::everything(), &tenant, days))?;
             let address = address(store.settings.public_url.origin(), &token);
             let mut shown = document(&link, now);
             shown["link"] = json!(address);

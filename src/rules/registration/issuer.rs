@@ -109,8 +109,14 @@ mod tests {
             ("https://ACME.okta.com", "write https://acme.okta.com"),
             ("https://acme.okta.com:443", "write https://acme.okta.com"),
             ("https://acme.okta.com/a/../b", "write https://acme.okta.com/b"),
-            ("https://login.microsoftonline.com/common/v2.0", "{tenant id}/v2.0"),
-            ("https://login.microsoftonline.us/organizations/v2.0", "name yours"),
+            (
+                "https://login.microsoftonline.com/common/v2.0",
+                "{tenant id}/v2.0",
+            ),
+            (
+                "https://login.microsoftonline.us/organizations/v2.0",
+                "name yours",
+            ),
             ("https://login.microsoftonline.com/", "name yours"),
             (" https://acme.okta.com", "visible ASCII"),
             ("https://äcme.okta.com", "visible ASCII"),

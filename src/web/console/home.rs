@@ -16,9 +16,9 @@ use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::notice;
 use crate::model::reach::Reach;
+use crate::model::setup_link::{self, SetupLink};
 use crate::model::trace::count;
 use crate::model::trace::search::{self, Ending, Search};
-use crate::model::setup_link::{self, SetupLink};
 use crate::model::{pool, provider};
 use crate::world::UnixTime;
 

@@ -98,8 +98,20 @@ const NOTICES: &[(&str, &str)] = &[
     ("live", "The connection is live."),
     ("revoked", "Revoked. Whoever was working with it is out."),
     ("noted", "Noted."),
-    ("moving", "Made. Each person moves at their next sign-in by the new connection."),
-    ("closed", "Closed. Whoever comes the old way is led to the new one."),
+    (
+        "moving",
+        "Made. Each person moves at their next sign-in by the new connection.",
+    ),
+    (
+        "closed",
+        "Closed. Whoever comes the old way is led to the new one.",
+    ),
+    (
+        "canary",
+        "Saved. From now on these people are sent to the other connection.",
+    ),
+    ("promoted", "Promoted. Everybody is sent to the other connection."),
+    ("aborted", "Aborted. Everybody comes by this connection again."),
     ("undone", "Undone. The old way is open again."),
     (
         "issuer-secret",

@@ -59,9 +59,13 @@ async fn a_customer_gets_from_the_link_to_live_without_anybody_here() {
             url: "https://hooks.example.com/forebay".parse().unwrap(),
         };
         let ctx = stage.broker.ctx("test", "test");
-        forebay::actions::webhooks::create(conn, &ctx, &Reach::everything(), new).unwrap().0
+        forebay::actions::webhooks::create(conn, &ctx, &Reach::everything(), new)
+            .unwrap()
+            .0
     });
-    let made = fill(&mut operator, &at(""), &at(""), &[("days", "3")]).await.expect(200);
+    let made = fill(&mut operator, &at(""), &at(""), &[("days", "3")])
+        .await
+        .expect(200);
     let shown = crate::support::unescape(&made.body);
     let address = shown
         .split(&format!("{PUBLIC_URL}{HOME}/"))
@@ -80,29 +84,42 @@ async fn a_customer_gets_from_the_link_to_live_without_anybody_here() {
     }
     let (mut browser, home) = begin(&stage, &path).await;
     assert!(home.shows("No connection has been begun yet"), "{home:?}");
-    assert!(!home.body.contains("/console/users"), "no other room is offered: {home:?}");
+    assert!(
+        !home.body.contains("/console/users"),
+        "no other room is offered: {home:?}"
+    );
 
     draft(&stage, &mut browser, "acme-new").await;
     register(&stage, "acme-new");
-    enter_credentials(&mut browser, "acme-new", NEW_SECRET).await.expect(200);
+    enter_credentials(&mut browser, "acme-new", NEW_SECRET)
+        .await
+        .expect(200);
 
     // Taken up again elsewhere, by the same link.
     let (mut other, home) = begin(&stage, &path).await;
     assert!(home.shows("acme-new") && home.shows("Test it"), "{home:?}");
-    let result = test_sign_in(&mut other, "acme-new", "ada@acme.test").await.expect(200);
+    let result = test_sign_in(&mut other, "acme-new", "ada@acme.test")
+        .await
+        .expect(200);
     assert!(result.shows("The test sign-in passed"), "{result:?}");
     let home = browser.open(HOME).await.expect(200);
     assert!(home.shows("Go live"), "{home:?}");
     let live = "/console/connections/acme-new/live";
     let gone = fill_page(&mut other, live, &[]).await.expect(200);
-    assert!(gone.shows("is connected") && gone.shows("/start-login?connection=acme-new"), "{gone:?}");
+    assert!(
+        gone.shows("is connected") && gone.shows("/start-login?connection=acme-new"),
+        "{gone:?}"
+    );
     assert_eq!(connection(&stage, "acme-new").state(), State::Live);
     assert_eq!(connection(&stage, "acme-new").tenant_id.as_deref(), Some("acme"));
 
     offer_only(&stage, "acme-new");
     let mut person = stage.browser();
     let back = person
-        .sign_in("ada@acme.test", &stage.authorize(&[("identity_provider", "acme-new")]))
+        .sign_in(
+            "ada@acme.test",
+            &stage.authorize(&[("identity_provider", "acme-new")]),
+        )
         .await;
     assert!(query_of(back.location(), "code").is_some(), "{back:?}");
 
@@ -133,7 +150,10 @@ async fn a_customer_gets_from_the_link_to_live_without_anybody_here() {
     let overview = operator.open("/console").await.expect(200);
     assert!(overview.shows("went live by a set-up link"), "{overview:?}");
     let noted = at(&format!("/{id}/noted"));
-    let overview = operator.submit(&Form::to(&overview.body, &noted), &[]).await.expect(200);
+    let overview = operator
+        .submit(&Form::to(&overview.body, &noted), &[])
+        .await
+        .expect(200);
     assert!(!overview.shows("went live by a set-up link"), "{overview:?}");
 
     let by = format!("set-up link:{id}");
@@ -150,8 +170,16 @@ async fn a_customer_gets_from_the_link_to_live_without_anybody_here() {
     assert_eq!(steps[0].1, format!("admin:{OPERATOR}"));
     assert!(steps[1..4].iter().all(|(_, actor)| *actor == by), "{steps:?}");
     let steps = events(&stage, "acme-new");
-    for action in ["provider.draft", "provider.update", "provider.test", "provider.live"] {
-        assert!(steps.contains(&(action.into(), by.clone())), "{action}: {steps:?}");
+    for action in [
+        "provider.draft",
+        "provider.update",
+        "provider.test",
+        "provider.live",
+    ] {
+        assert!(
+            steps.contains(&(action.into(), by.clone())),
+            "{action}: {steps:?}"
+        );
     }
     // Their own administrators read it, too.
     let mut admin = signed_in(&stage, ACME_ADMIN);
@@ -233,7 +261,9 @@ async fn whoever_has_a_link_gets_no_further() {
     let page = browser.submit(&form, &[("untested", "on")]).await.expect(422);
     assert!(page.shows("no test sign-in has passed"), "{page:?}");
     let typed = [("domain", "https://login.evil.test")];
-    let page = fill_page(&mut browser, "/console/connections/new", &typed).await.expect(422);
+    let page = fill_page(&mut browser, "/console/connections/new", &typed)
+        .await
+        .expect(422);
     assert!(page.shows("which Okta does not operate"), "{page:?}");
     assert_eq!(connection(&stage, "acme-new").state(), State::Draft);
     // Without the form's token nothing is taken.
@@ -249,7 +279,10 @@ async fn a_link_ends_when_it_is_revoked_when_its_time_is_over_and_when_one_leave
     let (mut browser, home) = begin(&stage, &path).await;
     // Leaving ends the session and not the link.
     let leave = "/console/connect/leave";
-    let page = browser.submit(&Form::to(&home.body, leave), &[]).await.expect(200);
+    let page = browser
+        .submit(&Form::to(&home.body, leave), &[])
+        .await
+        .expect(200);
     assert!(page.shows("You have left the set-up"), "{page:?}");
     let (mut browser, _) = begin(&stage, &path).await;
     browser.open(HOME).await.expect(200);
@@ -273,7 +306,10 @@ async fn a_link_ends_when_it_is_revoked_when_its_time_is_over_and_when_one_leave
     let page = late.submit(&form, &[]).await;
     page.is_page(404, "not good any more");
     stage.get(&path).await.is_page(404, "not good any more");
-    stage.get("/console/connect/never-was").await.is_page(404, "not good any more");
+    stage
+        .get("/console/connect/never-was")
+        .await
+        .is_page(404, "not good any more");
 }
 
 #[actix_web::test]
@@ -315,7 +351,9 @@ async fn links_are_made_by_those_who_have_the_pool() {
     for _ in 1..setup_links::MOST_OPEN {
         link(&stage);
     }
-    let page = fill(&mut operator, &at(""), &at(""), &[("days", "7")]).await.expect(422);
+    let page = fill(&mut operator, &at(""), &at(""), &[("days", "7")])
+        .await
+        .expect(422);
     assert!(page.shows("revoke one first"), "{page:?}");
     want_a_proof(&stage, &[], &[(&at(""), "days=7")]).await;
 }

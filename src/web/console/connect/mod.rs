@@ -171,7 +171,11 @@ mod tests {
 
     #[test]
     fn the_gate_knows_what_a_link_is_for() {
-        for own in ["/console/connect", "/console/connect/leave", "/console/connections/new"] {
+        for own in [
+            "/console/connect",
+            "/console/connect/leave",
+            "/console/connections/new",
+        ] {
             assert_eq!(place(own), Place::Own, "{own}");
         }
         for step in [

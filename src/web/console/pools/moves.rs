@@ -49,6 +49,8 @@ struct List {
     fields: Fields,
     mistakes: Mistakes,
     planned: Option<Planned>,
+    /// The attribute by which people are recognised without a move.
+    number: String,
 }
 
 /// What the form says.
@@ -61,14 +63,19 @@ struct Fields {
     list: String,
 }
 
-/// The dry run's three lists, each cut.
+/// The dry run.
 struct Planned {
     paired: usize,
-    pairs: Vec<(String, String)>,
-    ambiguous: usize,
-    doubts: Vec<(String, String)>,
-    orphans: usize,
-    without: Vec<(String, String)>,
+    parts: [Part; 3],
+}
+
+/// One of its lists, cut.
+struct Part {
+    title: &'static str,
+    /// What stands beside each person.
+    column: &'static str,
+    count: usize,
+    shown: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -82,6 +89,9 @@ struct Show {
     undone: Option<Moment>,
     waiting: i64,
     come: i64,
+    total: i64,
+    /// Not all who wait are shown.
+    cut: bool,
     people: Vec<(String, String)>,
     may_change: bool,
     may_undo: bool,
@@ -89,15 +99,38 @@ struct Show {
 
 impl Planned {
     fn of(plan: Plan) -> Planned {
-        let cut = |list: Vec<(String, String)>| list.into_iter().take(SHOWN).collect();
+        let part = |title, column, list: Vec<(String, String)>| Part {
+            title,
+            column,
+            count: list.len(),
+            shown: list.into_iter().take(SHOWN).collect(),
+        };
+        let pairs: Vec<_> = plan
+            .pairs
+            .into_iter()
+            .map(|pair| (pair.label, pair.value))
+            .collect();
         Planned {
-            paired: plan.pairs.len(),
-            ambiguous: plan.ambiguous.len(),
-            orphans: plan.orphans.len(),
-            pairs: cut(plan.pairs.into_iter().map(|pair| (pair.label, pair.value)).collect()),
-            doubts: cut(plan.ambiguous),
-            without: cut(plan.orphans),
+            paired: pairs.len(),
+            parts: [
+                part("One to one", "Recognised by", pairs),
+                part("Ambiguous", "Why", plan.ambiguous),
+                part("Without a counterpart", "Why", plan.orphans),
+            ],
         }
+    }
+}
+
+impl List {
+    /// The tenant's own path.
+    fn at(&self) -> String {
+        path(&self.tenant)
+    }
+}
+
+impl Show {
+    fn at(&self) -> String {
+        path(&self.tenant)
     }
 }
 
@@ -118,7 +151,10 @@ impl Fields {
         let (pairing, lines) = match self.by.as_str() {
             "email" => (Pairing::Attribute { name: "email".into() }, Vec::new()),
             "attribute" if self.attribute.is_empty() => {
-                return Err(Error::invalid("attribute", "Name the attribute that both accounts have."));
+                return Err(Error::invalid(
+                    "attribute",
+                    "Name the attribute that both accounts have.",
+                ));
             }
             "attribute" => {
                 let name = self.attribute.clone();
@@ -141,8 +177,12 @@ impl Fields {
     }
 }
 
+fn path(tenant: &Tenant) -> String {
+    format!("/console/pools/{}/tenants/{}", tenant.user_pool_id, tenant.id)
+}
+
 fn room(tenant: &Tenant) -> String {
-    format!("/console/pools/{}/tenants/{}/moves", tenant.user_pool_id, tenant.id)
+    format!("{}/moves", path(tenant))
 }
 
 fn may_change(admin: &Admin, tenant: &Tenant) -> bool {
@@ -188,6 +228,7 @@ async fn prepare(
                 (row, made)
             })
             .collect(),
+        number: tenant.settings.linking.attribute.clone().unwrap_or_default(),
         tenant,
         fields: Fields {
             by: "email".into(),
@@ -272,7 +313,10 @@ async fn start(
         Err(error) => Err(error),
     };
     match started {
-        Ok((row, _)) => Ok(page::done(&format!("{}/{}", room(&page.tenant), row.id), "moving")),
+        Ok((row, _)) => Ok(page::done(
+            &format!("{}/{}", room(&page.tenant), row.id),
+            "moving",
+        )),
         Err(error) => {
             page.mistakes = Mistakes::of(error, "by")?;
             Ok(page::refused(&page))
@@ -309,6 +353,8 @@ async fn show(
         undone: row.undone_at.map(Moment),
         waiting,
         come,
+        total: waiting + come,
+        cut: usize::try_from(waiting).is_ok_and(|waiting| waiting > people.len()),
         people: people
             .into_iter()
             .map(|(link, user)| (user.label(), link.value))
@@ -405,6 +451,7 @@ async fn link(
         Ok(tenant) => Ok(page::done(&room(&tenant), "saved")),
         Err(error) => {
             page.mistakes = Mistakes::of(error, "number")?;
+            page.number = linking.attribute.clone().unwrap_or_default();
             page.tenant.settings.linking = linking;
             Ok(page::refused(&page))
         }
