@@ -34,7 +34,7 @@ pub use passwords::Passwords;
 
 use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
-use crate::actions::{Ctx, keys};
+use crate::actions::{Ctx, canaries, keys};
 use crate::db::{Conn, Db};
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
@@ -46,6 +46,7 @@ use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::resource_server::{self, ResourceServer};
 use crate::model::{tenant, tenant_domain};
+use crate::rules::canary::takes;
 use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
@@ -169,6 +170,8 @@ pub struct App {
     pub providers: Vec<Provider>,
     /// The place of each by its id.
     places: HashMap<String, usize>,
+    /// The enabled connections that some of those connections' people are sent to instead.
+    pub canaries: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
     /// Where addresses and tenants' codes lead.
@@ -189,6 +192,7 @@ impl App {
         };
         self.providers
             .iter()
+            .chain(&self.canaries)
             .map(|provider| Live {
                 id: provider.id.clone(),
                 created_at: provider.created_at,
@@ -203,7 +207,22 @@ impl App {
     }
 
     pub fn provider(&self, id: &str) -> Option<&Provider> {
-        self.providers.get(*self.places.get(id)?)
+        match self.places.get(id) {
+            Some(place) => self.providers.get(*place),
+            None => self.canaries.iter().find(|canary| canary.id == id),
+        }
+    }
+
+    /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
+    pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
+        let leads_to = |one: &&Provider| {
+            let canary = one.settings.canary.as_ref();
+            canary.is_some_and(|canary| canary.to == provider.id)
+        };
+        match self.providers.iter().find(leads_to) {
+            Some(main) if !self.places.contains_key(&provider.id) => main,
+            _ => provider,
+        }
     }
 
     /// The same with nothing but the tenant's connections, for the tenant's own host.
@@ -214,10 +233,12 @@ impl App {
         let mut client = self.client.clone();
         client.settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
         let leads_there = |(_, id): &(&String, &String)| places.contains_key(*id);
+        let its_own = |canary: &&Provider| canary.tenant_id.as_deref() == Some(tenant_id);
         App {
             client,
             secrets: self.secrets.clone(),
             pool: self.pool.clone(),
+            canaries: self.canaries.iter().filter(its_own).cloned().collect(),
             identifiers: self
                 .identifiers
                 .iter()
@@ -342,11 +363,18 @@ impl Broker {
                 let pool_id = &client.user_pool_id;
                 let mut providers = provider::list_named(conn, pool_id, &client.settings.providers)?;
                 let choosy = tenant::choosy(conn, pool_id)?;
-                providers.retain(|provider| {
+                let takes_them = |provider: &Provider| {
                     let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
                     tenant.is_none_or(|clients| clients.contains(&client.id))
-                });
+                };
+                providers.retain(takes_them);
                 let places = places(&providers);
+                let mut canaries = Vec::new();
+                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
+                    let to = provider::find(conn, &canary.to)?
+                        .filter(|to| to.enabled && !places.contains_key(&to.id) && takes_them(to));
+                    canaries.extend(to);
+                }
                 let mut identifiers: HashMap<String, String> = provider::identifiers_of_pool(conn, pool_id)?
                     .into_iter()
                     .collect();
@@ -357,15 +385,14 @@ impl Broker {
                 Ok(Some((
                     client,
                     secrets,
-                    providers,
-                    places,
+                    (providers, places, canaries),
                     identifiers,
                     routes,
                     look,
                 )))
             })
             .await?;
-        let Some((client, secrets, providers, places, identifiers, routes, look)) = found else {
+        let Some((client, secrets, (providers, places, canaries), identifiers, routes, look)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -377,6 +404,7 @@ impl Broker {
             pool,
             providers,
             places,
+            canaries,
             identifiers,
             routes,
             tenant_id: None,
@@ -398,6 +426,32 @@ impl Broker {
         }
         let app = self.app(client_id).await?;
         Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
+    }
+
+    /// The connection that this person is sent to where a connection has a canary; none where it stays.
+    pub async fn canary(
+        &self,
+        app: &App,
+        provider: &Provider,
+        address: Option<&str>,
+    ) -> Result<Option<Provider>, StoreError> {
+        let Some(canary) = &provider.settings.canary else {
+            return Ok(None);
+        };
+        let Some(to) = app.provider(&canary.to) else {
+            return Ok(None);
+        };
+        let is_member = match (&canary.group, address) {
+            (Some(group), Some(address)) if !address.contains('\0') => {
+                let (pool, address, group) =
+                    (provider.user_pool_id.clone(), address.to_owned(), group.clone());
+                self.db
+                    .read(move |conn| canaries::is_member(conn, &pool, &address, &group))
+                    .await?
+            }
+            _ => false,
+        };
+        Ok(takes(canary, address, is_member).then(|| to.clone()))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.

@@ -6,7 +6,7 @@ use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::{self, Exchanged};
 use super::traces::{self, Draft};
-use super::{Ctx, access, watch};
+use super::{Ctx, access, identity_moves, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -72,6 +72,12 @@ pub enum Completed {
         refusal: Refusal,
         trace_code: String,
     },
+    /// The person has moved to this connection, and the one they came by is closed to them.
+    Moved {
+        refusal: Refusal,
+        trace_code: String,
+        to: Box<Provider>,
+    },
     /// The same callback came twice: the first has made the session.
     Repeated,
 }
@@ -135,6 +141,17 @@ pub fn arrive(
         let refusal = Refusal::other_user();
         let trace_code = refused(conn, trace, "user", seen, &refusal)?;
         return Ok(Err(Completed::Refused { refusal, trace_code }));
+    }
+    if let Some(to) = identity_moves::instead(conn, provider, work.arrival)? {
+        let seen = format!("moved to {}: this connection is closed to them", to.id);
+        let refusal = Refusal::moved(&to.settings.label);
+        let trace_code = refused(conn, trace, "move", seen, &refusal)?;
+        let to = Box::new(to);
+        return Ok(Err(Completed::Moved {
+            refusal,
+            trace_code,
+            to,
+        }));
     }
     let Settled {
         user,
@@ -216,7 +233,8 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)? {
+    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some()
+    {
         return Ok(Expected::Refused);
     }
     profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod admins;
+pub mod canaries;
 pub mod clients;
 pub mod credentials;
 pub mod domains;
@@ -11,6 +12,7 @@ pub mod enforcement;
 pub(crate) mod fixture;
 pub mod groups;
 pub mod hooks;
+pub mod identity_moves;
 pub mod keys;
 pub mod linking;
 pub mod login;
@@ -23,6 +25,7 @@ pub mod pools;
 pub mod profile;
 pub mod providers;
 pub mod resource_servers;
+pub mod setup_links;
 pub mod tenant_domains;
 pub mod tenants;
 pub mod tokens;

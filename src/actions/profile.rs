@@ -2,11 +2,13 @@
 //! up to date by the mapping. Runs inside the caller's transaction and records one audit event.
 //!
 //! An identity is (provider, issuer, subject), never a name or an address: whatever else may look alike, nothing here
-//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]). What the claims do to the attributes is decided in
+//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]) or the
+//! tenant wants its people recognised and nothing speaks against it ([`matched`]). What the claims do to the attributes is decided in
 //! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
 
 mod groups;
 mod linked;
+mod matched;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,10 +90,15 @@ pub fn settle(
     }
     match visit.known(conn)? {
         Some(user) => visit.again(conn, user),
-        None => match visit.linked(conn)? {
-            Some(outcome) => Ok(outcome),
-            None => visit.first(conn),
-        },
+        None => {
+            if let Some(outcome) = visit.linked(conn)? {
+                return Ok(outcome);
+            }
+            if let Some(outcome) = visit.matched(conn)? {
+                return Ok(outcome);
+            }
+            visit.first(conn)
+        }
     }
 }
 
@@ -126,7 +133,10 @@ pub fn expect(
     }
     let found = match visit.known(conn)? {
         Some(user) => Some(user),
-        None => visit.awaited(conn)?,
+        None => match visit.awaited(conn)? {
+            Some(user) => Some(user),
+            None => visit.recognised(conn)?.map(|(user, _)| user),
+        },
     };
     Ok(match found {
         Some(user) if !user.enabled => Expected::Refused,

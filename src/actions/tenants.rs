@@ -1,6 +1,6 @@
 //! Tenants: customer organisations inside a pool, and which connections are theirs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ctx, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::client;
 use crate::model::provider;
 use crate::model::reach::Reach;
-use crate::model::tenant::{self, Settings, Tenant};
+use crate::model::tenant::{self, Linking, Settings, Tenant};
 use crate::rules::registration::provider as rules;
 
 /// A tenant to make.
@@ -85,15 +85,46 @@ pub fn set_clients(
         }
     }
     let old = std::mem::replace(&mut row.settings.clients, clients);
+    let changes = json!({ "clients": { "old": old, "new": row.settings.clients } });
+    set(conn, ctx, row, changes)
+}
+
+/// Says by what the tenant's people are recognised at their first sign-in by one of its connections.
+pub fn set_linking(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    linking: Linking,
+) -> Result<Tenant, Error> {
+    find(conn, reach, id)?;
+    let mut row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let pool = pools::find(conn, &row.user_pool_id)?;
+    if let Some(name) = &linking.attribute
+        && (name == "email" || pool.settings.attribute(name).is_none())
+    {
+        return Err(Error::invalid(
+            "number",
+            "must be an attribute of the pool's schema that holds something like an employee number",
+        ));
+    }
+    let old = std::mem::replace(&mut row.settings.linking, linking);
+    let changes = json!({ "linking": { "old": old, "new": row.settings.linking } });
+    set(conn, ctx, row, changes)
+}
+
+/// Keeps changed settings.
+fn set(conn: &mut Conn, ctx: &Ctx, mut row: Tenant, changes: Value) -> Result<Tenant, Error> {
+    let id = row.id.clone();
     row.updated_at = ctx.now;
-    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(&id))?;
     record(
         conn,
         ctx,
         "tenant.update",
         Some(&row.user_pool_id),
-        id,
-        json!({ "clients": { "old": old, "new": row.settings.clients } }),
+        &id,
+        changes,
     )?;
     Ok(row)
 }

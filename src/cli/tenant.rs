@@ -3,6 +3,9 @@
 
 mod domain;
 
+mod moves;
+mod setup_link;
+
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -59,6 +62,12 @@ pub enum Command {
     /// Claim email domains, prove them, give them up
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Links by which a customer connects their Okta alone, up to being live
+    #[command(subcommand)]
+    SetupLink(setup_link::Command),
+    /// Move a tenant's people from one connection to another, with the accounts that they have
+    #[command(subcommand)]
+    Move(moves::Command),
 }
 
 #[derive(Args)]
@@ -115,6 +124,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Domain(command) => domain::run(&store, output, command),
+        Command::SetupLink(command) => setup_link::run(&store, output, command),
+        Command::Move(command) => moves::run(&store, output, command),
     }
 }
 

@@ -263,7 +263,30 @@ diesel::table! {
 diesel::table! {
     provider_links (provider_id, attribute, value) {
         provider_id -> Text, attribute -> Text, value -> Text, user_sub -> Text, subject -> Nullable<Text>,
-        created_at -> BigInt,
+        created_at -> BigInt, move_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    setup_links (id) {
+        id -> Text, user_pool_id -> Text, tenant_id -> Text, hash -> Binary, created_by -> Text, created_at -> BigInt,
+        expires_at -> BigInt, opened_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>, done_at -> Nullable<BigInt>,
+        provider_id -> Nullable<Text>, noted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    setup_sessions (hash) {
+        hash -> Binary, link_id -> Text, id -> Text, address -> Text, user_agent -> Text, created_at -> BigInt,
+        last_seen_at -> BigInt, expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_moves (id) {
+        id -> Text, user_pool_id -> Text, tenant_id -> Text, from_provider_id -> Text, to_provider_id -> Text,
+        pairing -> Text, created_by -> Text, created_at -> BigInt, closed_at -> Nullable<BigInt>,
+        undone_at -> Nullable<BigInt>,
     }
 }
 
@@ -364,4 +387,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tile_starts,
     enforcements,
     passed_tests,
+    setup_links,
+    setup_sessions,
+    identity_moves,
 );

@@ -101,6 +101,8 @@ pub struct Settings {
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
     pub replay: Replay,
+    /// Another connection that some of its people are sent to instead.
+    pub canary: Option<Canary>,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
     /// What the connection is for, where its tenant has one for each environment.
@@ -109,6 +111,23 @@ pub struct Settings {
 
 text_enum! {
     pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
+}
+
+/// Whom a second connection of the tenant gets, to be tried before everybody does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Canary {
+    /// The second connection.
+    pub to: String,
+    /// Of those whose address is known before the sign-in, 0-100.
+    pub percent: u32,
+    /// Addresses, in lower case.
+    pub people: Vec<String>,
+    /// A group of the pool, as its members are when they come.
+    pub group: Option<String>,
+    /// Everybody goes there, also those of whom nothing is known.
+    pub promoted: bool,
+    pub since: UnixTime,
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -141,6 +160,7 @@ impl Default for Settings {
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
             replay: Replay::default(),
+            canary: None,
             cognito: Map::new(),
             environment: None,
         }

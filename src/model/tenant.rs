@@ -29,6 +29,19 @@ pub struct Settings {
     pub keeps_sign_ins: bool,
     /// The app clients to which its people may sign in; empty: all that list its connections.
     pub clients: Vec<String>,
+    pub linking: Linking,
+}
+
+/// By what somebody who first comes by one of the tenant's connections is recognised as a user that there is. Nothing, unless
+/// somebody wants it: links and moves that an administrator has made need none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Linking {
+    /// The address, in a domain that is proven to be the tenant's.
+    pub email: bool,
+    /// An attribute that holds something like an employee number. Where both accounts have one it also decides whether
+    /// they are one person's.
+    pub attribute: Option<String>,
 }
 
 impl Default for Settings {
@@ -36,6 +49,7 @@ impl Default for Settings {
         Settings {
             keeps_sign_ins: true,
             clients: Vec::new(),
+            linking: Linking::default(),
         }
     }
 }
@@ -85,6 +99,16 @@ pub fn choosy(conn: &mut Conn, user_pool_id: &str) -> QueryResult<HashMap<String
         .load(conn)?;
     let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
     Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())
+}
+
+/// How the tenant's people are recognised.
+pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
+    let settings: Option<Json<Settings>> = tenants::table
+        .find(id)
+        .select(tenants::settings)
+        .first(conn)
+        .optional()?;
+    Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
 }
 
 /// Those of one pool, or of all, by name.

@@ -5,6 +5,7 @@
 pub mod bulk;
 pub mod directory;
 pub mod link;
+pub mod lookalike;
 pub mod search;
 
 use diesel::prelude::*;

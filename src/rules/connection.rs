@@ -21,6 +21,10 @@ pub enum Kind {
     Org,
     /// A custom authorization server of API Access Management.
     Custom,
+    /// Google, for Workspace organisations.
+    Google,
+    /// Microsoft Entra ID, of one tenant there.
+    Entra,
     /// Anything else.
     Other,
 }
@@ -30,6 +34,11 @@ impl Kind {
         let Ok(url) = Url::parse(issuer) else {
             return Kind::Other;
         };
+        match url.host_str().unwrap_or_default() {
+            "accounts.google.com" => return Kind::Google,
+            host if issuer::is_entra(host) => return Kind::Entra,
+            _ => {}
+        }
         let mut segments = url.path().split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next(), segments.next()) {
             (None, ..) => Kind::Org,
@@ -42,6 +51,8 @@ impl Kind {
         match self {
             Kind::Org => "org authorization server",
             Kind::Custom => "custom authorization server",
+            Kind::Google => "Google",
+            Kind::Entra => "Microsoft Entra ID",
             Kind::Other => "OpenID provider",
         }
     }
@@ -59,7 +70,35 @@ impl Kind {
                  own, and lets nobody in without an access policy with a rule that matches this app. Claims are defined \
                  on the server itself. Choose it only if your Okta administrator made the claims there."
             }
+            Kind::Google => {
+                "Google lets everybody with a Google account in, unless the OAuth consent screen is internal: make it so, or \
+                 hold the claim “hd”, which names the Workspace domain, against yours in an access rule. The subject is \
+                 stable; an address is not. Groups do not come."
+            }
+            Kind::Entra => {
+                "One tenant of Entra ID, named by its id in the address. The subject is another one for every app \
+                 registration there: map the claim “oid” to an attribute, so that people can be recognised when the \
+                 registration changes. Addresses come unverified, so they neither route nor link."
+            }
             Kind::Other => "Not an address of Okta's form: an OpenID provider with discovery.",
+        }
+    }
+
+    /// Where the app is made whose pages in the wizard are written for Okta.
+    pub fn elsewhere(self) -> Option<&'static str> {
+        match self {
+            Kind::Org | Kind::Custom | Kind::Other => None,
+            Kind::Google => Some(
+                "This connection leads to Google. Make the app in the Google Cloud console: APIs & Services → Credentials → \
+                 Create credentials → OAuth client ID → Web application, with the redirect URI below as the authorised \
+                 one. Set the consent screen to internal. There is no tile and no sign-out address.",
+            ),
+            Kind::Entra => Some(
+                "This connection leads to Microsoft Entra ID. Make the app there: Identity → App registrations → New \
+                 registration, for accounts in this directory only, with the redirect URI below for the platform Web. The \
+                 client secret's value, not its id, is what is entered here. Sign-out addresses and tiles are set \
+                 under Authentication and Branding.",
+            ),
         }
     }
 }
@@ -109,7 +148,7 @@ pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>
     };
     let beside = match Kind::of(&first) {
         Kind::Org => format!("{first}/oauth2/default"),
-        Kind::Custom => return Ok(found),
+        Kind::Custom | Kind::Google | Kind::Entra => return Ok(found),
         Kind::Other => Url::parse(&first)
             .map(|url| url.origin().ascii_serialization())
             .unwrap_or_default(),
@@ -127,6 +166,11 @@ pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>
 pub fn name_for(issuer: &str) -> String {
     let url = Url::parse(issuer).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    match Kind::of(issuer) {
+        Kind::Google => return "google".into(),
+        Kind::Entra => return "entra".into(),
+        Kind::Org | Kind::Custom | Kind::Other => {}
+    }
     let organisation: String = match url.as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name.split('.').next().unwrap_or_default(),
         _ => "stand-in",
@@ -212,6 +256,12 @@ mod tests {
             ("https://acme.okta.com", Kind::Org),
             ("https://acme.okta.com/oauth2/default", Kind::Custom),
             ("http://127.0.0.1:8091/oauth2/aus1", Kind::Custom),
+            ("https://accounts.google.com", Kind::Google),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                Kind::Entra,
+            ),
+            ("https://login.microsoftonline.com.evil.test/t/v2.0", Kind::Other),
             ("https://id.example.com/realms/acme", Kind::Other),
             ("https://id.example.com/oauth2/a/b", Kind::Other),
         ] {
@@ -244,6 +294,11 @@ mod tests {
         for (issuer, name) in [
             ("https://acme.okta.com/oauth2/default", "acme-okta"),
             ("https://login.acme.com", "login-sso"),
+            ("https://accounts.google.com", "google"),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                "entra",
+            ),
             ("http://127.0.0.1:8091", "stand-in-sso"),
         ] {
             assert_eq!(name_for(issuer), name);

@@ -52,6 +52,24 @@ impl Refusal {
         }
     }
 
+    /// The organisation's people come by another connection now.
+    pub fn moved(label: &str) -> Refusal {
+        Refusal {
+            cause: "connection_moved".into(),
+            title: "Your organisation signs in another way now".into(),
+            what: format!("You signed in, but your organisation has moved to {label}. Your account is the same there.").into(),
+            next: format!("Go on with {label}. From the next time on choose it at once.").into(),
+            remedy: "The person's tenant has moved its people from this connection to another one. If they cannot sign in \
+                     there, assign them to the app in the new Okta, or undo the move within its 30 days."
+                .into(),
+            error: Code::AccessDenied,
+            description: "the organisation signs in through another connection".into(),
+            other_account: false,
+            retry: true,
+            failed: false,
+        }
+    }
+
     /// An administrator has switched the account off.
     pub fn user_disabled() -> Refusal {
         Refusal {

@@ -116,6 +116,59 @@ fn a_hook_is_bound_and_unbound_from_a_shell() {
 }
 
 #[test]
+fn a_set_up_link_is_made_listed_and_revoked_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme"]);
+    let id = pool["id"].as_str().unwrap();
+    shell.text(&["tenant", "create", "--pool", id, "--id", "acme", "--name", "Acme"]);
+    let made = shell.json(&["tenant", "setup-link", "create", "acme", "--days", "3"]);
+    let link = made["link"].as_str().unwrap();
+    assert!(
+        link.starts_with("http://localhost:8080/console/connect/"),
+        "{link}"
+    );
+    let listed = shell.json(&["tenant", "setup-link", "list", "acme"]);
+    assert_eq!(listed[0]["state"], "open");
+    let token = link.rsplit('/').next().unwrap();
+    assert!(!listed.to_string().contains(token), "never again");
+    let name = made["id"].as_str().unwrap();
+    shell.text(&["tenant", "setup-link", "revoke", name]);
+    assert!(
+        shell
+            .text(&["tenant", "setup-link", "list", "acme"])
+            .contains("revoked")
+    );
+    for (code, arguments) in [
+        (1, ["tenant", "setup-link", "revoke", name].as_slice()),
+        (1, &["tenant", "setup-link", "create", "globex"]),
+        (2, &["tenant", "setup-link", "create", "acme", "--days", "31"]),
+        (1, &["tenant", "move", "plan", "acme", "--from", "a", "--to", "b"]),
+        (
+            2,
+            &[
+                "tenant",
+                "move",
+                "plan",
+                "acme",
+                "--from",
+                "a",
+                "--to",
+                "b",
+                "--list",
+                "no-such-file",
+            ],
+        ),
+        (1, &["tenant", "move", "show", "mv_none"]),
+    ] {
+        shell.refused(code, arguments);
+    }
+    assert_eq!(
+        shell.json(&["tenant", "move", "list", "acme"]),
+        serde_json::json!([])
+    );
+}
+
+#[test]
 fn a_real_pool_is_set_up_from_a_shell() {
     let shell = Shell::new();
     let pool = shell.json(&[

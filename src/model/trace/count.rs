@@ -58,6 +58,33 @@ pub fn by_hour(conn: &mut Conn, reach: &Reach, now: UnixTime, hours: i64) -> Que
         .collect())
 }
 
+/// How the sign-ins by one connection ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    pub signed_in: i64,
+    pub refused: i64,
+    pub failed: i64,
+}
+
+/// Those that began since that moment.
+pub fn by_outcome(conn: &mut Conn, provider_id: &str, since: UnixTime) -> QueryResult<Outcomes> {
+    let counts: Vec<(Outcome, i64)> = login_traces::table
+        .group_by(login_traces::outcome)
+        .select((login_traces::outcome, count_star()))
+        .filter(login_traces::provider_id.eq(provider_id))
+        .filter(login_traces::started_at.ge(since))
+        .load(conn)?;
+    let mut outcomes = Outcomes::default();
+    for (outcome, count) in counts {
+        match outcome {
+            Outcome::SignedIn => outcomes.signed_in = count,
+            Outcome::Refused => outcomes.refused = count,
+            Outcome::Failed => outcomes.failed = count,
+        }
+    }
+    Ok(outcomes)
+}
+
 /// Why attempts since that moment did not succeed, the commonest cause first.
 pub fn by_cause(conn: &mut Conn, reach: &Reach, since: UnixTime) -> QueryResult<Vec<(String, i64)>> {
     let mut causes: BTreeMap<String, i64> = BTreeMap::new();

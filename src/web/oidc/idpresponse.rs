@@ -387,6 +387,16 @@ impl Leg<'_> {
                 self.count(Outcome::Refused, &refusal.cause);
                 self.show(&refusal, Some(trace_code))
             }
+            Ok(Completed::Moved {
+                refusal,
+                trace_code,
+                to,
+            }) => {
+                self.count(Outcome::Refused, &refusal.cause);
+                // What the page offers is the new way.
+                self.provider = Some(*to);
+                self.show(&refusal, Some(trace_code))
+            }
             Ok(Completed::Repeated) => match self.session_made().await {
                 Some(session) => self.repeated(&session).await,
                 None => self.show(&Refusal::unavailable(), None),

@@ -49,6 +49,14 @@ pub async fn start(
     hints: Hints,
 ) -> HttpResponse {
     let now = broker.clock.now();
+    let other = match broker.canary(app, provider, hints.login_hint.as_deref()).await {
+        Ok(other) => other,
+        Err(cause) => {
+            tracing::error!(%cause, "whom a canary takes could not be read");
+            None
+        }
+    };
+    let provider = other.as_ref().unwrap_or(provider);
     let state = secret::short_token(&broker.entropy);
     let leg = UpstreamLeg {
         provider_id: provider.id.clone(),
@@ -219,7 +227,9 @@ pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Pro
     pairs.extend(login.resource.clone().map(|value| ("resource", value)));
     pairs.extend(login.max_age.map(|value| ("max_age", value.to_string())));
     pairs.extend(login.acr_values.clone().map(|value| ("acr_values", value)));
-    pairs.extend(provider.map(|provider| ("identity_provider", provider.name.clone())));
+    // A canary is reached by the name of the connection whose canary it is.
+    let offered = provider.map(|provider| app.offered_as(provider));
+    pairs.extend(offered.map(|provider| ("identity_provider", provider.name.clone())));
     // The user that the app insists on, as OIDC Core §5.5.1 lets it say so.
     if let Some(sub) = &login.required_sub {
         let claims = serde_json::json!({ "id_token": { "sub": { "value": sub } } });

@@ -21,6 +21,7 @@ mod pools;
 mod resource_servers;
 mod rooms;
 mod set_up;
+mod setup_links;
 mod sign_in;
 mod sso;
 mod tenant_domains;

@@ -7,8 +7,10 @@ mod edit;
 mod enforcement;
 mod hooks;
 mod keys;
+mod moves;
 mod new;
 mod resource_servers;
+mod setup_links;
 mod tenant_domains;
 mod tenants;
 
@@ -61,7 +63,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(resource_servers::routes)
         .configure(enforcement::routes)
         .configure(tenants::routes)
-        .configure(tenant_domains::routes);
+        .configure(tenant_domains::routes)
+        .configure(setup_links::routes)
+        .configure(moves::routes);
 }
 
 /// A pool as the pages under it show it.
