@@ -24,6 +24,7 @@ pub mod native;
 pub mod pools;
 pub mod profile;
 pub mod providers;
+pub mod registrations;
 pub mod resource_servers;
 pub mod setup_links;
 pub mod tenant_domains;

@@ -14,7 +14,7 @@ use crate::actions::pools;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::model::client::{self, AccessRule, Client, Flow};
-use crate::rules::scope;
+use crate::rules::{dotenv, scope};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -28,6 +28,8 @@ pub enum Command {
     },
     /// Show one app client
     Show { id: String },
+    /// Print an app client as the .env of an app made for Okta; its secret is left for whoever has it
+    Env { id: String },
     /// Change an app client; what is not named stays, a list that is named is replaced
     Update(Update),
     /// Delete an app client with its tokens
@@ -68,6 +70,9 @@ pub struct Create {
     /// A file that holds the secret; - for standard input
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// Print it as the .env of an app made for Okta, with its secret
+    #[arg(long)]
+    env: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -117,6 +122,12 @@ struct Options {
     /// Where the app takes the answer of a sign-in; compared exactly
     #[arg(long = "callback", value_name = "URL")]
     callbacks: Vec<String>,
+    /// Callbacks of preview deployments below a suffix that the pool admits, such as https://*.preview.example.com/callback
+    #[arg(long = "preview-callback", value_name = "PATTERN")]
+    preview_callbacks: Vec<String>,
+    /// The app is a preview, a sandbox or somebody's own machine
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    non_production: Option<bool>,
     /// The callback used when a request names none
     #[arg(long, value_name = "URL")]
     default_callback: Option<String>,
@@ -159,6 +170,9 @@ struct Options {
     /// The login page asks for the address first and shows no buttons of tenants' connections
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     email_first: Option<bool>,
+    /// The app may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    token_exchange: Option<bool>,
     /// Whether refresh tokens can be revoked [default: true]
     #[arg(long, value_name = "true|false")]
     revocation: Option<bool>,
@@ -179,6 +193,7 @@ impl Options {
             }
         }
         replace(&mut settings.redirect_uris, self.callbacks);
+        replace(&mut settings.preview_redirect_uris, self.preview_callbacks);
         replace(&mut settings.logout_uris, self.logout_urls);
         replace(&mut settings.flows, self.flows);
         replace(
@@ -217,6 +232,8 @@ impl Options {
             (&mut settings.require_pkce, self.require_pkce),
             (&mut settings.email_first, self.email_first),
             (&mut settings.revocation, self.revocation),
+            (&mut settings.token_exchange, self.token_exchange),
+            (&mut settings.non_production, self.non_production),
         ] {
             *value = named.unwrap_or(*value);
         }
@@ -246,6 +263,11 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                     &[],
                 )
             })
+        }
+        Command::Env { id } => {
+            let client = store.read(move |conn| clients::find(conn, &id))?;
+            let block = env_block(settings, &client, None);
+            output.answer(&json!({ "env": block }), || block.clone())
         }
         Command::Update(args) => update(&store, output, args),
         Command::Delete { id, yes } => {
@@ -295,6 +317,10 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
         None => NewSecret::Generate,
     };
     let mut settings = client::Settings::default();
+    if args.options.token_exchange == Some(true) && args.options.callbacks.is_empty() {
+        // A widget whose host app signs people in has nowhere to be returned to, and no other flow unless one is named.
+        settings.flows.clear();
+    }
     args.options.apply(&mut settings);
     if settings.scopes.is_empty() && !settings.flows.contains(&Flow::ClientCredentials) {
         settings.scopes = ["openid", "email", "profile"].map(String::from).to_vec();
@@ -315,6 +341,14 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
     if let Some(secret) = &shown {
         document["client_secret"] = json!(*secret.text);
     }
+    if args.env {
+        let block = env_block(
+            store.settings,
+            client,
+            shown.as_ref().map(|secret| secret.text.as_str()),
+        );
+        return output.answer(&document, || block);
+    }
     let mut next = Vec::new();
     if client.settings.providers.is_empty() && !client.settings.flows.contains(&Flow::ClientCredentials) {
         next.push(format!(
@@ -333,6 +367,11 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             &next,
         )
     })
+}
+
+fn env_block(settings: &Settings, client: &Client, secret: Option<&str>) -> String {
+    let issuer = settings.public_url.issuer(&client.user_pool_id);
+    dotenv::block(&issuer, &client.id, client.settings.public, secret)
 }
 
 fn given_secret(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -467,6 +506,7 @@ fn describe(
         ("scopes", own.scopes.join(" ")),
         ("providers", own.providers.join(" ")),
         ("callbacks", lines(&own.redirect_uris)),
+        ("preview callbacks", lines(&own.preview_redirect_uris)),
         (
             "default callback",
             own.default_redirect_uri.clone().unwrap_or_default(),

@@ -28,6 +28,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    registered_clients (client_id) {
+        client_id -> Text, token_hash -> Binary, created_at -> BigInt, expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     identity_providers (id) {
         id -> Text, user_pool_id -> Text, name -> Text, issuer -> Text, enabled -> Bool, settings -> Text,
         client_secret_sealed -> Nullable<Binary>, private_key_sealed -> Nullable<Binary>,
@@ -344,6 +350,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     resource_servers,
     app_clients,
     client_secrets,
+    registered_clients,
     identity_providers,
     provider_identifiers,
     mappings,

@@ -29,6 +29,7 @@ pub mod pool;
 pub mod probe;
 pub mod provider;
 pub mod reach;
+pub mod registered_client;
 pub mod resource_server;
 pub mod session;
 pub mod setup_link;

@@ -139,8 +139,12 @@ impl Login {
     /// Where answers go, if the client still has that redirect URI registered.
     pub fn return_address(&self, client: &Client) -> Option<ReturnAddress> {
         let RedirectRef(hash, other) = &self.redirect_uri;
-        let uris = &client.settings.redirect_uris;
-        let registered = uris.iter().find(|uri| short_hash(uri) == *hash)?;
+        let settings = &client.settings;
+        let mut uris = settings
+            .redirect_uris
+            .iter()
+            .chain(&settings.preview_redirect_uris);
+        let registered = uris.find(|uri| short_hash(uri) == *hash)?;
         let redirect_uri = match other {
             None => registered,
             Some(uri) if redirect_uri::registered(&client.settings, uri).is_some() => uri,

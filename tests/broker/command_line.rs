@@ -70,6 +70,109 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
+fn a_connection_is_made_of_an_apps_env_and_an_app_gets_its_own() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Test"]);
+    let pool = pool["id"].as_str().unwrap();
+    let file = shell.path().join("okta.env");
+    let env = "OKTA_CLIENT_ID=0oa1b2c3d4e5f6g7h8i9\nOKTA_CLIENT_SECRET=canary-of-the-env\nOKTA_ISSUER_URI=https://acme.okta.com/oauth2/default\n";
+    std::fs::write(&file, env).unwrap();
+    let file = file.to_str().unwrap();
+    let make = |name| {
+        [
+            "provider", "create", "--pool", pool, "--name", name, "--env", file,
+        ]
+    };
+    let made = shell.json(&make("acme-okta"));
+    assert_eq!(made["issuer"], "https://acme.okta.com/oauth2/default");
+    assert_eq!(made["settings"]["client_id"], "0oa1b2c3d4e5f6g7h8i9");
+    assert_eq!(made["has_client_secret"], true);
+    assert!(!made.to_string().contains("canary-of-the-env"));
+    // The same app in a second environment is told.
+    let second = shell.run(&make("acme-staging"));
+    assert!(
+        second.status.success() && said(&second).contains("is used by acme-okta"),
+        "{second:?}"
+    );
+    let neither = ["provider", "create", "--pool", pool, "--name", "third"];
+    shell.refused(2, &neither);
+
+    let client = [
+        "client",
+        "create",
+        "--pool",
+        pool,
+        "--name",
+        "Sandbox",
+        "--callback",
+        "https://s.example.com/cb",
+        "--env",
+    ];
+    let block = shell.text(&client);
+    let line = |name: &str| {
+        let line = block
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.unwrap_or_else(|| panic!("no {name}: {block}")).to_owned()
+    };
+    assert!(line("OKTA_ISSUER_URI").ends_with(&format!("/{pool}")));
+    assert!(line("OKTA_CLIENT_SECRET").len() > 24);
+    let again = shell.text(&["client", "env", &line("OKTA_CLIENT_ID")]);
+    assert!(again.ends_with("OKTA_CLIENT_SECRET=\n"), "{again}");
+}
+
+#[test]
+fn a_connection_of_the_kind_token_in_needs_no_secret() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Test"]);
+    let pool = pool["id"].as_str().unwrap();
+    let make = |client_id| {
+        [
+            "provider",
+            "create",
+            "--pool",
+            pool,
+            "--name",
+            "acme-widget",
+            "--kind",
+            "token-in",
+            "--issuer",
+            "acme.okta.com",
+            "--client-id",
+            client_id,
+            "--origin",
+            "https://host.example.com",
+        ]
+    };
+    let refused = shell.refused(1, &make("0oa-too-short"));
+    assert!(refused.contains("0oa and 17 more"), "{refused}");
+    let made = shell.json(&make("0oa1b2c3d4e5f6g7h8i9"));
+    assert_eq!(
+        made["issuer"], "https://acme.okta.com",
+        "https:// is added, not asked for"
+    );
+    assert_eq!(
+        made["settings"]["token_in"]["origins"][0],
+        "https://host.example.com"
+    );
+    let client = [
+        "client",
+        "create",
+        "--pool",
+        pool,
+        "--name",
+        "Widget",
+        "--public",
+        "--token-exchange",
+        "--provider",
+        "acme-widget",
+    ];
+    let client = shell.json(&client);
+    assert_eq!(client["settings"]["token_exchange"], true);
+    assert_eq!(client["settings"]["flows"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_hook_is_bound_and_unbound_from_a_shell() {
     let shell = Shell::new();
     let arn = "arn:aws:lambda:local:000000000000:function:hook-1";

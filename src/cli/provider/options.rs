@@ -10,7 +10,8 @@ use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
-use crate::model::provider::{self, ClientAuth, Endpoints, Environment, UserinfoMethod};
+use crate::model::provider::{self, ClientAuth, Endpoints, Environment, UserinfoMethod, Way};
+use crate::rules::dotenv::OktaApp;
 use crate::rules::mapping::parse;
 use crate::rules::scope;
 use crate::world::UnixTime;
@@ -66,6 +67,12 @@ pub(super) struct Options {
         value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]|ATTRIBUTE[,…]:=CEL"
     )]
     map: Vec<String>,
+    /// sign-in: people are sent to Okta; token-in: apps bring Okta's ID token, and no secret is needed [default: sign-in]
+    #[arg(long, value_name = "KIND")]
+    kind: Option<Way>,
+    /// The origin of a page that may bring an ID token, such as https://app.example.com; repeat it (kind token-in)
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
     #[command(flatten)]
     groups: GroupOptions,
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
@@ -123,6 +130,15 @@ impl Options {
         })
     }
 
+    /// Takes from an app's `.env` what was not named itself.
+    pub(super) fn complete(&mut self, app: OktaApp) {
+        self.client_id = self.client_id.take().or(app.client_id);
+        if self.client_secret_file.is_none() && self.private_key_file.is_none() {
+            let secret = app.client_secret.map(|secret| secret.to_string());
+            self.client_secret = self.client_secret.take().or(secret);
+        }
+    }
+
     /// When the secrets expire, where something was said about it.
     pub(super) fn expiries(&self) -> Expiries {
         Expiries {
@@ -153,6 +169,12 @@ impl Options {
         settings.environment = self.environment.or(settings.environment);
         if let Some(method) = self.userinfo_method {
             settings.userinfo_method = method;
+        }
+        if let Some(way) = self.kind {
+            settings.set_way(way);
+        }
+        if let Some(kind) = settings.token_in.as_mut().filter(|_| !self.origins.is_empty()) {
+            kind.origins.clone_from(&self.origins);
         }
         settings.upstream_logout = self.upstream_logout.unwrap_or(settings.upstream_logout);
         settings.shared_callback = self.shared_callback.unwrap_or(settings.shared_callback);

@@ -2,7 +2,6 @@
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
 mod asked;
-mod hooked;
 mod stray;
 
 use std::net::IpAddr;
@@ -12,19 +11,18 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
-use hooked::Ready;
 use stray::{Unknown, own_login, unavailable, unknown_login};
 
 use super::error::{self, Shown};
 use super::{authorize, form, respond, start_login, upstream_leg};
-use crate::actions::login::{self, Completed};
-use crate::actions::profile::Arrival;
+use crate::actions::login::{self, Completed, Errand, Returned};
 use crate::actions::traces::{self, Draft};
+use crate::broker::arrival::{self, Ready};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::model::client::Flow;
 use crate::model::provider::Provider;
-use crate::model::session::{self, Facts, Session};
+use crate::model::session::{self, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
 use crate::rules::authorize::{ResponseType, ReturnAddress, Untrusted};
@@ -40,7 +38,6 @@ use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
 use crate::web::peer;
-use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
 pub async fn bare(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
@@ -330,41 +327,29 @@ impl Leg<'_> {
             Some(_) => login::SIGN_OUT_SECONDS,
             None => login::SESSION_SECONDS,
         };
-        let replaced = match self.heed_inbound_hook(&provider, &identity).await {
-            Ok(replaced) => replaced,
+        let arrived = self
+            .broker
+            .arrival(&self.app, &provider, &identity, &mut self.trace)
+            .await;
+        let arrival = match arrived {
+            Ok(arrival) => arrival,
             Err(fault) => return self.refuse(fault.refusal()).await,
         };
         let ready = Ready {
             app: self.app.clone(),
-            login: self.login.clone(),
-            redirect_uri: self.address.redirect_uri.clone(),
-            login_hash: secret::hash(&self.state),
-            arrival: Arrival {
-                issuer: identity.issuer,
-                subject: identity.subject,
-                claims: replaced.unwrap_or(identity.claims),
-            },
-            facts: Facts {
-                auth_time: identity.auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
-                amr: identity.amr,
-                acr: identity.acr,
-                sid: identity.sid,
-            },
+            arrival,
+            facts: arrival::facts(&identity, now),
             provider,
-            id_token_sealed,
+            errand: Errand::Login(Box::new(Returned {
+                login: self.login.clone(),
+                redirect_uri: self.address.redirect_uri.clone(),
+                login_hash: secret::hash(&self.state),
+                id_token_sealed,
+            })),
         };
-        let lambda = &self.app.pool.pool.settings.lambda;
-        let completed = if lambda.takes_part_in_sign_ins() || lambda.token_generation().is_some() {
-            match self.complete_with_hooks(Arc::new(ready), ctx).await {
-                Ok(completed) => completed,
-                Err(fault) => return self.refuse(fault.refusal()).await,
-            }
-        } else {
-            let trace = self.trace.clone();
-            self.broker
-                .db
-                .write(move |conn| login::complete(conn, &ctx, &ready.work(), trace))
-                .await
+        let completed = match self.broker.complete(ready, ctx, &mut self.trace).await {
+            Ok(completed) => completed,
+            Err(fault) => return self.refuse(fault.refusal()).await,
         };
         match completed {
             Ok(Completed::SignedIn {
@@ -377,10 +362,9 @@ impl Leg<'_> {
                     Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
                 };
                 let session = cookies::session_name(&self.app.pool.pool.id);
-                let cookies = vec![
-                    cookies::set(session, session_token, cookie_seconds),
-                    cookies::clear(crate::rules::login::cookie_name(&self.state)),
-                ];
+                let session = session_token.map(|token| cookies::set(session, token, cookie_seconds));
+                let spent = cookies::clear(crate::rules::login::cookie_name(&self.state));
+                let cookies = session.into_iter().chain([spent]).collect();
                 respond::to_app(&response, &error::lang(self.request), cookies)
             }
             Ok(Completed::Refused { refusal, trace_code }) => {

@@ -378,12 +378,18 @@ async fn a_user_whose_password_is_taken_away_signs_in_by_what_is_linked() {
     let own = account("Cognito", "Cognito_Subject", "grace");
     for (wrong, name) in [
         (account("Cognito", "email", "grace"), "InvalidParameterException"),
-        (account("Cognito", "Cognito_Subject", "nobody"), "UserNotFoundException"),
+        (
+            account("Cognito", "Cognito_Subject", "nobody"),
+            "UserNotFoundException",
+        ),
     ] {
         assert_eq!(refusal(&try_unlink(&stage, wrong).await).0, name);
     }
 
-    assert_eq!(try_unlink(&stage, own.clone()).await.expect(200).json(), json!({}));
+    assert_eq!(
+        try_unlink(&stage, own.clone()).await.expect(200).json(),
+        json!({})
+    );
     assert_eq!(
         refusal(&sign_in(&stage, "grace", PASSWORD).await).0,
         "NotAuthorizedException"
@@ -393,6 +399,9 @@ async fn a_user_whose_password_is_taken_away_signs_in_by_what_is_linked() {
         refusal(&unsigned(&stage, "GetUser", ended).await).0,
         "NotAuthorizedException"
     );
-    assert_eq!(refusal(&try_unlink(&stage, own).await).0, "InvalidParameterException");
+    assert_eq!(
+        refusal(&try_unlink(&stage, own).await).0,
+        "InvalidParameterException"
+    );
     assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], user.sub);
 }

@@ -31,6 +31,7 @@ struct ShowPage {
     secret_expires: Option<Moment>,
     next_secret_expires: Option<Moment>,
     identifiers: Vec<String>,
+    origins: Vec<String>,
     mapping_version: i64,
     tested: Option<Moment>,
     live: Option<Moment>,
@@ -40,6 +41,8 @@ struct ShowPage {
     tile: Option<Moment>,
     people: i64,
     apps: Vec<String>,
+    /// Connections that come with the same client id, by slug and name.
+    twins: Vec<(String, String)>,
     notices: Vec<String>,
 }
 
@@ -52,7 +55,8 @@ pub async fn page(
     let opened = open(&broker, admin.sees(), &id).await?;
     let row = opened.provider.clone();
     let whole_pool = admin.sees().has_pool(&row.user_pool_id);
-    let (identifiers, version, last, tile, notices, people, apps) = broker
+    let sees = admin.sees().clone();
+    let (identifiers, version, last, tile, notices, people, apps, twins) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
             let clients = client::list(conn, &row.user_pool_id)?;
@@ -69,6 +73,7 @@ pub async fn page(
                     .filter(lists)
                     .map(|client| client.name)
                     .collect::<Vec<_>>(),
+                provider::twins(conn, &sees, &row)?,
             ))
         })
         .await?;
@@ -86,6 +91,7 @@ pub async fn page(
         secret_expires: provider.secret_expires_at.map(Moment),
         next_secret_expires: provider.next_secret_expires_at.map(Moment),
         identifiers,
+        origins: settings.token_in.clone().unwrap_or_default().origins,
         mapping_version: version,
         tested: provider.tested_at.map(Moment),
         live: provider.live_since.map(Moment),
@@ -94,6 +100,7 @@ pub async fn page(
         tile: tile.map(|tile| Moment(tile.last_at)),
         people,
         // Which apps a pool has is for those to know who see the pool.
+        twins: twins.into_iter().map(|twin| (twin.id, twin.name)).collect(),
         apps: if whole_pool { apps } else { Vec::new() },
         notices,
     }))
