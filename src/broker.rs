@@ -35,7 +35,7 @@ pub use passwords::Passwords;
 
 use crate::actions::pools::NewKeys;
 use crate::actions::tokens::Live;
-use crate::actions::{Ctx, keys};
+use crate::actions::{Ctx, canaries, keys};
 use crate::db::{Conn, Db};
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
@@ -47,11 +47,14 @@ use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::registered_client;
 use crate::model::resource_server::{self, ResourceServer};
+use crate::model::{tenant, tenant_domain};
+use crate::rules::canary::takes;
 use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::registration::client::NATIVE;
+use crate::rules::routing::Routes;
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, NextSecret, Upstream};
@@ -117,6 +120,7 @@ pub struct Broker {
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
     apps: Cache<String, App>,
+    tenant_apps: Cache<String, App>,
     connections: Cache<String, Connection>,
     sites: Cache<String, domains::Sites>,
 }
@@ -166,10 +170,18 @@ pub struct App {
     pub pool: Arc<PoolFacts>,
     /// The enabled connections that the client lists, by name: those that people are sent to.
     pub providers: Vec<Provider>,
+    /// The place of each by its id.
+    places: HashMap<String, usize>,
+    /// The enabled connections that some of those connections' people are sent to instead.
+    pub canaries: Vec<Provider>,
     /// And those whose ID tokens it may bring.
     pub token_in: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
+    /// Where addresses and tenants' codes lead.
+    pub routes: Routes,
+    /// The one tenant whose connections these are: the request came to that tenant's own host.
+    pub tenant_id: Option<String>,
     /// How its login page looks.
     pub look: Look,
     /// When it ends, where it was registered until then.
@@ -186,6 +198,7 @@ impl App {
         };
         self.providers
             .iter()
+            .chain(&self.canaries)
             .chain(&self.token_in)
             .map(|provider| Live {
                 id: provider.id.clone(),
@@ -201,7 +214,57 @@ impl App {
     }
 
     pub fn provider(&self, id: &str) -> Option<&Provider> {
-        self.providers.iter().find(|provider| provider.id == id)
+        match self.places.get(id) {
+            Some(place) => self.providers.get(*place),
+            None => self.canaries.iter().find(|canary| canary.id == id),
+        }
+    }
+
+    /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
+    pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
+        let leads_to = |one: &&Provider| {
+            let canary = one.settings.canary.as_ref();
+            canary.is_some_and(|canary| canary.to == provider.id)
+        };
+        match self.providers.iter().find(leads_to) {
+            Some(main) if !self.places.contains_key(&provider.id) => main,
+            _ => provider,
+        }
+    }
+
+    /// Whether it has not come to the end until which it was registered.
+    fn lives(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// The same with nothing but the tenant's connections, for the tenant's own host.
+    fn of_tenant(&self, tenant_id: &str) -> App {
+        let ids = self.routes.of_tenant(tenant_id).iter();
+        let providers: Vec<Provider> = ids.filter_map(|id| self.provider(id)).cloned().collect();
+        let places = places(&providers);
+        let mut client = self.client.clone();
+        client.settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
+        let leads_there = |(_, id): &(&String, &String)| places.contains_key(*id);
+        let its_own = |provider: &&Provider| provider.tenant_id.as_deref() == Some(tenant_id);
+        App {
+            client,
+            secrets: self.secrets.clone(),
+            pool: self.pool.clone(),
+            canaries: self.canaries.iter().filter(its_own).cloned().collect(),
+            token_in: self.token_in.iter().filter(its_own).cloned().collect(),
+            identifiers: self
+                .identifiers
+                .iter()
+                .filter(leads_there)
+                .map(|(name, id)| (name.clone(), id.clone()))
+                .collect(),
+            providers,
+            places,
+            routes: self.routes.within(tenant_id),
+            tenant_id: Some(tenant_id.to_owned()),
+            look: self.look.clone(),
+            expires_at: self.expires_at,
+        }
     }
 }
 
@@ -234,6 +297,7 @@ impl Broker {
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
+            tenant_apps: Cache::default(),
             connections: Cache::default(),
             sites: Cache::default(),
         }
@@ -259,6 +323,7 @@ impl Broker {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.pools.clear();
         self.apps.clear();
+        self.tenant_apps.clear();
         self.connections.clear();
         self.sites.clear();
     }
@@ -299,7 +364,7 @@ impl Broker {
         }
         let generation = self.generation.load(Ordering::SeqCst);
         let now = self.clock.now();
-        let lives = |app: &Arc<App>| app.expires_at.is_none_or(|end| end > now);
+        let lives = |app: &Arc<App>| app.lives(now);
         if let Some(known) = self.apps.get(client_id) {
             return Ok(Some(known).filter(lives));
         }
@@ -311,46 +376,107 @@ impl Broker {
                     return Ok(None);
                 };
                 let secrets = client::secrets(conn, &client.id)?;
-                let listed = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
+                let pool_id = &client.user_pool_id;
+                let mut listed = provider::list_named(conn, pool_id, &client.settings.providers)?;
+                let choosy = tenant::choosy(conn, pool_id)?;
+                let takes_them = |provider: &Provider| {
+                    let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
+                    tenant.is_none_or(|clients| clients.contains(&client.id))
+                };
+                listed.retain(takes_them);
                 let (token_in, providers): (Vec<_>, Vec<_>) = listed
                     .into_iter()
                     .partition(|provider| provider.settings.token_in.is_some());
-                let mut identifiers = HashMap::new();
-                for provider in &providers {
-                    for identifier in provider::identifiers(conn, &provider.id)? {
-                        identifiers.insert(identifier, provider.id.clone());
-                    }
+                let places = places(&providers);
+                let mut canaries = Vec::new();
+                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
+                    let to = provider::find(conn, &canary.to)?
+                        .filter(|to| to.enabled && !places.contains_key(&to.id) && takes_them(to));
+                    canaries.extend(to);
                 }
+                let mut identifiers: HashMap<String, String> = provider::identifiers_of_pool(conn, pool_id)?
+                    .into_iter()
+                    .collect();
+                identifiers.retain(|_, id| places.contains_key(id));
+                let proven = tenant_domain::proven_of_pool(conn, pool_id)?;
+                let routes = Routes::new(&providers, &identifiers, proven);
                 let look = looks::of(conn, &client)?;
                 let expires_at = registered_client::find(conn, &client.id)?.map(|row| row.expires_at);
                 Ok(Some((
                     client,
                     secrets,
-                    providers,
-                    token_in,
+                    (providers, places, canaries, token_in),
                     identifiers,
+                    routes,
                     look,
                     expires_at,
                 )))
             })
             .await?;
-        let Some((client, secrets, providers, token_in, identifiers, look, expires_at)) = found else {
+        let Some((client, secrets, ways, identifiers, routes, look, expires_at)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
             return Ok(None);
         };
+        let (providers, places, canaries, token_in) = ways;
         let app = App {
             client,
             secrets,
             pool,
             providers,
+            places,
+            canaries,
             token_in,
             identifiers,
+            routes,
+            tenant_id: None,
             look,
             expires_at,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
+    }
+
+    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
+    pub async fn app_of_tenant(
+        &self,
+        client_id: &str,
+        tenant_id: &str,
+    ) -> Result<Option<Arc<App>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let key = format!("{tenant_id} {client_id}");
+        let now = self.clock.now();
+        if let Some(known) = self.tenant_apps.get(&key) {
+            return Ok(Some(known).filter(|app| app.lives(now)));
+        }
+        let app = self.app(client_id).await?;
+        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
+    }
+
+    /// The connection that this person is sent to where a connection has a canary; none where it stays.
+    pub async fn canary(
+        &self,
+        app: &App,
+        provider: &Provider,
+        address: Option<&str>,
+    ) -> Result<Option<Provider>, StoreError> {
+        let Some(canary) = &provider.settings.canary else {
+            return Ok(None);
+        };
+        let Some(to) = app.provider(&canary.to) else {
+            return Ok(None);
+        };
+        let is_member = match (&canary.group, address) {
+            (Some(group), Some(address)) if !address.contains('\0') => {
+                let (pool, address, group) =
+                    (provider.user_pool_id.clone(), address.to_owned(), group.clone());
+                self.db
+                    .read(move |conn| canaries::is_member(conn, &pool, &address, &group))
+                    .await?
+            }
+            _ => false,
+        };
+        Ok(takes(canary, address, is_member).then(|| to.clone()))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.
@@ -410,6 +536,12 @@ impl Broker {
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+/// Where each connection stands in the list.
+fn places(providers: &[Provider]) -> HashMap<String, usize> {
+    let ids = providers.iter().map(|provider| provider.id.clone());
+    ids.zip(0..).collect()
 }
 
 async fn off_thread<T: Send + 'static>(

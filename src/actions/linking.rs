@@ -130,6 +130,7 @@ fn by_attribute(
         user_sub: destination.sub.clone(),
         subject: None,
         created_at: ctx.now,
+        move_id: None,
     };
     if !link::insert(conn, &link)? {
         return Err(Error::Conflict("the identity was linked at the same moment".into()).into());

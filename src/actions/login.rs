@@ -2,11 +2,12 @@
 //! app its code. An app that has brought the upstream's ID token itself gets tokens, and nobody a session. One transaction,
 //! with the trace in it; two where the pool has hooks that are asked in between.
 
+use super::access::Way;
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::{self, Exchanged};
 use super::traces::{self, Draft};
-use super::{Ctx, watch};
+use super::{Ctx, access, identity_moves, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -118,6 +119,12 @@ pub enum Completed {
         refusal: Refusal,
         trace_code: String,
     },
+    /// The person has moved to this connection, and the one they came by is closed to them.
+    Moved {
+        refusal: Refusal,
+        trace_code: String,
+        to: Box<Provider>,
+    },
     /// The same callback came twice: the first has made the session.
     Repeated,
 }
@@ -189,6 +196,17 @@ pub fn arrive(
         let trace_code = refused(conn, trace, "user", seen, &refusal)?;
         return Ok(Err(Completed::Refused { refusal, trace_code }));
     }
+    if let Some(to) = identity_moves::instead(conn, provider, work.arrival)? {
+        let seen = format!("moved to {}: this connection is closed to them", to.id);
+        let refusal = Refusal::moved(&to.settings.label);
+        let trace_code = refused(conn, trace, "move", seen, &refusal)?;
+        let to = Box::new(to);
+        return Ok(Err(Completed::Moved {
+            refusal,
+            trace_code,
+            to,
+        }));
+    }
     let Settled {
         user,
         groups,
@@ -235,6 +253,26 @@ pub fn arrive(
         if created { "created just in time" } else { "known" },
     );
     let sealed = seal_past(ctx, provider, &contents, &mut trace);
+    let way = Way {
+        connection: &provider.id,
+        amr: &work.facts.amr,
+        acr: work.facts.acr.as_deref(),
+    };
+    // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
+        let refusal = barred.refusal(&client.name);
+        let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
+        if let Some(sealed) = sealed {
+            let about = About {
+                client,
+                trace_code: &trace_code,
+                user_sub: Some(user.sub),
+                mapping_version,
+            };
+            past::keep(conn, ctx, provider, about, sealed)?;
+        }
+        return Ok(Err(Completed::Refused { refusal, trace_code }));
+    }
     Ok(Ok(Arrived {
         user,
         groups,
@@ -249,7 +287,8 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)? {
+    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some()
+    {
         return Ok(Expected::Refused);
     }
     profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)
@@ -516,6 +555,7 @@ fn tell_contract(
         groups,
         provider_id: &provider.id,
         provider_name: &provider.name,
+        tenant_id: provider.tenant_id.as_deref(),
         subject: "",
     };
     // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.

@@ -2,11 +2,13 @@
 //! up to date by the mapping. Runs inside the caller's transaction and records one audit event.
 //!
 //! An identity is (provider, issuer, subject), never a name or an address: whatever else may look alike, nothing here
-//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]). What the claims do to the attributes is decided in
+//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]) or the
+//! tenant wants its people recognised and nothing speaks against it ([`matched`]). What the claims do to the attributes is decided in
 //! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
 
 mod groups;
 mod linked;
+mod matched;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::model::mapper_input::{self, Contents, Made};
 use crate::model::mapping::{self, MissingGroup, Rules};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::{self, Vouching};
 use crate::model::trace::MappingEffect;
 use crate::model::user::{self, Identity, Status, User};
 use crate::rules::mapping::{Compiled, Outcome, Refusal, apply, saved};
@@ -87,10 +90,15 @@ pub fn settle(
     }
     match visit.known(conn)? {
         Some(user) => visit.again(conn, user),
-        None => match visit.linked(conn)? {
-            Some(outcome) => Ok(outcome),
-            None => visit.first(conn),
-        },
+        None => {
+            if let Some(outcome) = visit.linked(conn)? {
+                return Ok(outcome);
+            }
+            if let Some(outcome) = visit.matched(conn)? {
+                return Ok(outcome);
+            }
+            visit.first(conn)
+        }
     }
 }
 
@@ -125,7 +133,10 @@ pub fn expect(
     }
     let found = match visit.known(conn)? {
         Some(user) => Some(user),
-        None => visit.awaited(conn)?,
+        None => match visit.awaited(conn)? {
+            Some(user) => Some(user),
+            None => visit.recognised(conn)?.map(|(user, _)| user),
+        },
     };
     Ok(match found {
         Some(user) if !user.enabled => Expected::Refused,
@@ -172,6 +183,8 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     compiled: Arc<Compiled>,
     mapping_version: i64,
+    /// For whose addresses the connection's word counts.
+    vouching: Vouching,
 }
 
 impl<'a> Visit<'a> {
@@ -194,6 +207,7 @@ impl<'a> Visit<'a> {
             arrival,
             mapping_version,
             compiled: saved(&provider.id, &rules),
+            vouching: tenant_domain::vouching(conn, provider)?,
         })
     }
 }
@@ -275,6 +289,7 @@ impl Visit<'_> {
             existing,
             self.pool,
             self.client.settings.write_attributes.as_deref(),
+            &self.vouching,
         )
     }
 
@@ -428,6 +443,7 @@ impl Visit<'_> {
         Contents {
             claims: self.arrival.claims.clone(),
             write_attributes: self.client.settings.write_attributes.clone(),
+            vouching: self.vouching.clone(),
             ..Contents::default()
         }
     }

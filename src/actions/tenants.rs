@@ -1,13 +1,14 @@
 //! Tenants: customer organisations inside a pool, and which connections are theirs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ctx, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
+use crate::model::client;
 use crate::model::provider;
 use crate::model::reach::Reach;
-use crate::model::tenant::{self, Settings, Tenant};
+use crate::model::tenant::{self, Linking, Settings, Tenant};
 use crate::rules::registration::provider as rules;
 
 /// A tenant to make.
@@ -60,6 +61,70 @@ pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -
         Some(&row.user_pool_id),
         id,
         json!({ "name": { "old": old.name, "new": row.name } }),
+    )?;
+    Ok(row)
+}
+
+/// Says to which app clients the tenant's people may sign in; none named: to all that list its connections.
+pub fn set_clients(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    clients: Vec<String>,
+) -> Result<Tenant, Error> {
+    find(conn, reach, id)?;
+    let mut row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    for client in &clients {
+        let known = client::find(conn, client)?;
+        if known.is_none_or(|known| known.user_pool_id != row.user_pool_id) {
+            return Err(Error::invalid(
+                "clients",
+                format!("{client} is no app client of the pool"),
+            ));
+        }
+    }
+    let old = std::mem::replace(&mut row.settings.clients, clients);
+    let changes = json!({ "clients": { "old": old, "new": row.settings.clients } });
+    set(conn, ctx, row, changes)
+}
+
+/// Says by what the tenant's people are recognised at their first sign-in by one of its connections.
+pub fn set_linking(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    linking: Linking,
+) -> Result<Tenant, Error> {
+    find(conn, reach, id)?;
+    let mut row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    let pool = pools::find(conn, &row.user_pool_id)?;
+    if let Some(name) = &linking.attribute
+        && (name == "email" || pool.settings.attribute(name).is_none())
+    {
+        return Err(Error::invalid(
+            "number",
+            "must be an attribute of the pool's schema that holds something like an employee number",
+        ));
+    }
+    let old = std::mem::replace(&mut row.settings.linking, linking);
+    let changes = json!({ "linking": { "old": old, "new": row.settings.linking } });
+    set(conn, ctx, row, changes)
+}
+
+/// Keeps changed settings.
+fn set(conn: &mut Conn, ctx: &Ctx, mut row: Tenant, changes: Value) -> Result<Tenant, Error> {
+    let id = row.id.clone();
+    row.updated_at = ctx.now;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(&id))?;
+    record(
+        conn,
+        ctx,
+        "tenant.update",
+        Some(&row.user_pool_id),
+        &id,
+        changes,
     )?;
     Ok(row)
 }

@@ -25,6 +25,8 @@ text_enum! {
         ConnectionRecovered = "connection.recovered",
         /// It went live.
         ConnectionLive = "connection.live",
+        /// A customer has brought it there alone, by a set-up link.
+        SetUpCompleted = "setup_link.completed",
         /// An administrator tries the webhook.
         Test = "webhook.test",
     }

@@ -17,7 +17,7 @@ use crate::rules::login_style::{Picture, Sheet, Texts, branding, texts};
 /// Pictures of a branding that can be a page's, the first that is there.
 const LOGOS: [&str; 2] = ["FORM_LOGO", "PAGE_HEADER_LOGO"];
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Look {
     pub style: Option<File>,
     pub logo: Option<File>,
@@ -27,6 +27,7 @@ pub struct Look {
 }
 
 /// Bytes that a page loads from us.
+#[derive(Clone)]
 pub struct File {
     /// Made of the bytes: another content has another name.
     pub name: String,

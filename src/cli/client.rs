@@ -12,7 +12,8 @@ use super::{Failure, Outcome};
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
 use crate::actions::pools;
 use crate::config::Settings;
-use crate::model::client::{self, Client, Flow};
+use crate::error::Error;
+use crate::model::client::{self, AccessRule, Client, Flow};
 use crate::rules::{dotenv, scope};
 
 #[derive(Subcommand)]
@@ -40,6 +41,10 @@ pub enum Command {
     },
     /// Give a confidential client a second secret, shown this once, so that apps can change over
     AddSecret(AddSecret),
+    /// Let only those into the app for whom a rule holds; a rule of that name is replaced
+    AddAccessRule(AddAccessRule),
+    /// Take a rule about who may enter away, by its name
+    DeleteAccessRule { id: String, name: String },
     /// Delete one of a client's two secrets, by its id
     DeleteSecret { id: String, secret_id: String },
 }
@@ -97,6 +102,20 @@ pub struct AddSecret {
     secret_file: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub struct AddAccessRule {
+    id: String,
+    /// What the rule is called; who is refused reads it
+    #[arg(long)]
+    name: String,
+    /// A CEL expression over user, groups, tenant, connection and amr
+    #[arg(long, value_name = "EXPRESSION")]
+    when: String,
+    /// Whom those may ask who are refused
+    #[arg(long)]
+    contact: String,
+}
+
 /// What a client may do; each can be repeated where it is a list.
 #[derive(Args)]
 struct Options {
@@ -145,6 +164,12 @@ struct Options {
     /// A confidential client must use PKCE, too
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
+    /// An acr value of which a sign-in must have one; '' alone requires none any more
+    #[arg(long = "require-acr", value_name = "ACR")]
+    requires_acr: Vec<String>,
+    /// The login page asks for the address first and shows no buttons of tenants' connections
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    email_first: Option<bool>,
     /// The app may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693)
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     token_exchange: Option<bool>,
@@ -176,6 +201,8 @@ impl Options {
             self.scopes.iter().flat_map(|text| scope::parse(text)).collect(),
         );
         replace(&mut settings.providers, self.providers);
+        replace(&mut settings.requires_acr, self.requires_acr);
+        settings.requires_acr.retain(|value| !value.is_empty());
         for (list, named) in [
             (&mut settings.read_attributes, self.read_attributes),
             (&mut settings.write_attributes, self.write_attributes),
@@ -203,6 +230,7 @@ impl Options {
         for (value, named) in [
             (&mut settings.rotation.enabled, self.rotate_refresh),
             (&mut settings.require_pkce, self.require_pkce),
+            (&mut settings.email_first, self.email_first),
             (&mut settings.revocation, self.revocation),
             (&mut settings.token_exchange, self.token_exchange),
             (&mut settings.non_production, self.non_production),
@@ -250,6 +278,28 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::AddSecret(args) => add_secret(&store, output, args),
+        Command::AddAccessRule(args) => {
+            let rule = AccessRule {
+                name: args.name,
+                expression: args.when,
+                contact: args.contact,
+            };
+            change_access(&store, output, args.id, move |rules| {
+                match rules.iter_mut().find(|known| known.name == rule.name) {
+                    Some(known) => *known = rule,
+                    None => rules.push(rule),
+                }
+                Ok(())
+            })
+        }
+        Command::DeleteAccessRule { id, name } => change_access(&store, output, id, move |rules| {
+            let before = rules.len();
+            rules.retain(|known| known.name != name);
+            match rules.len() < before {
+                true => Ok(()),
+                false => Err(Error::not_found("access rule", name)),
+            }
+        }),
         Command::DeleteSecret { id, secret_id } => {
             let deleted = secret_id.clone();
             store.act(move |conn, ctx| clients::delete_secret(conn, ctx, &id, &secret_id))?;
@@ -377,6 +427,26 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
     })
 }
 
+fn change_access(
+    store: &Store<'_>,
+    output: Output,
+    id: String,
+    change: impl FnOnce(&mut Vec<AccessRule>) -> Result<(), Error> + Send + 'static,
+) -> Outcome {
+    let client = store.act(move |conn, ctx| {
+        let mut settings = clients::lock(conn, &id)?.settings.0;
+        change(&mut settings.access)?;
+        let change = ClientChange {
+            settings: Some(settings),
+            ..ClientChange::default()
+        };
+        clients::update(conn, ctx, &id, change)
+    })?;
+    output.answer(&document(store.settings, &client), || {
+        describe(store.settings, "Changed who may enter", &client, &[], &[])
+    })
+}
+
 fn add_secret(store: &Store<'_>, output: Output, args: AddSecret) -> Outcome {
     let given = given_secret(args.secret, args.secret_file)?;
     let generated = given.is_none();
@@ -421,6 +491,11 @@ fn describe(
         true => format!("at each use, {} s of grace", own.rotation.grace_seconds),
         false => String::new(),
     };
+    let access: Vec<String> = own
+        .access
+        .iter()
+        .map(|rule| format!("{}: {} (ask {})", rule.name, rule.expression, rule.contact))
+        .collect();
     let mut entries = vec![("client id", client.id.clone())];
     entries.extend(first.iter().cloned());
     entries.extend([
@@ -451,6 +526,8 @@ fn describe(
             format!("{} days", own.refresh_token_seconds / 86_400),
         ),
         ("rotation", rotation),
+        ("who may enter", lines(&access)),
+        ("requires acr", own.requires_acr.join(" ")),
         (
             "reads only",
             own.read_attributes.clone().unwrap_or_default().join(" "),

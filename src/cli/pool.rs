@@ -84,6 +84,9 @@ pub struct Update {
     /// Days after which a signing key gets a successor; 0: never by itself
     #[arg(long, value_name = "DAYS")]
     key_rotation_days: Option<u32>,
+    /// The claim of tokens that names the tenant; '' for none
+    #[arg(long, value_name = "CLAIM")]
+    tenant_claim: Option<String>,
     /// A domain of yours below which preview deployments of apps have their hosts; repeat it
     #[arg(long = "preview-suffix", value_name = "DOMAIN")]
     preview_suffixes: Vec<String>,
@@ -179,6 +182,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         settings.cognito_exact = args.cognito_exact.unwrap_or(settings.cognito_exact);
         settings.deletion_protection = args.deletion_protection.unwrap_or(settings.deletion_protection);
         settings.trace_days = args.trace_days.unwrap_or(settings.trace_days);
+        settings.tenant_claim = args.tenant_claim.unwrap_or(settings.tenant_claim);
         if !args.preview_suffixes.is_empty() {
             settings.preview_suffixes = args.preview_suffixes;
         }
@@ -228,6 +232,7 @@ fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) ->
         ("preview suffixes", pool.settings.preview_suffixes.join(" ")),
         ("traces kept", format!("{} days", pool.settings.trace_days)),
         ("keys rotate", rotation),
+        ("tenant claim", pool.settings.tenant_claim.clone()),
         ("made", pool.created_at.to_string()),
     ];
     sheet(heading, &entries, next)

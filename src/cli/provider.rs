@@ -542,6 +542,10 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ),
         ("scopes", own.scopes.join(" ")),
         ("button", own.label.clone()),
+        (
+            "environment",
+            own.environment.map(|one| one.to_string()).unwrap_or_default(),
+        ),
         ("identifiers", lines(&found.identifiers)),
         ("mapping", lines(&mapped)),
         (

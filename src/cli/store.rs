@@ -102,6 +102,7 @@ pub fn upstream(settings: &Settings, clock: &Clock, entropy: &Entropy) -> Result
         allow: settings.allow_upstream.iter().map(ToString::to_string).collect(),
         ca_pem: settings.upstream_ca.clone(),
         proxy: settings.upstream_proxy.clone(),
+        dns_servers: settings.dns_servers.clone(),
     };
     Upstream::new(options, clock.clone(), entropy.clone()).map_err(Failure::Usage)
 }

@@ -132,6 +132,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    tenant_domains (tenant_id, domain) {
+        tenant_id -> Text, domain -> Text, user_pool_id -> Text, subdomains -> Bool, token -> Text, proof -> Text,
+        proven_at -> Nullable<BigInt>, checked_at -> Nullable<BigInt>, seen_at -> Nullable<BigInt>,
+        lost_since -> Nullable<BigInt>, finding -> Text, created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     administrators (id) {
         id -> Text, email -> Text, name -> Text, password_hash -> Nullable<Text>,
         user_sub -> Nullable<Text>, enabled -> Bool, created_at -> BigInt, updated_at -> BigInt,
@@ -261,7 +269,30 @@ diesel::table! {
 diesel::table! {
     provider_links (provider_id, attribute, value) {
         provider_id -> Text, attribute -> Text, value -> Text, user_sub -> Text, subject -> Nullable<Text>,
-        created_at -> BigInt,
+        created_at -> BigInt, move_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    setup_links (id) {
+        id -> Text, user_pool_id -> Text, tenant_id -> Text, hash -> Binary, created_by -> Text, created_at -> BigInt,
+        expires_at -> BigInt, opened_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>, done_at -> Nullable<BigInt>,
+        provider_id -> Nullable<Text>, noted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    setup_sessions (hash) {
+        hash -> Binary, link_id -> Text, id -> Text, address -> Text, user_agent -> Text, created_at -> BigInt,
+        last_seen_at -> BigInt, expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_moves (id) {
+        id -> Text, user_pool_id -> Text, tenant_id -> Text, from_provider_id -> Text, to_provider_id -> Text,
+        pairing -> Text, created_by -> Text, created_at -> BigInt, closed_at -> Nullable<BigInt>,
+        undone_at -> Nullable<BigInt>,
     }
 }
 
@@ -292,6 +323,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    enforcements (tenant_id) {
+        tenant_id -> Text, user_pool_id -> Text, provider_id -> Text, actor -> Text, since -> BigInt,
+        confirm_by -> BigInt, confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    passed_tests (provider_id, actor) { provider_id -> Text, actor -> Text, fingerprint -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -319,6 +365,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     login_traces,
     audit_events,
     tenants,
+    tenant_domains,
     administrators,
     administrator_roles,
     administrator_rules,
@@ -344,4 +391,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     ui_customizations,
     login_brandings,
     login_terms,
+    tile_starts,
+    enforcements,
+    passed_tests,
+    setup_links,
+    setup_sessions,
+    identity_moves,
 );

@@ -7,7 +7,8 @@ use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::{
-    admin_session, audit, challenge, code, mapper_input, session, single_use, token, trace, webhook,
+    admin_session, audit, challenge, code, mapper_input, session, setup_link, single_use, token, trace,
+    webhook,
 };
 use crate::world::UnixTime;
 
@@ -36,6 +37,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         |conn, now| trace::delete_expired(conn, now, BATCH),
         |conn, _| trace::trim_unreached(conn, UNREACHED, BATCH),
         |conn, now| admin_session::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
+        |conn, now| setup_link::delete_expired(conn, now, now.plus(-admins::IDLE_SECONDS), BATCH),
         |conn, now| single_use::delete_expired(conn, now, BATCH),
         |conn, now| challenge::delete_expired(conn, now, BATCH),
         |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),

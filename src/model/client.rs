@@ -73,6 +73,12 @@ pub struct Settings {
     /// For how many minutes after a sign-in the client takes its session instead of asking again; `None`: as long as the
     /// session lives.
     pub sso_minutes: Option<i64>,
+    /// Who may enter; all of them must hold. Empty: everybody who can sign in.
+    pub access: Vec<AccessRule>,
+    /// The `acr` values of which a sign-in must have one; empty: any sign-in will do.
+    pub requires_acr: Vec<String>,
+    /// The login page asks for the address first, and shows no buttons of tenants' connections.
+    pub email_first: bool,
 }
 
 impl Default for Settings {
@@ -100,6 +106,9 @@ impl Default for Settings {
             cognito: Map::new(),
             contract: Vec::new(),
             sso_minutes: None,
+            access: Vec::new(),
+            requires_acr: Vec::new(),
+            email_first: false,
         }
     }
 }
@@ -125,6 +134,17 @@ pub struct ContractClaim {
     /// The values it may have, or a list's elements; empty: any.
     #[serde(default)]
     pub one_of: Vec<String>,
+}
+
+/// One condition on who may enter the app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccessRule {
+    pub name: String,
+    /// CEL over `user`, `groups`, `tenant`, `connection` and `amr`.
+    pub expression: String,
+    /// Whom those may ask who are refused.
+    pub contact: String,
 }
 
 /// Cognito's `RefreshTokenRotation`. A public client's tokens rotate whatever it says (RFC 9700 §2.2.2).

@@ -49,9 +49,14 @@ pub struct Settings {
     /// The hooks that take part in sign-ins and tokens.
     pub lambda: LambdaConfig,
     pub sessions: Sessions,
+    /// The claim of tokens that has the id of the tenant by whose connection the user came; empty: none.
+    pub tenant_claim: String,
     /// Domains of the operator's own below which preview deployments of apps have their hosts.
     pub preview_suffixes: Vec<String>,
 }
+
+/// What the claim is called unless a pool says otherwise.
+pub const TENANT_CLAIM: &str = "custom:tenant_id";
 
 /// How many sign-ins of one user may live at a time (Cognito's session configuration).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +81,7 @@ impl Default for Settings {
             key_rotation_days: 90,
             lambda: LambdaConfig::default(),
             sessions: Sessions::default(),
+            tenant_claim: TENANT_CLAIM.into(),
             preview_suffixes: Vec::new(),
         }
     }

@@ -107,8 +107,33 @@ pub struct Settings {
     /// secret; `None`: the usual kind.
     pub token_in: Option<TokenIn>,
     pub replay: Replay,
+    /// Another connection that some of its people are sent to instead.
+    pub canary: Option<Canary>,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
+    /// What the connection is for, where its tenant has one for each environment.
+    pub environment: Option<Environment>,
+}
+
+text_enum! {
+    pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
+}
+
+/// Whom a second connection of the tenant gets, to be tried before everybody does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Canary {
+    /// The second connection.
+    pub to: String,
+    /// Of those whose address is known before the sign-in, 0-100.
+    pub percent: u32,
+    /// Addresses, in lower case.
+    pub people: Vec<String>,
+    /// A group of the pool, as its members are when they come.
+    pub group: Option<String>,
+    /// Everybody goes there, also those of whom nothing is known.
+    pub promoted: bool,
+    pub since: UnixTime,
 }
 
 text_enum! {
@@ -173,7 +198,9 @@ impl Default for Settings {
             id_token_algorithms: vec!["RS256".into()],
             token_in: None,
             replay: Replay::default(),
+            canary: None,
             cognito: Map::new(),
+            environment: None,
         }
     }
 }
@@ -385,6 +412,30 @@ pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> Quer
         .load(conn)
 }
 
+/// The enabled connections, of one pool or of all, whose issuer is at this origin (a few more where that has a wildcard's
+/// characters in it), or at any.
+pub fn enabled_of(
+    conn: &mut Conn,
+    user_pool_id: Option<&str>,
+    origin: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Provider>> {
+    let mut query = identity_providers::table
+        .filter(identity_providers::enabled.eq(true))
+        .order(identity_providers::id)
+        .limit(limit)
+        .select(Provider::as_select())
+        .into_boxed();
+    if let Some(id) = user_pool_id {
+        query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
+    }
+    if let Some(origin) = origin {
+        let below = identity_providers::issuer.like(format!("{origin}/%"));
+        query = query.filter(identity_providers::issuer.eq(origin.to_owned()).or(below));
+    }
+    query.load(conn)
+}
+
 /// False when the slug, or the name within the pool, is taken.
 pub fn insert(conn: &mut Conn, provider: &Provider) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(identity_providers::table)
@@ -476,6 +527,17 @@ pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String
         .filter(provider_identifiers::provider_id.eq(provider_id))
         .order(provider_identifiers::identifier)
         .select(provider_identifiers::identifier)
+        .load(conn)
+}
+
+/// All identifiers of a pool, each with the provider that it leads to.
+pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
+    provider_identifiers::table
+        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
+        .select((
+            provider_identifiers::identifier,
+            provider_identifiers::provider_id,
+        ))
         .load(conn)
 }
 

@@ -1,5 +1,7 @@
 //! Tenant: a customer organisation inside a pool, with connections of its own.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +27,30 @@ pub struct Tenant {
 pub struct Settings {
     /// Sign-ins of its connections may be kept, sealed, to try mappings on; each connection then says for itself.
     pub keeps_sign_ins: bool,
+    /// The app clients to which its people may sign in; empty: all that list its connections.
+    pub clients: Vec<String>,
+    pub linking: Linking,
+}
+
+/// By what somebody who first comes by one of the tenant's connections is recognised as a user that there is. Nothing, unless
+/// somebody wants it: links and moves that an administrator has made need none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Linking {
+    /// The address, in a domain that is proven to be the tenant's.
+    pub email: bool,
+    /// An attribute that holds something like an employee number. Where both accounts have one it also decides whether
+    /// they are one person's.
+    pub attribute: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { keeps_sign_ins: true }
+        Settings {
+            keeps_sign_ins: true,
+            clients: Vec::new(),
+            linking: Linking::default(),
+        }
     }
 }
 
@@ -61,6 +82,33 @@ pub fn keeps_sign_ins(conn: &mut Conn, id: &str) -> QueryResult<bool> {
         .first(conn)
         .optional()?;
     Ok(settings.is_none_or(|settings| settings.keeps_sign_ins))
+}
+
+/// The ids of all tenants, each with its pool's.
+pub fn ids(conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
+    tenants::table
+        .select((tenants::id, tenants::user_pool_id))
+        .load(conn)
+}
+
+/// Those of a pool that let people into some app clients only, with the clients.
+pub fn choosy(conn: &mut Conn, user_pool_id: &str) -> QueryResult<HashMap<String, Vec<String>>> {
+    let rows: Vec<(String, Json<Settings>)> = tenants::table
+        .filter(tenants::user_pool_id.eq(user_pool_id))
+        .select((tenants::id, tenants::settings))
+        .load(conn)?;
+    let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
+    Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())
+}
+
+/// How the tenant's people are recognised.
+pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
+    let settings: Option<Json<Settings>> = tenants::table
+        .find(id)
+        .select(tenants::settings)
+        .first(conn)
+        .optional()?;
+    Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
 }
 
 /// Those of one pool, or of all, by name.

@@ -5,6 +5,7 @@
 pub mod bulk;
 pub mod directory;
 pub mod link;
+pub mod lookalike;
 pub mod search;
 
 use diesel::prelude::*;
@@ -273,4 +274,12 @@ pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool
         search::remember_subject(conn, identity)?;
     }
     Ok(rows == 1)
+}
+
+/// Those of the named users that there are.
+pub fn find_all(conn: &mut Conn, subs: &[String]) -> QueryResult<Vec<User>> {
+    users::table
+        .filter(users::sub.eq_any(subs.to_vec()))
+        .select(User::as_select())
+        .load(conn)
 }

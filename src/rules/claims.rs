@@ -87,6 +87,8 @@ pub struct Person<'a> {
     pub groups: &'a [Group],
     /// The primary one first.
     pub identities: &'a [Identity],
+    /// The tenant by whose connection the user came.
+    pub tenant_id: Option<&'a str>,
 }
 
 /// The claims of one token are more than a token may carry.
@@ -177,6 +179,7 @@ pub fn id_token(
     if !person.identities.is_empty() {
         set("identities", identities::claim(person.identities));
     }
+    set_tenant(issue, person, &mut claims);
     bounded(claims)
 }
 
@@ -218,7 +221,16 @@ pub fn access_token(
     if granted.by_api {
         claims.remove("version");
     }
+    set_tenant(issue, person, &mut claims);
     bounded(claims)
+}
+
+/// No attribute and no mapping says whose people somebody is: the connection does.
+fn set_tenant(issue: &Issue<'_>, person: &Person<'_>, claims: &mut Map<String, Value>) {
+    let name = &issue.pool.settings.tenant_claim;
+    if let Some(id) = person.tenant_id.filter(|_| !name.is_empty()) {
+        claims.insert(name.clone(), json!(id));
+    }
 }
 
 /// The access token of a client on its own behalf (`client_credentials`): `sub` is the client.
@@ -304,6 +316,7 @@ fn released<'a>(
         let may = openid
             && in_scope
             && !is_reserved(name)
+            && *name != pool.settings.tenant_claim
             && !value.is_null()
             && readable.is_none_or(|names| names.contains(name));
         may.then(|| pool.settings.attribute(name))

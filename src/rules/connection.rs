@@ -9,8 +9,10 @@ use url::{Host, Url};
 
 use super::okta_issuer::{self, Candidate, Mistake, is_okta_host};
 use super::registration::issuer;
+use super::tenant_domain::and_above;
 use crate::config::AllowedHost;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::Proven;
 
 /// What an issuer's address tells of the server behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub enum Kind {
     Org,
     /// A custom authorization server of API Access Management.
     Custom,
+    /// Google, for Workspace organisations.
+    Google,
+    /// Microsoft Entra ID, of one tenant there.
+    Entra,
     /// Anything else.
     Other,
 }
@@ -28,6 +34,11 @@ impl Kind {
         let Ok(url) = Url::parse(issuer) else {
             return Kind::Other;
         };
+        match url.host_str().unwrap_or_default() {
+            "accounts.google.com" => return Kind::Google,
+            host if issuer::is_entra(host) => return Kind::Entra,
+            _ => {}
+        }
         let mut segments = url.path().split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next(), segments.next()) {
             (None, ..) => Kind::Org,
@@ -40,6 +51,8 @@ impl Kind {
         match self {
             Kind::Org => "org authorization server",
             Kind::Custom => "custom authorization server",
+            Kind::Google => "Google",
+            Kind::Entra => "Microsoft Entra ID",
             Kind::Other => "OpenID provider",
         }
     }
@@ -57,7 +70,35 @@ impl Kind {
                  own, and lets nobody in without an access policy with a rule that matches this app. Claims are defined \
                  on the server itself. Choose it only if your Okta administrator made the claims there."
             }
+            Kind::Google => {
+                "Google lets everybody with a Google account in, unless the OAuth consent screen is internal: make it so, or \
+                 hold the claim “hd”, which names the Workspace domain, against yours in an access rule. The subject is \
+                 stable; an address is not. Groups do not come."
+            }
+            Kind::Entra => {
+                "One tenant of Entra ID, named by its id in the address. The subject is another one for every app \
+                 registration there: map the claim “oid” to an attribute, so that people can be recognised when the \
+                 registration changes. Addresses come unverified, so they neither route nor link."
+            }
             Kind::Other => "Not an address of Okta's form: an OpenID provider with discovery.",
+        }
+    }
+
+    /// Where the app is made whose pages in the wizard are written for Okta.
+    pub fn elsewhere(self) -> Option<&'static str> {
+        match self {
+            Kind::Org | Kind::Custom | Kind::Other => None,
+            Kind::Google => Some(
+                "This connection leads to Google. Make the app in the Google Cloud console: APIs & Services → Credentials → \
+                 Create credentials → OAuth client ID → Web application, with the redirect URI below as the authorised \
+                 one. Set the consent screen to internal. There is no tile and no sign-out address.",
+            ),
+            Kind::Entra => Some(
+                "This connection leads to Microsoft Entra ID. Make the app there: Identity → App registrations → New \
+                 registration, for accounts in this directory only, with the redirect URI below for the platform Web. The \
+                 client secret's value, not its id, is what is entered here. Sign-out addresses and tiles are set \
+                 under Authentication and Branding.",
+            ),
         }
     }
 }
@@ -108,7 +149,7 @@ pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>
     };
     let beside = match Kind::of(&first) {
         Kind::Org => format!("{first}/oauth2/default"),
-        Kind::Custom => return Ok(found),
+        Kind::Custom | Kind::Google | Kind::Entra => return Ok(found),
         Kind::Other => Url::parse(&first)
             .map(|url| url.origin().ascii_serialization())
             .unwrap_or_default(),
@@ -126,6 +167,11 @@ pub fn candidates(typed: &str, allowed: &[AllowedHost]) -> Result<Vec<Candidate>
 pub fn name_for(issuer: &str) -> String {
     let url = Url::parse(issuer).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    match Kind::of(issuer) {
+        Kind::Google => return "google".into(),
+        Kind::Entra => return "entra".into(),
+        Kind::Org | Kind::Custom | Kind::Other => {}
+    }
     let organisation: String = match url.as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name.split('.').next().unwrap_or_default(),
         _ => "stand-in",
@@ -138,12 +184,17 @@ pub fn name_for(issuer: &str) -> String {
     format!("{organisation}-{suffix}")
 }
 
-/// Whether a connection that a tenant set up may have this issuer: a host that Okta operates, or a stand-in on this very
-/// machine that the operator admits. The error completes the sentence "the issuer ".
-pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(), String> {
+/// Whether a connection that a tenant set up may have this issuer: a host that Okta operates, one in a domain that is proven
+/// to be the tenant's, or a stand-in on this very machine that the operator admits. The error completes the sentence "the
+/// issuer ".
+pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost], proven: &[Proven]) -> Result<(), String> {
     let url = Url::parse(issuer).map_err(|error| format!("is not a URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    // Whose the domain is, all names below it are.
+    let is_their_own = || and_above(host).any(|name| proven.iter().any(|one| one.domain == name));
     let admitted = match url.scheme() {
-        "https" if is_okta_host(url.host_str().unwrap_or_default()) => true,
+        "https" if is_okta_host(host) => true,
+        "https" if is_their_own() && is_tenants_to_call(&url, allowed) => true,
         _ => is_on_loopback(&url) && allowed.iter().any(|allowed| allowed.admits(&url)),
     };
     if admitted {
@@ -151,8 +202,8 @@ pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(),
     }
     Err(format!(
         "is on {}, which Okta does not operate: use the address under okta.com (or oktapreview.com, okta-emea.com, \
-         okta-gov.com, okta.mil) that stands behind your own domain, or ask the operator of this server to make the \
-         connection",
+         okta-gov.com, okta.mil) that stands behind your own domain, prove that domain on your tenant's page, or ask \
+         the operator of this server to make the connection",
         url.host_str().unwrap_or("a host that cannot be read")
     ))
 }
@@ -206,6 +257,12 @@ mod tests {
             ("https://acme.okta.com", Kind::Org),
             ("https://acme.okta.com/oauth2/default", Kind::Custom),
             ("http://127.0.0.1:8091/oauth2/aus1", Kind::Custom),
+            ("https://accounts.google.com", Kind::Google),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                Kind::Entra,
+            ),
+            ("https://login.microsoftonline.com.evil.test/t/v2.0", Kind::Other),
             ("https://id.example.com/realms/acme", Kind::Other),
             ("https://id.example.com/oauth2/a/b", Kind::Other),
         ] {
@@ -238,6 +295,11 @@ mod tests {
         for (issuer, name) in [
             ("https://acme.okta.com/oauth2/default", "acme-okta"),
             ("https://login.acme.com", "login-sso"),
+            ("https://accounts.google.com", "google"),
+            (
+                "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
+                "entra",
+            ),
             ("http://127.0.0.1:8091", "stand-in-sso"),
         ] {
             assert_eq!(name_for(issuer), name);
@@ -262,10 +324,32 @@ mod tests {
             ("http://169.254.169.254", false),
         ] {
             assert_eq!(
-                check_tenants_issuer(issuer, &allowed).is_ok(),
+                check_tenants_issuer(issuer, &allowed, &[]).is_ok(),
                 admitted,
                 "{issuer}"
             );
+        }
+    }
+
+    #[test]
+    fn a_tenant_may_name_hosts_in_its_proven_domains() {
+        let allowed = [AllowedHost::parse("idp.acme.com").unwrap()];
+        let proven = [Proven {
+            tenant_id: "acme".into(),
+            domain: "acme.com".into(),
+            subdomains: false,
+        }];
+        for (issuer, admitted) in [
+            ("https://login.acme.com", true),
+            ("https://acme.com/oauth2/default", true),
+            ("http://login.acme.com", false),
+            ("https://login.acme.com.evil.test", false),
+            ("https://notacme.com", false),
+            // A private host that the operator admits for connections of their own.
+            ("https://idp.acme.com", false),
+        ] {
+            let checked = check_tenants_issuer(issuer, &allowed, &proven);
+            assert_eq!(checked.is_ok(), admitted, "{issuer}");
         }
     }
 

@@ -1,13 +1,16 @@
 //! Linking by attribute: which values of a sign-in an administrator may have linked to a user in advance, and the form in
 //! which they are compared. A value counts as the connection maps it to the pool's attribute. An address counts only
-//! when the connection vouches for it: whoever may type an address into a directory must not become its owner here.
+//! when the connection vouches for it, and only where its word counts: whoever may type an address into a directory must
+//! not become its owner here.
 
 use serde_json::{Map, Value};
 
 use super::attribute::{attests, from_claim, outside};
 use super::mapping::{Compiled, Steps, claim};
+use super::tenant_domain::vouches;
 use crate::model::mapping::{Rules, Source};
 use crate::model::pool::Settings;
+use crate::model::tenant_domain::Vouching;
 
 /// The attribute that a link by this name goes by: a pool attribute that the connection maps, or a claim that it maps to one.
 pub fn attribute_of<'a>(rules: &'a Rules, name: &str) -> Option<&'a str> {
@@ -38,6 +41,7 @@ pub fn offered(
     settings: &Settings,
     compiled: &Compiled,
     claims: &Map<String, Value>,
+    vouching: &Vouching,
 ) -> Vec<(String, String)> {
     let mut steps = Steps::default();
     let vouched = |attribute: &str| match attribute {
@@ -50,7 +54,8 @@ pub fn offered(
         .filter_map(|rule| {
             let value = compiled.sourced(&rule.source, claims, &mut steps).ok()??;
             let value = comparable(settings, &rule.attribute, &value)?;
-            Some((rule.attribute.clone(), value))
+            let counts = rule.attribute != "email" || vouches(vouching, &value);
+            counts.then(|| (rule.attribute.clone(), value))
         })
         .collect()
 }
@@ -59,6 +64,7 @@ pub fn offered(
 mod tests {
     use super::*;
     use crate::model::mapping::Rule;
+    use crate::model::tenant_domain::Proven;
     use serde_json::json;
 
     fn rules() -> Rules {
@@ -74,7 +80,12 @@ mod tests {
 
     fn by(claims: Value) -> Vec<(String, String)> {
         let claims = claims.as_object().cloned().unwrap_or_default();
-        offered(&Settings::default(), &Compiled::new(&rules()), &claims)
+        offered(
+            &Settings::default(),
+            &Compiled::new(&rules()),
+            &claims,
+            &Vouching::Everybody,
+        )
     }
 
     fn pair(attribute: &str, value: &str) -> (String, String) {
@@ -94,6 +105,25 @@ mod tests {
             );
         }
         assert_eq!(by(json!({ "email": "ann@acme.test" })), []);
+    }
+
+    #[test]
+    fn an_address_counts_only_where_the_connections_word_counts() {
+        let proven = Proven {
+            tenant_id: "acme".into(),
+            domain: "acme.test".into(),
+            subdomains: false,
+        };
+        let within = Vouching::Within(vec![proven]);
+        let by = |address: &str| {
+            let claims = json!({ "email": address, "email_verified": true });
+            let claims = claims.as_object().cloned().unwrap_or_default();
+            offered(&Settings::default(), &Compiled::new(&rules()), &claims, &within)
+        };
+        assert_eq!(by("ann@acme.test"), [pair("email", "ann@acme.test")]);
+        for other in ["ann@globex.test", "ann@eu.acme.test"] {
+            assert_eq!(by(other), [], "{other}");
+        }
     }
 
     #[test]

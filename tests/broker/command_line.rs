@@ -219,6 +219,59 @@ fn a_hook_is_bound_and_unbound_from_a_shell() {
 }
 
 #[test]
+fn a_set_up_link_is_made_listed_and_revoked_from_a_shell() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Acme"]);
+    let id = pool["id"].as_str().unwrap();
+    shell.text(&["tenant", "create", "--pool", id, "--id", "acme", "--name", "Acme"]);
+    let made = shell.json(&["tenant", "setup-link", "create", "acme", "--days", "3"]);
+    let link = made["link"].as_str().unwrap();
+    assert!(
+        link.starts_with("http://localhost:8080/console/connect/"),
+        "{link}"
+    );
+    let listed = shell.json(&["tenant", "setup-link", "list", "acme"]);
+    assert_eq!(listed[0]["state"], "open");
+    let token = link.rsplit('/').next().unwrap();
+    assert!(!listed.to_string().contains(token), "never again");
+    let name = made["id"].as_str().unwrap();
+    shell.text(&["tenant", "setup-link", "revoke", name]);
+    assert!(
+        shell
+            .text(&["tenant", "setup-link", "list", "acme"])
+            .contains("revoked")
+    );
+    for (code, arguments) in [
+        (1, ["tenant", "setup-link", "revoke", name].as_slice()),
+        (1, &["tenant", "setup-link", "create", "globex"]),
+        (2, &["tenant", "setup-link", "create", "acme", "--days", "31"]),
+        (1, &["tenant", "move", "plan", "acme", "--from", "a", "--to", "b"]),
+        (
+            2,
+            &[
+                "tenant",
+                "move",
+                "plan",
+                "acme",
+                "--from",
+                "a",
+                "--to",
+                "b",
+                "--list",
+                "no-such-file",
+            ],
+        ),
+        (1, &["tenant", "move", "show", "mv_none"]),
+    ] {
+        shell.refused(code, arguments);
+    }
+    assert_eq!(
+        shell.json(&["tenant", "move", "list", "acme"]),
+        serde_json::json!([])
+    );
+}
+
+#[test]
 fn a_real_pool_is_set_up_from_a_shell() {
     let shell = Shell::new();
     let pool = shell.json(&[
@@ -332,6 +385,34 @@ fn a_real_pool_is_set_up_from_a_shell() {
     let shown = shell.json(&["client", "show", id]);
     assert!(!shown.to_string().contains(secret), "a secret is shown once");
     assert_eq!(shown["secret_ids"].as_array().unwrap().len(), 1);
+    let rule = [
+        "--name",
+        "staff",
+        "--when",
+        "'staff' in groups",
+        "--contact",
+        "it@acme.test",
+    ];
+    let guarded = shell.json(&[&["client", "add-access-rule", id][..], &rule].concat());
+    assert_eq!(
+        guarded["settings"]["access"][0]["expression"],
+        "'staff' in groups"
+    );
+    let wrong = ["--name", "staff", "--when", "groups", "--contact", "it@acme.test"];
+    let said = shell.refused(1, &[&["client", "add-access-rule", id][..], &wrong].concat());
+    assert!(said.contains("yes or no"), "{said}");
+    assert!(
+        shell
+            .text(&["client", "show", id])
+            .contains("staff: 'staff' in groups (ask it@acme.test)")
+    );
+    shell.refused(1, &["client", "delete-access-rule", id, "nobody"]);
+    let open = shell.json(&["client", "delete-access-rule", id, "staff"]);
+    assert_eq!(open["settings"]["access"], serde_json::json!([]));
+    let strong = shell.json(&["client", "update", id, "--require-acr", "phr"]);
+    assert_eq!(strong["settings"]["requires_acr"], serde_json::json!(["phr"]));
+    let weak = shell.json(&["client", "update", id, "--require-acr", ""]);
+    assert_eq!(weak["settings"]["requires_acr"], serde_json::json!([]));
     let second = shell.json(&["client", "add-secret", id]);
     assert_ne!(second["client_secret"], client["client_secret"]);
     shell.text(&[
@@ -462,6 +543,49 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
     shell.refused(2, &["tenant", "give", "acme-okta"]);
     let said = shell.refused(1, &["tenant", "give", "acme-okta", "--to", "globex"]);
     assert!(said.contains("tenant 'globex' does not exist"), "{said}");
+    let claimed = shell.json(&["tenant", "domain", "add", "acme", "@Acme.TEST", "--subdomains"]);
+    assert_eq!(
+        (&claimed["domain"], &claimed["proof"]),
+        (&"acme.test".into(), &"none".into())
+    );
+    assert_eq!(claimed["record_name"], "_forebay-challenge.acme.test");
+    let said = shell.refused(1, &["tenant", "domain", "add", "acme", "gmail.com"]);
+    assert!(said.contains("everybody can have a mailbox"), "{said}");
+    // Port 9 discards: nobody knows, and so nothing is proven.
+    let check = [
+        "tenant",
+        "domain",
+        "check",
+        "acme",
+        "acme.test",
+        "--dns-server",
+        "127.0.0.1:9",
+    ];
+    let looked = shell.json(&check);
+    assert_eq!(looked["proof"], "none");
+    assert!(
+        looked["finding"].as_str().unwrap().contains("could not be asked"),
+        "{looked}"
+    );
+    shell.text(&["tenant", "domain", "assert", "acme", "acme.test"]);
+    let off = shell.json(&["tenant", "domain", "subdomains", "acme", "acme.test", "--off"]);
+    assert_eq!(
+        (&off["proof"], &off["subdomains"]),
+        (&"asserted".into(), &false.into())
+    );
+    assert!(
+        shell
+            .text(&["tenant", "domain", "list", "acme"])
+            .contains("acme.test")
+    );
+    let shown = shell.json(&["tenant", "show", "acme"]);
+    assert_eq!(shown["domains"], serde_json::json!(["acme.test (asserted)"]));
+    shell.text(&["tenant", "domain", "remove", "acme", "acme.test", "--yes"]);
+    assert_eq!(
+        shell.json(&["tenant", "domain", "list", "acme"]),
+        serde_json::json!([])
+    );
+    shell.refused(1, &["tenant", "clients", "acme", "--client", "nobody"]);
     shell.text(&["tenant", "give", "acme-okta", "--back"]);
     assert_eq!(
         shell.json(&["tenant", "show", "acme"])["connections"],
@@ -472,6 +596,9 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "list", "--pool", id])
             .contains("Acme Inc.")
     );
+    let said = shell.refused(1, &["tenant", "lift-enforcement", "acme"]);
+    assert!(said.contains("nothing is enforced"), "{said}");
+    shell.refused(1, &["tenant", "lift-enforcement", "nobody"]);
     shell.text(&["tenant", "delete", "acme", "--yes"]);
     assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
     shell.text(&["provider", "show", "acme-okta"]);

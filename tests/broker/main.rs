@@ -9,6 +9,7 @@ mod hooks;
 mod leaks;
 mod management;
 mod metrics;
+mod moves;
 mod moving;
 mod native;
 mod oidc;

@@ -7,11 +7,13 @@ use super::{Refused, Settled, Visit};
 use crate::actions::linking::MOST_ATTRIBUTES;
 use crate::db::Conn;
 use crate::error::StoreError;
-use crate::model::user::{self, Identity, User, link};
-use crate::rules::linking;
+use crate::model::user::link::{self, Link};
+use crate::model::user::{self, User};
+use crate::rules::{linking, pairing};
+use serde_json::json;
 
 /// Why the link stays as it was.
-enum Undone {
+pub(super) enum Undone {
     /// The sign-in was refused, and a refusal changes nothing.
     Refused(Box<Refused>),
     Failed(StoreError),
@@ -51,7 +53,9 @@ impl Visit<'_> {
                 continue;
             };
             let found = user::find(conn, &link.user_sub)?;
-            if let Some(user) = found.filter(|user| user.user_pool_id == self.pool.id) {
+            if let Some(user) = found.filter(|user| user.user_pool_id == self.pool.id)
+                && self.doubt(conn, &link, &user)?.is_none()
+            {
                 return Ok(Some(user));
             }
         }
@@ -64,32 +68,51 @@ impl Visit<'_> {
         if attributes.is_empty() {
             return Ok(Vec::new());
         }
-        let offered = linking::offered(&self.pool.settings, &self.compiled, &self.arrival.claims);
-        Ok(offered
-            .into_iter()
+        let offered = linking::offered(
+            &self.pool.settings,
+            &self.compiled,
+            &self.arrival.claims,
+            &self.vouching,
+        );
+        // By the upstream's own name for them only where a list has said so.
+        let subject = (pairing::SUBJECT.to_owned(), self.arrival.subject.clone());
+        Ok(std::iter::once(subject)
+            .chain(offered)
             .filter(|(attribute, _)| attributes.contains(attribute))
             .collect())
     }
 
+    /// What speaks against a pair that a move has made of what profiles say; a link that an administrator has made himself is
+    /// not doubted.
+    fn doubt(&self, conn: &mut Conn, link: &Link, user: &User) -> Result<Option<String>, StoreError> {
+        match link.move_id {
+            Some(_) => self.objection(conn, user),
+            None => Ok(None),
+        }
+    }
+
     fn by_link(&self, conn: &mut Conn, attribute: &str, value: &str) -> Result<Option<Settled>, Undone> {
-        let subject = &self.arrival.subject;
-        let Some(link) = link::take(conn, &self.provider.id, attribute, value, subject)? else {
+        let provider_id = &self.provider.id;
+        let Some(link) = link::find(conn, provider_id, attribute, value)?.filter(|one| one.subject.is_none())
+        else {
             return Ok(None);
         };
         let found = user::find(conn, &link.user_sub)?;
         let Some(user) = found.filter(|user| user.user_pool_id == self.pool.id) else {
             return Ok(None);
         };
-        let identity = Identity {
-            is_primary: false,
-            ..self.identity(&user)
+        if let Some(why) = self.doubt(conn, &link, &user)? {
+            self.note_objection(conn, &link, &why)?;
+            return Ok(None);
+        }
+        if link::take(conn, provider_id, attribute, value, &self.arrival.subject)?.is_none() {
+            // Somebody else was faster.
+            return Ok(None);
+        }
+        let how = match &link.move_id {
+            Some(id) => json!({ "by": attribute, "move": id }),
+            None => json!({ "by": attribute }),
         };
-        if !user::insert_identity(conn, &identity)? {
-            return Err(StoreError::Busy("the identity was linked at the same moment").into());
-        }
-        match self.again(conn, user)? {
-            Ok(settled) => Ok(Some(settled)),
-            Err(refused) => Err(Undone::Refused(Box::new(refused))),
-        }
+        self.as_one_more_of(conn, user, &how).map(Some)
     }
 }

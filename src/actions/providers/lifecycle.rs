@@ -10,7 +10,7 @@ use super::{
     require_credentials,
 };
 use crate::actions::webhooks::{self, Event};
-use crate::actions::{Ctx, clients, mappings, pools, record, tenants};
+use crate::actions::{Ctx, clients, enforcement, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
@@ -18,6 +18,7 @@ use crate::model::client::{self, Client, Flow};
 use crate::model::provider::{self, Provider, Settings, TokenIn};
 use crate::model::reach::Reach;
 use crate::model::single_use::{self, SingleUse};
+use crate::model::tenant_domain;
 use crate::rules::connection;
 use crate::rules::mapping::usual;
 use crate::rules::registration::client::NATIVE;
@@ -55,7 +56,11 @@ pub fn draft(conn: &mut Conn, ctx: &Ctx, allowed: &[AllowedHost], new: NewDraft)
     rules::name(&new.name)?;
     check_issuer(&new.issuer, allowed)?;
     if new.by_tenant {
-        connection::check_tenants_issuer(&new.issuer, allowed)
+        let proven = match &new.tenant_id {
+            Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
+            None => Vec::new(),
+        };
+        connection::check_tenants_issuer(&new.issuer, allowed, &proven)
             .map_err(|why| Error::invalid("issuer", why))?;
     }
     if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {
@@ -278,6 +283,7 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
     let counts = end.passed && connection::fingerprint(&provider) == end.fingerprint;
     if counts {
         provider::set_tested(conn, id, ctx.now)?;
+        enforcement::note_test(conn, ctx, &provider)?;
     }
     single_use::insert(
         conn,

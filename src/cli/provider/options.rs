@@ -10,7 +10,7 @@ use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
-use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod, Way};
+use crate::model::provider::{self, ClientAuth, Endpoints, Environment, UserinfoMethod, Way};
 use crate::rules::dotenv::OktaApp;
 use crate::rules::mapping::parse;
 use crate::rules::scope;
@@ -56,6 +56,9 @@ pub(super) struct Options {
     /// What the button on the login page says [default: Okta SSO]
     #[arg(long)]
     label: Option<String>,
+    /// What it is for, where a tenant has one for each: production, preview or staging
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
     /// A pool attribute and the claim it is set from, such as email=email,absent=refuse, or an expression in CEL, such as
     /// 'name,write=first:=claims.given_name + " " + claims.family_name'; write=always|first|empty,
     /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
@@ -163,6 +166,7 @@ impl Options {
         if let Some(label) = &self.label {
             settings.label.clone_from(label);
         }
+        settings.environment = self.environment.or(settings.environment);
         if let Some(method) = self.userinfo_method {
             settings.userinfo_method = method;
         }

@@ -11,6 +11,7 @@ use super::search::{UNSUCCESSFUL, parts};
 use crate::db::Conn;
 use crate::db::schema::login_traces;
 use crate::model::reach::Reach;
+use crate::model::trace::Outcome;
 use crate::world::UnixTime;
 
 /// The sign-ins that began in one hour.
@@ -57,6 +58,33 @@ pub fn by_hour(conn: &mut Conn, reach: &Reach, now: UnixTime, hours: i64) -> Que
         .collect())
 }
 
+/// How the sign-ins by one connection ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    pub signed_in: i64,
+    pub refused: i64,
+    pub failed: i64,
+}
+
+/// Those that began since that moment.
+pub fn by_outcome(conn: &mut Conn, provider_id: &str, since: UnixTime) -> QueryResult<Outcomes> {
+    let counts: Vec<(Outcome, i64)> = login_traces::table
+        .group_by(login_traces::outcome)
+        .select((login_traces::outcome, count_star()))
+        .filter(login_traces::provider_id.eq(provider_id))
+        .filter(login_traces::started_at.ge(since))
+        .load(conn)?;
+    let mut outcomes = Outcomes::default();
+    for (outcome, count) in counts {
+        match outcome {
+            Outcome::SignedIn => outcomes.signed_in = count,
+            Outcome::Refused => outcomes.refused = count,
+            Outcome::Failed => outcomes.failed = count,
+        }
+    }
+    Ok(outcomes)
+}
+
 /// Why attempts since that moment did not succeed, the commonest cause first.
 pub fn by_cause(conn: &mut Conn, reach: &Reach, since: UnixTime) -> QueryResult<Vec<(String, i64)>> {
     let mut causes: BTreeMap<String, i64> = BTreeMap::new();
@@ -77,4 +105,25 @@ pub fn by_cause(conn: &mut Conn, reach: &Reach, since: UnixTime) -> QueryResult<
     let mut causes: Vec<_> = causes.into_iter().collect();
     causes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(causes)
+}
+
+/// Who has signed in to the pool since that moment, and through which connection; each pair once, and no more than `limit`.
+pub fn people_since(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    since: UnixTime,
+    limit: i64,
+) -> QueryResult<Vec<(String, Option<String>)>> {
+    login_traces::table
+        .filter(login_traces::user_pool_id.eq(user_pool_id))
+        .filter(login_traces::outcome.eq(Outcome::SignedIn))
+        .filter(login_traces::started_at.ge(since))
+        .filter(login_traces::user_sub.is_not_null())
+        .select((
+            login_traces::user_sub.assume_not_null(),
+            login_traces::provider_id,
+        ))
+        .distinct()
+        .limit(limit)
+        .load(conn)
 }

@@ -19,6 +19,8 @@ pub struct Link {
     /// Who came; nobody else is linked by the value after that.
     pub subject: Option<String>,
     pub created_at: UnixTime,
+    /// The move of a tenant's people that made it; an administrator's own link has none.
+    pub move_id: Option<String>,
 }
 
 pub fn find(conn: &mut Conn, provider_id: &str, attribute: &str, value: &str) -> QueryResult<Option<Link>> {
@@ -105,4 +107,17 @@ pub fn delete_of_subject(
     )
     .execute(conn)
     .map(|_| ())
+}
+
+/// Whom the connection's links by this attribute lead to: value and `sub`.
+pub fn of_attribute(
+    conn: &mut Conn,
+    provider_id: &str,
+    attribute: &str,
+) -> QueryResult<Vec<(String, String)>> {
+    provider_links::table
+        .filter(provider_links::provider_id.eq(provider_id))
+        .filter(provider_links::attribute.eq(attribute))
+        .select((provider_links::value, provider_links::user_sub))
+        .load(conn)
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::model::client::{Flow, Settings};
 use crate::model::pool;
 use crate::model::resource_server::ResourceServer;
-use crate::rules::{contract, scope};
+use crate::rules::{access, contract, scope};
 
 /// No access or ID token lives longer.
 pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
@@ -48,6 +48,7 @@ pub fn tidy(settings: &mut Settings) {
     once(&mut settings.flows);
     once(&mut settings.scopes);
     once(&mut settings.providers);
+    once(&mut settings.requires_acr);
 }
 
 /// Whether a client with these settings may be registered.
@@ -70,6 +71,7 @@ pub fn settings(settings: &Settings, around: Surroundings<'_>) -> Result<(), Err
         let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         return Err(Error::invalid("contract", wrong.join("; ")));
     }
+    access::check_settings(settings, around.pool)?;
     previews(settings, around.pool)?;
     flows(settings, around.confidential)?;
     scopes(settings, around.servers)?;

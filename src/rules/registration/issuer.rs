@@ -22,6 +22,12 @@ pub fn check(text: &str, allowed: &[AllowedHost]) -> Result<(), String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("has a query or fragment, which issuers do not have (OIDC Discovery §3)".into());
     }
+    if is_for_all_tenants(&url) {
+        let host = url.host_str().unwrap_or_default();
+        return Err(format!(
+            "stands for every tenant of Entra ID: name yours, as in https://{host}/{{tenant id}}/v2.0"
+        ));
+    }
     let normal = url.as_str();
     // A URL without a path is written with one, which an issuer need not have.
     if text != normal && Some(text) != normal.strip_suffix('/') {
@@ -31,6 +37,26 @@ pub fn check(text: &str, allowed: &[AllowedHost]) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Microsoft's hosts, of the public cloud and of the national ones.
+const ENTRA_HOSTS: [&str; 3] = [
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+];
+
+/// The host is Microsoft Entra ID's.
+pub fn is_entra(host: &str) -> bool {
+    ENTRA_HOSTS.contains(&host)
+}
+
+/// Entra's addresses for everybody's tenants: their discovery document names no issuer but a pattern for one, and whoever
+/// takes each tenant's tokens takes those of strangers.
+fn is_for_all_tenants(url: &Url) -> bool {
+    let first = url.path().split('/').find(|segment| !segment.is_empty());
+    let names_none = matches!(first, None | Some("common" | "organizations" | "consumers"));
+    is_entra(url.host_str().unwrap_or_default()) && names_none
 }
 
 /// Whether a URL of the upstream may be used: https, or plain http to a host that the configuration admits.
@@ -61,6 +87,8 @@ mod tests {
             "https://acme.okta.com/oauth2/default",
             "https://tenant.auth0.example/",
             "https://id.example.com:8443/realms/acme",
+            "https://accounts.google.com",
+            "https://login.microsoftonline.com/8b87af7d-8647-4dc7-8df4-5f69a2011bb5/v2.0",
             "http://127.0.0.1:8091",
             "http://127.0.0.1:8091/oauth2/default",
         ] {
@@ -81,6 +109,15 @@ mod tests {
             ("https://ACME.okta.com", "write https://acme.okta.com"),
             ("https://acme.okta.com:443", "write https://acme.okta.com"),
             ("https://acme.okta.com/a/../b", "write https://acme.okta.com/b"),
+            (
+                "https://login.microsoftonline.com/common/v2.0",
+                "{tenant id}/v2.0",
+            ),
+            (
+                "https://login.microsoftonline.us/organizations/v2.0",
+                "name yours",
+            ),
+            ("https://login.microsoftonline.com/", "name yours"),
             (" https://acme.okta.com", "visible ASCII"),
             ("https://äcme.okta.com", "visible ASCII"),
         ] {

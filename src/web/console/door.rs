@@ -15,8 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 
+use super::connect;
 use super::problem::Problem;
-use crate::actions::{Ctx, admins};
+use crate::actions::setup_links::Holder;
+use crate::actions::{Ctx, admins, setup_links};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -50,6 +52,8 @@ pub struct Admin {
     /// What forms must bring back.
     pub csrf: String,
     pub request_id: String,
+    /// The set-up link by which they are here, and what of them above is only for show: nobody with an account.
+    pub set_up: Option<Holder>,
 }
 
 impl Admin {
@@ -65,12 +69,17 @@ impl Admin {
 
     /// The context of an action by this administrator.
     pub fn ctx(&self, broker: &Broker) -> Ctx {
-        broker.ctx(admins::actor(&self.administrator), self.request_id.clone())
+        let actor = match &self.set_up {
+            Some(holder) => holder.actor(),
+            None => admins::actor(&self.administrator),
+        };
+        broker.ctx(actor, self.request_id.clone())
     }
 
-    /// Whether the administrator has proved who they are a moment ago.
+    /// Whether the administrator has proved who they are a moment ago. Whoever came by a set-up link has no other proof than
+    /// that, and comes to nothing but drafts.
     pub fn is_fresh(&self, now: UnixTime) -> bool {
-        self.session.authenticated_at.plus(FRESH_SECONDS) > now
+        self.set_up.is_some() || self.session.authenticated_at.plus(FRESH_SECONDS) > now
     }
 
     /// Before secrets and deletions: proved a moment ago, or asked to prove it and led back to `path`.
@@ -140,13 +149,28 @@ impl FromRequest for Admin {
                 .and_then(|cookies| cookies.get(COOKIE).map(str::to_owned))
                 .ok_or_else(signed_out)?;
             let now = broker.clock.now();
-            let wanted = token.clone();
+            let (wanted, path) = (token.clone(), request.path().to_owned());
             let found = broker
                 .db
-                .read(move |conn| look_up(conn, now, &wanted))
+                .read(move |conn| -> Result<_, StoreError> {
+                    if let Some(known) = look_up(conn, now, &wanted)? {
+                        return Ok(Some(Known::Administrator(Box::new(known))));
+                    }
+                    let Some(holder) = setup_links::holder(conn, now, &wanted)? else {
+                        return Ok(None);
+                    };
+                    let admitted = connect::admitted(conn, &holder, &path)?;
+                    Ok(Some(Known::SetUp(Box::new(holder), admitted)))
+                })
                 .await
                 .map_err(Problem::Store)?;
-            let (session, administrator, rights) = found.ok_or_else(signed_out)?;
+            let (session, administrator, rights) = match found.ok_or_else(signed_out)? {
+                Known::Administrator(known) => *known,
+                Known::SetUp(holder, admitted) => {
+                    admitted.or_else_problem()?;
+                    return connect::admin(&broker, &request, *holder, &token).await;
+                }
+            };
             if session.last_seen_at.plus(60) <= now {
                 let (hash, id) = (session.hash.clone(), administrator.id.clone());
                 broker
@@ -164,9 +188,16 @@ impl FromRequest for Admin {
                 rights,
                 session,
                 request_id: RequestId::of(&request),
+                set_up: None,
             })
         })
     }
+}
+
+/// Whose the cookie is.
+enum Known {
+    Administrator(Box<(AdminSession, Administrator, Rights)>),
+    SetUp(Box<Holder>, connect::Admitted),
 }
 
 /// The token that the forms of a session carry: only we can compute it, and only from the cookie.

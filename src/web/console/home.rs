@@ -16,6 +16,7 @@ use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::notice;
 use crate::model::reach::Reach;
+use crate::model::setup_link::{self, SetupLink};
 use crate::model::trace::count;
 use crate::model::trace::search::{self, Ending, Search};
 use crate::model::{pool, provider};
@@ -26,6 +27,7 @@ const HOURS: i64 = 24;
 const CAUSES: usize = 8;
 const NOTICES: usize = 8;
 const LATEST: i64 = 8;
+const CONNECTED: i64 = 8;
 /// How far back the latest failures may lie.
 const LATEST_SECONDS: i64 = 7 * 86_400;
 
@@ -40,6 +42,16 @@ struct Overview {
     notices: Vec<Attention>,
     more_notices: usize,
     latest: Vec<Line>,
+    connected: Vec<Connected>,
+}
+
+/// A customer has connected their Okta alone.
+struct Connected {
+    tenant: String,
+    connection: String,
+    at: Moment,
+    /// Where the note is taken.
+    action: String,
 }
 
 /// What is still missing before people can sign in.
@@ -66,6 +78,7 @@ struct Read {
     causes: Vec<(String, i64)>,
     notices: Vec<Attention>,
     latest: Vec<Line>,
+    connected: Vec<SetupLink>,
 }
 
 pub async fn overview(
@@ -75,6 +88,9 @@ pub async fn overview(
 ) -> Result<HttpResponse, Problem> {
     let (reach, now) = (admin.sees().clone(), broker.clock.now());
     let mut read = broker.db.read(move |conn| look(conn, &reach, now)).await?;
+    // Those who can take note of it are told.
+    read.connected
+        .retain(|link| admin.changes().has_pool(&link.user_pool_id));
     let frame = Frame::new(&admin, "overview", request.query_string());
     let first_step = match &read {
         // Only an operator can make a pool.
@@ -101,7 +117,20 @@ pub async fn overview(
         notices: read.notices,
         more_notices,
         latest: read.latest,
+        connected: read.connected.into_iter().map(connected).collect(),
     }))
+}
+
+fn connected(link: SetupLink) -> Connected {
+    Connected {
+        action: format!(
+            "/console/pools/{}/tenants/{}/setup-links/{}/noted",
+            link.user_pool_id, link.tenant_id, link.id
+        ),
+        tenant: link.tenant_id,
+        connection: link.provider_id.unwrap_or_default(),
+        at: Moment(link.done_at.unwrap_or(link.created_at)),
+    }
 }
 
 fn look(conn: &mut Conn, reach: &Reach, now: UnixTime) -> Result<Read, StoreError> {
@@ -132,5 +161,6 @@ fn look(conn: &mut Conn, reach: &Reach, now: UnixTime) -> Result<Read, StoreErro
         causes,
         notices,
         latest,
+        connected: setup_link::unnoted(conn, reach, CONNECTED)?,
     })
 }

@@ -10,6 +10,7 @@ mod administrators;
 mod audit;
 mod chart;
 mod clients;
+mod connect;
 pub mod connections;
 mod contract;
 mod credentials;
@@ -49,6 +50,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .configure(prove::routes)
         .configure(passkeys::routes)
         .configure(links::routes)
+        .configure(connect::routes)
         .configure(sso::routes)
         .configure(account::routes)
         .configure(administrators::routes)

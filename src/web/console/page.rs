@@ -22,6 +22,8 @@ pub struct Frame {
     pub csrf: String,
     /// What the last form did, from [`done`].
     pub notice: Option<&'static str>,
+    /// The tenant whose Okta is connected by a set-up link: there is nothing else to go to.
+    pub set_up: Option<String>,
 }
 
 impl Frame {
@@ -43,6 +45,7 @@ impl Frame {
                     .find(|(name, _)| *name == said)
                     .map(|(_, text)| *text)
             }),
+            set_up: admin.set_up.as_ref().map(|holder| holder.tenant.name.clone()),
         }
     }
 }
@@ -58,6 +61,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
     ("rolled-back", "Rolled back, as a new version."),
+    (
+        "enforced",
+        "It is on, and ends by itself in 15 minutes unless you confirm it after a new sign-in.",
+    ),
     ("rotated", "Rotated."),
     (
         "rotating",
@@ -93,6 +100,23 @@ const NOTICES: &[(&str, &str)] = &[
         "The connection is a draft now: nobody is offered it until it goes live.",
     ),
     ("live", "The connection is live."),
+    ("revoked", "Revoked. Whoever was working with it is out."),
+    ("noted", "Noted."),
+    (
+        "moving",
+        "Made. Each person moves at their next sign-in by the new connection.",
+    ),
+    (
+        "closed",
+        "Closed. Whoever comes the old way is led to the new one.",
+    ),
+    (
+        "canary",
+        "Saved. From now on these people are sent to the other connection.",
+    ),
+    ("promoted", "Promoted. Everybody is sent to the other connection."),
+    ("aborted", "Aborted. Everybody comes by this connection again."),
+    ("undone", "Undone. The old way is open again."),
     (
         "issuer-secret",
         "Saved. The client secret was entered for the old issuer and is forgotten: enter it again under Credentials.",

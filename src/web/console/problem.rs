@@ -20,6 +20,8 @@ pub enum Problem {
     ProveYourself {
         next: String,
     },
+    /// Not what a set-up link is for: to its own page.
+    SetUp,
     /// It is not there, or not within reach: nobody can tell which.
     NotFound,
     /// The form did not come from a page of this session.
@@ -51,6 +53,7 @@ impl fmt::Display for Problem {
         match self {
             Problem::SignIn { .. } => f.write_str("nobody is signed in"),
             Problem::ProveYourself { .. } => f.write_str("the sign-in is too long ago"),
+            Problem::SetUp => f.write_str("the set-up link is not for this"),
             Problem::NotFound => f.write_str("there is nothing"),
             Problem::Forged => f.write_str("the form did not come from this session"),
             Problem::Malformed(why) => f.write_str(why),
@@ -72,7 +75,7 @@ struct ProblemPage<'a> {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Problem::SignIn { .. } | Problem::ProveYourself { .. } => StatusCode::SEE_OTHER,
+            Problem::SignIn { .. } | Problem::ProveYourself { .. } | Problem::SetUp => StatusCode::SEE_OTHER,
             Problem::NotFound => StatusCode::NOT_FOUND,
             Problem::Forged => StatusCode::FORBIDDEN,
             Problem::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -97,6 +100,7 @@ impl ResponseError for Problem {
         let (title, next) = match self {
             Problem::SignIn { next } => return to("/console/sign-in", next.as_deref()),
             Problem::ProveYourself { next } => return to("/console/prove", Some(next)),
+            Problem::SetUp => return to("/console/connect", None),
             Problem::NotFound => (
                 "This page does not exist",
                 "It may have been deleted, or it belongs to somebody else. Go back to the overview.",

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::choice::{Choice, NotAvailable, choose};
 use super::upstream_leg::{self, Hints};
-use super::{confirm, error, form, mint, query, respond, start_login};
+use super::{barred, confirm, error, form, mint, query, respond, somebody_else, start_login};
 use crate::actions::login::{self, Grant};
 use crate::broker::hooks::{self, Bearer, Visit};
 use crate::broker::{App, Broker};
@@ -16,6 +17,7 @@ use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
 use crate::model::session::Session;
 use crate::model::user::User;
+use crate::rules::access;
 use crate::rules::authorize::{self, Authorization, AuthorizeError, ResponseType, Untrusted};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
@@ -35,7 +37,11 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
             authorization,
             params,
             session,
-        }) => proceed(&request, &broker, app, authorization, &params, session).await,
+            present,
+        }) => {
+            let sessions = Sessions { session, present };
+            proceed(&request, &broker, app, authorization, &params, sessions).await
+        }
         Err(answer) => answer,
     }
 }
@@ -64,7 +70,10 @@ pub struct Begun {
     pub app: Arc<App>,
     pub authorization: Authorization,
     pub params: Params,
+    /// The session that can answer the request.
     pub session: Option<(Session, User)>,
+    /// The browser's session, whether it can or not.
+    pub present: Option<(Session, User)>,
 }
 
 /// What `/oauth2/authorize` and `/login` have in common: everything up to the decision.
@@ -124,7 +133,7 @@ pub async fn begin_with(
         let refusal = OAuthError::new(Code::InvalidRequest, "a cookie came twice");
         return Err(refuse(request, &app, &authorization, &refusal));
     };
-    let session = match cookies.get(&cookies::session_name(&app.pool.pool.id)) {
+    let present = match cookies.get(&cookies::session_name(&app.pool.pool.id)) {
         None => None,
         Some(token) => {
             let (token, pool, now) = (token.to_owned(), app.pool.pool.id.clone(), broker.clock.now());
@@ -132,16 +141,18 @@ pub async fn begin_with(
                 .db
                 .read(move |conn| login::find_session(conn, now, &pool, &token))
                 .await;
-            found
-                .map_err(unavailable)?
-                .filter(|(session, user)| usable(session, user, &authorization, &app, broker))
+            found.map_err(unavailable)?
         }
     };
+    let session = present
+        .clone()
+        .filter(|(session, user)| usable(session, user, &authorization, &app, broker));
     Ok(Begun {
         app,
         authorization,
         params,
         session,
+        present,
     })
 }
 
@@ -187,6 +198,7 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         && request.max_age.is_none_or(|most| most > 0 && age <= most)
         && app.client.settings.sso_minutes.is_none_or(|most| age < most * 60)
         && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
+        && access::acr_suffices(&app.client.settings, session.facts.acr.as_deref())
         && request.acr_values.as_ref().is_none_or(|wanted| {
             session
                 .facts
@@ -196,18 +208,29 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         })
 }
 
+/// The session that can answer a request, and the one that the browser has.
+struct Sessions {
+    session: Option<(Session, User)>,
+    present: Option<(Session, User)>,
+}
+
 async fn proceed(
     request: &HttpRequest,
     broker: &Data<Broker>,
     app: Arc<App>,
     authorization: Authorization,
     params: &Params,
-    session: Option<(Session, User)>,
+    Sessions { session, present }: Sessions,
 ) -> HttpResponse {
     let started = start_login::chosen(request, &app).filter(|_| !authorization.prompt.none);
     let chosen = match choose(&authorization, &app) {
         // A tile said through which connection, and the app's own request does not.
         Ok(Choice::Open) if started.is_some() => started.map_or(Choice::Open, Choice::Named),
+        // Of several it says which one.
+        Ok(Choice::Several(several)) => match started.filter(|one| several.has(&one.id)) {
+            Some(one) => Choice::Named(one),
+            None => Choice::Several(several),
+        },
         Ok(chosen) => chosen,
         Err(NotAvailable) if authorization.prompt.none => {
             let refusal = OAuthError::new(
@@ -219,6 +242,13 @@ async fn proceed(
         // As Cognito: back to the login page, which says so.
         Err(NotAvailable) => return respond::redirect(&login_url(params, Some(NOT_AVAILABLE))).finish(),
     };
+    let present = present.filter(|_| started.is_some());
+    if let (Some((session, user)), Choice::Named(wanted) | Choice::Hinted(wanted, _)) = (&present, &chosen)
+        && let Some(page) =
+            somebody_else::before(request, &app, &authorization, params, (session, user), wanted)
+    {
+        return page;
+    }
     if let Some((session, user)) = session {
         let same = |provider: &Provider| Some(&provider.id) == session.provider_id.as_ref();
         let fits = match &chosen {
@@ -229,6 +259,12 @@ async fn proceed(
             Choice::Hinted(provider, address) => {
                 same(provider) && (authorization.prompt.none || is_address_of(address, &user))
             }
+            Choice::Several(several) => {
+                let address = several.address.as_ref();
+                several.providers.iter().any(|provider| same(provider))
+                    && (authorization.prompt.none
+                        || address.is_some_and(|address| is_address_of(address, &user)))
+            }
         };
         if fits {
             return continue_session(request, broker, &app, &authorization, params, session, user).await;
@@ -238,11 +274,19 @@ async fn proceed(
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return refuse(request, &app, &authorization, &refusal);
     }
+    // At a tenant's own host with one connection there is nothing to choose.
+    let chosen = match (chosen, app.providers.as_slice()) {
+        (Choice::Open, [only]) if app.tenant_id.is_some() && !authorization.prompt.select_account => {
+            Choice::Named(only)
+        }
+        (chosen, _) => chosen,
+    };
     match chosen {
         Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
                 login_hint: authorization.login_hint.clone(),
                 by_address: matches!(chosen, Choice::Hinted(..)),
+                instead_of: present.map(|(_, user)| user.sub),
             };
             let mut answer =
                 upstream_leg::start(request, broker, &app, provider, &authorization, hints).await;
@@ -251,7 +295,7 @@ async fn proceed(
             }
             answer
         }
-        Choice::Open => respond::redirect(&login_url(params, None)).finish(),
+        Choice::Several(_) | Choice::Open => respond::redirect(&login_url(params, None)).finish(),
     }
 }
 
@@ -265,52 +309,8 @@ pub fn login_url(params: &Params, message: Option<&str>) -> String {
     format!("{}?{}", paths::LOGIN, params::encode(pairs))
 }
 
-struct NotAvailable;
-
-/// Where a request wants to go.
-enum Choice<'a> {
-    Named(&'a Provider),
-    /// By the address in `login_hint`.
-    Hinted(&'a Provider, Email),
-    /// Nowhere in particular: a session will do, else the login page asks.
-    Open,
-}
-
-/// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
-fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAvailable> {
-    // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
-    if let Some(name) = request
-        .identity_provider
-        .as_deref()
-        .filter(|name| *name != "COGNITO")
-    {
-        let named = app.providers.iter().find(|provider| provider.name == name);
-        return named.map(Choice::Named).ok_or(NotAvailable);
-    }
-    if let Some(identifier) = &request.idp_identifier {
-        return by_identifier(app, identifier)
-            .map(Choice::Named)
-            .ok_or(NotAvailable);
-    }
-    if request.prompt.select_account {
-        return Ok(Choice::Open);
-    }
-    let address = request
-        .login_hint
-        .as_deref()
-        .and_then(|hint| Email::parse(hint).ok());
-    let led = address.and_then(|address| Some((by_identifier(app, address.domain())?, address)));
-    Ok(led.map_or(Choice::Open, |(provider, address)| {
-        Choice::Hinted(provider, address)
-    }))
-}
-
-/// The connection of this client that an identifier leads to, such as the domain of an address.
-pub fn by_identifier<'a>(app: &'a App, identifier: &str) -> Option<&'a Provider> {
-    app.identifiers.get(identifier).and_then(|id| app.provider(id))
-}
-
-fn is_address_of(address: &Email, user: &User) -> bool {
+/// Whether the address is the user's own.
+pub fn is_address_of(address: &Email, user: &User) -> bool {
     let theirs = user.attributes.get("email").and_then(|value| value.as_str());
     theirs.is_some_and(|theirs| {
         Email::parse(theirs).is_ok_and(|theirs| {
@@ -335,6 +335,11 @@ pub async fn continue_session(
             return refuse(request, app, authorization, &refusal);
         }
         return confirm::page(request, broker, app, authorization, &session, &user, params);
+    }
+    match barred::of_session(request, broker, app, authorization, params, (&session, &user)).await {
+        Ok(None) => {}
+        Ok(Some(refused)) => return refused,
+        Err(cause) => return error::store(request, &cause),
     }
     let overrides = match token_overrides(broker, app, authorization, &user).await {
         Ok(overrides) => overrides,

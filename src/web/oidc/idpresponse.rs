@@ -1,6 +1,7 @@
 //! `/oauth2/idpresponse`: the upstream's answer comes back. It must belong to a login of this very browser and name the
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
+mod asked;
 mod stray;
 
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use stray::{Unknown, own_login, unavailable, unknown_login};
 
 use super::error::{self, Shown};
-use super::{authorize, form, respond, upstream_leg};
+use super::{authorize, form, respond, start_login, upstream_leg};
 use crate::actions::login::{self, Completed, Errand, Returned};
 use crate::actions::traces::{self, Draft};
 use crate::broker::arrival::{self, Ready};
@@ -61,6 +62,9 @@ pub async fn posted(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> 
 }
 
 async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<Broker>) -> HttpResponse {
+    if let Some(started) = start_login::at_callback(request, broker, connection).await {
+        return started;
+    }
     if let Some(came) = test_sign_in::of_this_browser(request, broker) {
         return test_sign_in::returned(request, broker, connection, came).await;
     }
@@ -140,10 +144,14 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             }
         };
     }
-    let expected = if leg.login.shared_callback {
-        None
-    } else {
-        Some(leg.login.provider_id.as_str())
+    // Without a name only for the operator's own connections, and at the host of the connection's tenant.
+    let may_be_bare = domains::tenant_of(request).is_some()
+        || provider
+            .as_ref()
+            .is_some_and(|provider| provider.settings.shared_callback);
+    let expected = match leg.login.shared_callback && may_be_bare {
+        true => None,
+        false => Some(leg.login.provider_id.as_str()),
     };
     if connection != expected {
         leg.trace.step(
@@ -242,7 +250,7 @@ impl Leg<'_> {
             begun_at: login.started_at,
             max_age: login.max_age,
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
-            acr_values: login.acr_values.clone(),
+            acr_values: self.essential_acr(),
             keep_sources: self.app.pool.pool.settings.lambda.inbound_federation.is_some(),
         };
         let mut steps = Vec::new();
@@ -256,7 +264,21 @@ impl Leg<'_> {
             .await;
         self.trace.story.steps.append(&mut steps);
         match identity {
-            Ok(identity) => self.complete(provider, identity).await,
+            Ok(identity) => {
+                if let (Some(wished), None) = (&self.login.acr_values, self.essential_acr()) {
+                    let had = identity.acr.as_deref().unwrap_or("none");
+                    let seen = format!("{had}; the app wished for {wished}");
+                    self.trace.step("acr", true, seen);
+                }
+                match self.asks_first(&provider, &identity).await {
+                    Ok(None) => self.complete(provider, identity).await,
+                    Ok(Some(page)) => page,
+                    Err(cause) => {
+                        tracing::error!(%cause, "a user could not be looked for");
+                        self.show(&Refusal::unavailable(), None)
+                    }
+                }
+            }
             Err(failure) => {
                 if let Some(address) = &failure.claimed_email {
                     self.trace.concerns(&self.broker.sealer, address);
@@ -280,6 +302,12 @@ impl Leg<'_> {
                     .await
             }
         }
+    }
+
+    /// What the app requires of the sign-in, as opposed to what its request wished for.
+    fn essential_acr(&self) -> Option<String> {
+        let required = &self.app.client.settings.requires_acr;
+        (!required.is_empty()).then(|| required.join(" "))
     }
 
     async fn complete(mut self, provider: Provider, identity: Identity) -> HttpResponse {
@@ -343,6 +371,16 @@ impl Leg<'_> {
                 self.count(Outcome::Refused, &refusal.cause);
                 self.show(&refusal, Some(trace_code))
             }
+            Ok(Completed::Moved {
+                refusal,
+                trace_code,
+                to,
+            }) => {
+                self.count(Outcome::Refused, &refusal.cause);
+                // What the page offers is the new way.
+                self.provider = Some(*to);
+                self.show(&refusal, Some(trace_code))
+            }
             Ok(Completed::Repeated) => match self.session_made().await {
                 Some(session) => self.repeated(&session).await,
                 None => self.show(&Refusal::unavailable(), None),
@@ -386,6 +424,7 @@ impl Leg<'_> {
             user_label: user.ok().flatten().map(|user| user.label()).unwrap_or_default(),
             other_href: again.other_href,
             continue_href: again.href,
+            other_way: None,
         };
         respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
     }

@@ -1,6 +1,9 @@
 //! The OpenID Connect surface: Cognito's endpoints at the root of the host, metadata under the issuer.
 
 pub mod authorize;
+mod barred;
+mod choice;
+mod chooser;
 mod confirm;
 pub mod cors;
 pub mod error;
@@ -13,6 +16,7 @@ pub mod password_form;
 pub mod register;
 mod respond;
 pub mod revoke;
+mod somebody_else;
 pub mod start_login;
 pub mod token;
 pub mod token_in;

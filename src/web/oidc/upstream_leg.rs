@@ -26,6 +26,8 @@ pub struct Hints {
     pub login_hint: Option<String>,
     /// The domain of that address led to the provider.
     pub by_address: bool,
+    /// Who is signed in in the browser, where a tile began this.
+    pub instead_of: Option<String>,
 }
 
 /// The redirect URI of this login, as it is registered at the provider, at the host that the login began at: only there
@@ -47,13 +49,23 @@ pub async fn start(
     hints: Hints,
 ) -> HttpResponse {
     let now = broker.clock.now();
+    let other = match broker.canary(app, provider, hints.login_hint.as_deref()).await {
+        Ok(other) => other,
+        Err(cause) => {
+            tracing::error!(%cause, "whom a canary takes could not be read");
+            None
+        }
+    };
+    let provider = other.as_ref().unwrap_or(provider);
     let state = secret::short_token(&broker.entropy);
     let leg = UpstreamLeg {
         provider_id: provider.id.clone(),
-        shared_callback: provider.settings.shared_callback,
+        // At a tenant's own host the callback needs no name: all connections there are that tenant's.
+        shared_callback: provider.settings.shared_callback || domains::tenant_of(request).is_some(),
         nonce: secret::short_token(&broker.entropy),
         verifier: secret::token(&broker.entropy),
         by_address: hints.by_address,
+        instead_of: hints.instead_of.clone(),
         person_hash: hints
             .login_hint
             .as_deref()
@@ -133,7 +145,7 @@ async fn ask(
         login_hint: hints.login_hint,
         prompt: (!prompts.is_empty()).then(|| prompts.join(" ")),
         max_age: authorization.max_age,
-        acr_values: authorization.acr_values.clone(),
+        acr_values: login.acr_values.clone(),
     };
     match broker.upstream.authorize_url(&connection, &ask).await {
         Ok(url) => Ok(url.into()),
@@ -215,7 +227,9 @@ pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Pro
     pairs.extend(login.resource.clone().map(|value| ("resource", value)));
     pairs.extend(login.max_age.map(|value| ("max_age", value.to_string())));
     pairs.extend(login.acr_values.clone().map(|value| ("acr_values", value)));
-    pairs.extend(provider.map(|provider| ("identity_provider", provider.name.clone())));
+    // A canary is reached by the name of the connection whose canary it is.
+    let offered = provider.map(|provider| app.offered_as(provider));
+    pairs.extend(offered.map(|provider| ("identity_provider", provider.name.clone())));
     // The user that the app insists on, as OIDC Core §5.5.1 lets it say so.
     if let Some(sub) = &login.required_sub {
         let claims = serde_json::json!({ "id_token": { "sub": { "value": sub } } });

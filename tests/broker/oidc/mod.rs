@@ -1,5 +1,6 @@
 //! The OpenID Connect surface.
 
+mod access_rules;
 mod addresses;
 mod advertised;
 mod authorize_refusals;
@@ -23,8 +24,11 @@ mod refresh;
 mod response_modes;
 mod revoke;
 mod rotation;
+mod routing;
 mod sessions;
 mod start_login;
+mod step_up;
+mod tenant_host;
 mod token_claims;
 mod token_kinds;
 mod token_request;

@@ -94,6 +94,7 @@ pub struct Fields {
     pub grace_seconds: String,
     pub revocation: bool,
     pub require_pkce: bool,
+    pub email_first: bool,
     pub token_exchange: bool,
     pub read: Attributes,
     pub write: Attributes,
@@ -124,6 +125,7 @@ pub fn shown(name: &str, settings: &Settings, offer: &Offer) -> Fields {
         grace_seconds: settings.rotation.grace_seconds.to_string(),
         revocation: settings.revocation,
         require_pkce: settings.require_pkce,
+        email_first: settings.email_first,
         token_exchange: settings.token_exchange,
         read: Attributes {
             limited: settings.read_attributes.is_some(),
@@ -161,6 +163,7 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
         grace_seconds: form.text("grace_seconds").to_owned(),
         revocation: form.is_checked("revocation"),
         require_pkce: form.is_checked("require_pkce"),
+        email_first: form.is_checked("email_first"),
         token_exchange: form.is_checked("token_exchange"),
         read: Attributes {
             limited: form.is_checked("limit_read"),
@@ -206,6 +209,7 @@ pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings 
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        email_first: form.is_checked("email_first"),
         token_exchange: form.is_checked("token_exchange"),
         ..before
     }

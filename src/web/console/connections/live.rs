@@ -6,8 +6,10 @@ use askama::Template;
 
 use super::{At, Opened, by_tenant, open, within};
 use crate::actions::providers::{self, Delivery};
+use crate::actions::setup_links;
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
+use crate::web::console::connect;
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -57,17 +59,26 @@ pub async fn go(
     };
     let ctx = admin.ctx(&broker);
     let (reach, wanted, chosen) = (admin.changes().clone(), id.clone(), delivery.clients.clone());
+    let link = admin.set_up.as_ref().map(|holder| holder.link.clone());
     let gone = broker
         .db
         .write(move |conn| {
             within(conn, &reach, &wanted)?;
-            providers::go_live(conn, &ctx, &wanted, &delivery)
+            let provider = providers::go_live(conn, &ctx, &wanted, &delivery)?;
+            match &link {
+                Some(link) => setup_links::finish(conn, &ctx, link, &provider),
+                None => Ok(()),
+            }
         })
         .await;
     match gone {
-        Ok(_) => {
+        Ok(()) => {
             broker.forget();
-            Ok(page::done(&format!("/console/connections/{id}"), "live"))
+            let next = match admin.set_up {
+                Some(_) => connect::HOME.to_owned(),
+                None => format!("/console/connections/{id}"),
+            };
+            Ok(page::done(&next, "live"))
         }
         Err(Error::Conflict(why) | Error::Invalid { why, .. }) => {
             let mut page = asked(&admin, &broker, &request, &opened).await?;

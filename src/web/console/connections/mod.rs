@@ -1,6 +1,7 @@
 //! Connections: the list, one connection with its facts, and the wizard that brings a draft to being live. Each step of the
 //! wizard is a page of the connection, so that it can be left and taken up again, and found later for a change.
 
+mod canary;
 mod check;
 mod credentials;
 mod delete;
@@ -77,6 +78,13 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .document(secrets::page)
                 .post(secrets::save),
         )
+        .service(
+            resource("/console/connections/{id}/canary")
+                .document(canary::page)
+                .post(canary::set),
+        )
+        .service(resource("/console/connections/{id}/canary/promote").post(canary::promote))
+        .service(resource("/console/connections/{id}/canary/abort").post(canary::abort))
         .service(resource("/console/connections/{id}/secrets/promote").post(secrets::promote))
         .service(resource("/console/connections/{id}/health").document(health::page))
         .service(resource("/console/connections/{id}/probe").post(health::probe_now))
@@ -296,6 +304,7 @@ impl At {
                 tabs.push(tab("/check", "Check"));
                 if !self.token_in {
                     tabs.push(tab("/test-sign-in", "Test sign-in"));
+                    tabs.push(tab("/canary", "Canary"));
                 }
             }
             tabs.push(tab("/settings", "Settings"));

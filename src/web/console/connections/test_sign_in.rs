@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{At, open, redirect_uri};
-use crate::actions::admins;
 use crate::actions::providers::{self, TestEnd};
+use crate::actions::{admins, setup_links};
 use crate::broker::Broker;
+use crate::db::Conn;
 use crate::error::{Error, StoreError};
-use crate::model::administrator::{self, Administrator};
 use crate::model::reach::Reach;
 use crate::model::trace::Step;
-use crate::model::{admin_session, mapping, pool};
+use crate::model::{admin_session, administrator, mapping, pool, tenant_domain};
 use crate::rules::connection::fingerprint;
 use crate::rules::mapping::{apply, saved};
 use crate::rules::params::Params;
@@ -240,19 +240,9 @@ async fn settle(
     );
     let who = broker
         .db
-        .read(move |conn| -> Result<_, StoreError> {
-            let idle = now.plus(-admins::IDLE_SECONDS);
-            let Some(session) = admin_session::find_named(conn, &id, &session, now, idle)? else {
-                return Ok(None);
-            };
-            let Some(found) = administrator::find(conn, &id)? else {
-                return Ok(None);
-            };
-            let rights = admins::rights(conn, &found, &session)?;
-            Ok(rights.map(|rights| (found, rights.changes)))
-        })
+        .read(move |conn| by_name(conn, now, &id, &session))
         .await?;
-    let (who, reach): (Administrator, Reach) = who.ok_or(Problem::NotFound)?;
+    let (actor, reach) = who.ok_or(Problem::NotFound)?;
     let configured = broker
         .connection_as_it_is(&reach, &test.provider_id)
         .await?
@@ -269,7 +259,7 @@ async fn settle(
         Ok(identity) => found.came = Some(Came::of(identity)),
         Err(failure) => found.trouble = Some(Trouble::of(&failure, &configured.provider.settings.label)),
     }
-    let ctx = broker.ctx(format!("admin:{}", who.email), RequestId::of(request));
+    let ctx = broker.ctx(actor, RequestId::of(request));
     broker
         .db
         .write(move |conn| -> Result<(), Error> {
@@ -293,6 +283,27 @@ async fn settle(
     // After the test has been counted: it held for the configuration with the old secret, and does so with the new one.
     broker.settle_secret(&configured, &RequestId::of(request)).await;
     Ok(())
+}
+
+/// Who began the test in that session, as the audit log names them, and what they may change now.
+fn by_name(
+    conn: &mut Conn,
+    now: UnixTime,
+    id: &str,
+    session_id: &str,
+) -> Result<Option<(String, Reach)>, StoreError> {
+    if let Some(holder) = setup_links::holder_named(conn, now, id, session_id)? {
+        return Ok(Some((holder.actor(), holder.rights().changes)));
+    }
+    let idle = now.plus(-admins::IDLE_SECONDS);
+    let Some(session) = admin_session::find_named(conn, id, session_id, now, idle)? else {
+        return Ok(None);
+    };
+    let Some(found) = administrator::find(conn, id)? else {
+        return Ok(None);
+    };
+    let rights = admins::rights(conn, &found, &session)?;
+    Ok(rights.map(|rights| (admins::actor(&found), rights.changes)))
 }
 
 /// What the upstream says to the callback's parameters.
@@ -352,7 +363,7 @@ async fn ask(
 }
 
 /// A sign-in that the mapping would refuse has not passed either.
-fn refuse_by_mapping(conn: &mut crate::db::Conn, found: &mut Found) -> Result<(), StoreError> {
+fn refuse_by_mapping(conn: &mut Conn, found: &mut Found) -> Result<(), StoreError> {
     let Some(came) = &found.came else { return Ok(()) };
     let Some(provider) = crate::model::provider::find(conn, &found.provider_id)? else {
         return Ok(());
@@ -364,7 +375,8 @@ fn refuse_by_mapping(conn: &mut crate::db::Conn, found: &mut Found) -> Result<()
     let existing = crate::model::user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let before = existing.as_ref().map(|user| &user.attributes.0);
     let rules = saved(&provider.id, &rules.unwrap_or_default());
-    let outcome = apply(&rules, &came.claims, before, &pool, None);
+    let vouching = tenant_domain::vouching(conn, &provider)?;
+    let outcome = apply(&rules, &came.claims, before, &pool, None, &vouching);
     if let Some(refusal) = outcome.refusal {
         found.trouble = Some(Trouble {
             cause: refusal.cause.to_owned(),

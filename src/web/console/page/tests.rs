@@ -33,6 +33,7 @@ fn operator() -> Frame {
         room: "users",
         csrf: "of-this-session".into(),
         notice: None,
+        set_up: None,
     }
 }
 

@@ -4,10 +4,14 @@
 mod attributes;
 mod delete;
 mod edit;
+mod enforcement;
 mod hooks;
 mod keys;
+mod moves;
 mod new;
 mod resource_servers;
+mod setup_links;
+mod tenant_domains;
 mod tenants;
 
 use actix_web::web::{Data, Path, ServiceConfig};
@@ -57,7 +61,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(keys::revoke),
         )
         .configure(resource_servers::routes)
-        .configure(tenants::routes);
+        .configure(enforcement::routes)
+        .configure(tenants::routes)
+        .configure(tenant_domains::routes)
+        .configure(setup_links::routes)
+        .configure(moves::routes);
 }
 
 /// A pool as the pages under it show it.
