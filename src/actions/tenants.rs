@@ -118,14 +118,7 @@ fn set(conn: &mut Conn, ctx: &Ctx, mut row: Tenant, changes: Value) -> Result<Te
     let id = row.id.clone();
     row.updated_at = ctx.now;
     let row = tenant::update(conn, &row)?.ok_or_else(|| missing(&id))?;
-    record(
-        conn,
-        ctx,
-        "tenant.update",
-        Some(&row.user_pool_id),
-        &id,
-        changes,
-    )?;
+    record(conn, ctx, "tenant.update", Some(&row.user_pool_id), &id, changes)?;
     Ok(row)
 }
 

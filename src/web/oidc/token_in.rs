@@ -215,7 +215,11 @@ impl<'a> Exchange<'a> {
                 answer.insert("issued_token_type".into(), json!(token_in::ACCESS_TOKEN));
                 Ok(Ok(given(answer, self.reader())))
             }
-            Completed::Refused { refusal, trace_code } => {
+            // Who has moved to another connection comes by that one from now on.
+            Completed::Refused { refusal, trace_code }
+            | Completed::Moved {
+                refusal, trace_code, ..
+            } => {
                 broker.metrics.sign_in(Outcome::Refused.as_str(), &refusal.cause);
                 Ok(Err((refusal, Some(trace_code))))
             }
