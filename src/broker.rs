@@ -45,12 +45,14 @@ use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::resource_server::{self, ResourceServer};
+use crate::model::{tenant, tenant_domain};
 use crate::rules::canary::takes;
 use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::jwt::{self, SignKey, VerifyKey};
 use crate::rules::registration::client::NATIVE;
+use crate::rules::routing::Routes;
 use crate::rules::secret;
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, NextSecret, Upstream};
@@ -116,6 +118,7 @@ pub struct Broker {
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
     apps: Cache<String, App>,
+    tenant_apps: Cache<String, App>,
     connections: Cache<String, Connection>,
     sites: Cache<String, domains::Sites>,
 }
@@ -167,8 +170,14 @@ pub struct App {
     pub providers: Vec<Provider>,
     /// The enabled connections that some of those connections' people are sent to instead.
     pub canaries: Vec<Provider>,
+    /// The place of each by its id.
+    places: HashMap<String, usize>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
+    /// Where addresses and tenants' codes lead.
+    pub routes: Routes,
+    /// The one tenant whose connections these are: the request came to that tenant's own host.
+    pub tenant_id: Option<String>,
     /// How its login page looks.
     pub look: Look,
 }
@@ -198,8 +207,10 @@ impl App {
     }
 
     pub fn provider(&self, id: &str) -> Option<&Provider> {
-        let mut all = self.providers.iter().chain(&self.canaries);
-        all.find(|provider| provider.id == id)
+        match self.places.get(id) {
+            Some(place) => self.providers.get(*place),
+            None => self.canaries.iter().find(|canary| canary.id == id),
+        }
     }
 
     /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
@@ -212,6 +223,38 @@ impl App {
         match self.providers.iter().find(leads_to) {
             Some(main) if !is_offered => main,
             _ => provider,
+        }
+    }
+
+    /// The same with nothing but the tenant's connections, for the tenant's own host.
+    fn of_tenant(&self, tenant_id: &str) -> App {
+        let ids = self.routes.of_tenant(tenant_id).iter();
+        let providers: Vec<Provider> = ids.filter_map(|id| self.provider(id)).cloned().collect();
+        let places = places(&providers);
+        let mut client = self.client.clone();
+        client.settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
+        let leads_there = |(_, id): &(&String, &String)| places.contains_key(*id);
+        App {
+            client,
+            secrets: self.secrets.clone(),
+            pool: self.pool.clone(),
+            identifiers: self
+                .identifiers
+                .iter()
+                .filter(leads_there)
+                .map(|(name, id)| (name.clone(), id.clone()))
+                .collect(),
+            canaries: self
+                .canaries
+                .iter()
+                .filter(|canary| canary.tenant_id.as_deref() == Some(tenant_id))
+                .cloned()
+                .collect(),
+            providers,
+            places,
+            routes: self.routes.within(tenant_id),
+            tenant_id: Some(tenant_id.to_owned()),
+            look: self.look.clone(),
         }
     }
 }
@@ -245,6 +288,7 @@ impl Broker {
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
+            tenant_apps: Cache::default(),
             connections: Cache::default(),
             sites: Cache::default(),
         }
@@ -270,6 +314,7 @@ impl Broker {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.pools.clear();
         self.apps.clear();
+        self.tenant_apps.clear();
         self.connections.clear();
         self.sites.clear();
     }
@@ -320,13 +365,20 @@ impl Broker {
                     return Ok(None);
                 };
                 let secrets = client::secrets(conn, &client.id)?;
-                let providers = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
-                let mut identifiers = HashMap::new();
-                for provider in &providers {
-                    for identifier in provider::identifiers(conn, &provider.id)? {
-                        identifiers.insert(identifier, provider.id.clone());
-                    }
-                }
+                let pool_id = &client.user_pool_id;
+                let mut providers = provider::list_named(conn, pool_id, &client.settings.providers)?;
+                let choosy = tenant::choosy(conn, pool_id)?;
+                providers.retain(|provider| {
+                    let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
+                    tenant.is_none_or(|clients| clients.contains(&client.id))
+                });
+                let places = places(&providers);
+                let mut identifiers: HashMap<String, String> = provider::identifiers_of_pool(conn, pool_id)?
+                    .into_iter()
+                    .collect();
+                identifiers.retain(|_, id| places.contains_key(id));
+                let proven = tenant_domain::proven_of_pool(conn, pool_id)?;
+                let routes = Routes::new(&providers, &identifiers, proven);
                 let mut canaries = Vec::new();
                 for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
                     let to = provider::find(conn, &canary.to)?
@@ -334,10 +386,18 @@ impl Broker {
                     canaries.extend(to);
                 }
                 let look = looks::of(conn, &client)?;
-                Ok(Some((client, secrets, (providers, canaries), identifiers, look)))
+                Ok(Some((
+                    client,
+                    secrets,
+                    (providers, canaries),
+                    places,
+                    identifiers,
+                    routes,
+                    look,
+                )))
             })
             .await?;
-        let Some((client, secrets, (providers, canaries), identifiers, look)) = found else {
+        let Some((client, secrets, (providers, canaries), places, identifiers, routes, look)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
@@ -349,7 +409,10 @@ impl Broker {
             pool,
             providers,
             canaries,
+            places,
             identifiers,
+            routes,
+            tenant_id: None,
             look,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)))
@@ -379,6 +442,21 @@ impl Broker {
             _ => false,
         };
         Ok(takes(canary, address, is_member).then(|| to.clone()))
+    }
+
+    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
+    pub async fn app_of_tenant(
+        &self,
+        client_id: &str,
+        tenant_id: &str,
+    ) -> Result<Option<Arc<App>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let key = format!("{tenant_id} {client_id}");
+        if let Some(known) = self.tenant_apps.get(&key) {
+            return Ok(Some(known));
+        }
+        let app = self.app(client_id).await?;
+        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.
@@ -438,6 +516,12 @@ impl Broker {
     pub fn request_id(&self) -> String {
         secret::uuid(&self.entropy)
     }
+}
+
+/// Where each connection stands in the list.
+fn places(providers: &[Provider]) -> HashMap<String, usize> {
+    let ids = providers.iter().map(|provider| provider.id.clone());
+    ids.zip(0..).collect()
 }
 
 async fn off_thread<T: Send + 'static>(

@@ -99,6 +99,12 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE", env = "FOREBAY_UPSTREAM_PROXY_FILE", help_heading = UPSTREAM, hide_env_values = true)]
     pub upstream_proxy_file: Option<String>,
 
+    /// A name server to ask for the TXT records that prove tenants' domains, instead of the system's resolver; repeat it, or
+    /// separate with commas
+    #[arg(long, global = true, value_name = "IP[:PORT]", env = "FOREBAY_DNS_SERVER", help_heading = UPSTREAM,
+          hide_env_values = true, value_delimiter = ',')]
+    pub dns_server: Vec<String>,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as info,forebay::upstream=debug
     /// [default: info]
     #[arg(long, global = true, value_name = "FILTER", env = "FOREBAY_LOG", help_heading = LOGGING, hide_env_values = true)]
@@ -125,6 +131,8 @@ pub struct Settings {
     /// The PEM file's content.
     pub upstream_ca: Option<Vec<u8>>,
     pub upstream_proxy: Option<Url>,
+    /// Whom the proofs of domains are asked of, if not the system's resolver.
+    pub dns_servers: Vec<SocketAddr>,
     /// Directives for `EnvFilter`.
     pub log: String,
     pub log_format: LogFormat,
@@ -322,6 +330,7 @@ impl Settings {
             allow_upstream: check.hosts(&flags.allow_upstream),
             upstream_ca: check.certificates(&flags.upstream_ca),
             upstream_proxy: check.proxy(proxy.as_ref().map(|text| text.as_str())),
+            dns_servers: check.name_servers(&flags.dns_server),
             log: check.filter(&flags.log),
             log_format: check.log_format(&flags.log_format),
         };

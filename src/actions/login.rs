@@ -370,6 +370,7 @@ fn tell_contract(
         groups,
         provider_id: &provider.id,
         provider_name: &provider.name,
+        tenant_id: provider.tenant_id.as_deref(),
         subject: "",
     };
     // The tokens have the same claims: a claim of another type than the contract's is not minted, and then missing.

@@ -10,7 +10,7 @@ use super::{Ctx, clients, difference, pools, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::login_page::{self as model, Branding, Content, Customization, Terms, TermsName};
-use crate::rules::login_style::{Picture, Sheet};
+use crate::rules::login_style::{ANY_LANGUAGE, Picture, Sheet, texts};
 use crate::rules::secret;
 
 /// The largest picture, in bytes.
@@ -152,6 +152,9 @@ fn check_content(content: &Content) -> Result<(), Error> {
             "excludes Settings and Assets",
         ));
     }
+    if let Some(settings) = &content.settings {
+        texts(settings).map_err(|why| Error::invalid("Settings", why))?;
+    }
     Ok(())
 }
 
@@ -236,8 +239,8 @@ pub fn drop_terms(conn: &mut Conn, ctx: &Ctx, old: &Terms) -> Result<(), Error> 
 
 /// People follow these from a page where they are about to sign in.
 fn check_links(links: &BTreeMap<String, String>) -> Result<(), Error> {
-    if !links.contains_key("cognito:default") {
-        return Err(Error::invalid("Links", "cognito:default is missing"));
+    if !links.contains_key(ANY_LANGUAGE) {
+        return Err(Error::invalid("Links", format!("{ANY_LANGUAGE} is missing")));
     }
     for (language, link) in links {
         if !Url::parse(link).is_ok_and(|url| url.scheme() == "https" && url.host().is_some()) {

@@ -24,6 +24,7 @@ pub mod profile;
 pub mod providers;
 pub mod resource_servers;
 pub mod setup_links;
+pub mod tenant_domains;
 pub mod tenants;
 pub mod tokens;
 pub mod traces;

@@ -289,6 +289,7 @@ impl Visit<'_> {
             existing,
             self.pool,
             self.client.settings.write_attributes.as_deref(),
+            &self.vouching,
         )
     }
 
@@ -442,6 +443,7 @@ impl Visit<'_> {
         Contents {
             claims: self.arrival.claims.clone(),
             write_attributes: self.client.settings.write_attributes.clone(),
+            vouching: self.vouching.clone(),
             ..Contents::default()
         }
     }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::model::client;
 use crate::model::mapping::Rules;
 use crate::model::provider::{self, ClientAuth, Provider, Settings};
+use crate::model::tenant_domain::{self, Proven};
 use crate::rules::connection;
 use crate::rules::registration::{issuer, provider as rules};
 use crate::rules::{jwks, secret};
@@ -205,7 +206,11 @@ pub fn update(
         new.settings = Json(settings);
     }
     if change.by_tenant {
-        check_tenants_choice(&old, &new, allowed)?;
+        let proven = match &old.tenant_id {
+            Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
+            None => Vec::new(),
+        };
+        check_tenants_choice(&old, &new, allowed, &proven)?;
     }
     if let Some(enabled) = change.enabled {
         new.enabled = enabled;
@@ -405,9 +410,14 @@ fn seal(ctx: &Ctx, provider: &mut Provider, credentials: &Credentials) {
 }
 
 /// Where a tenant's own administrator may lead a connection (attacks.md A-101).
-fn check_tenants_choice(old: &Provider, new: &Provider, allowed: &[AllowedHost]) -> Result<(), Error> {
+fn check_tenants_choice(
+    old: &Provider,
+    new: &Provider,
+    allowed: &[AllowedHost],
+    proven: &[Proven],
+) -> Result<(), Error> {
     if new.issuer != old.issuer {
-        connection::check_tenants_issuer(&new.issuer, allowed)
+        connection::check_tenants_issuer(&new.issuer, allowed, proven)
             .map_err(|why| Error::invalid("issuer", why))?;
     }
     if new.settings.endpoints != old.settings.endpoints {

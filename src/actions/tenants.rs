@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Ctx, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
+use crate::model::client;
 use crate::model::provider;
 use crate::model::reach::Reach;
 use crate::model::tenant::{self, Linking, Settings, Tenant};
@@ -60,6 +61,39 @@ pub fn rename(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, name: &str) -
         Some(&row.user_pool_id),
         id,
         json!({ "name": { "old": old.name, "new": row.name } }),
+    )?;
+    Ok(row)
+}
+
+/// Says to which app clients the tenant's people may sign in; none named: to all that list its connections.
+pub fn set_clients(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    id: &str,
+    clients: Vec<String>,
+) -> Result<Tenant, Error> {
+    find(conn, reach, id)?;
+    let mut row = tenant::lock(conn, id)?.ok_or_else(|| missing(id))?;
+    for client in &clients {
+        let known = client::find(conn, client)?;
+        if known.is_none_or(|known| known.user_pool_id != row.user_pool_id) {
+            return Err(Error::invalid(
+                "clients",
+                format!("{client} is no app client of the pool"),
+            ));
+        }
+    }
+    let old = std::mem::replace(&mut row.settings.clients, clients);
+    row.updated_at = ctx.now;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
+    record(
+        conn,
+        ctx,
+        "tenant.update",
+        Some(&row.user_pool_id),
+        id,
+        json!({ "clients": { "old": old, "new": row.settings.clients } }),
     )?;
     Ok(row)
 }

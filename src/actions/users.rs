@@ -13,7 +13,6 @@ use super::{Ctx, native, pools, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::group::{self, Membership};
-use crate::model::pool::Pool;
 use crate::model::reach::Reach;
 use crate::model::user::search;
 use crate::model::user::{self, Status, User};
@@ -185,7 +184,7 @@ pub fn set_attributes(
         .iter()
         .any(|name| difference.contains_key(*name))
     {
-        check_address(conn, &pool, &user)?;
+        native::address::settle(conn, ctx, &pool, &user, false)?;
     }
     record(
         conn,
@@ -196,19 +195,6 @@ pub fn set_attributes(
         json!({ "attributes": difference }),
     )?;
     Ok(user)
-}
-
-/// Two users of one address could neither of them sign in by it.
-fn check_address(conn: &mut Conn, pool: &Pool, user: &User) -> Result<(), Error> {
-    let Some(address) = user.attributes.get("email").and_then(Value::as_str) else {
-        return Ok(());
-    };
-    let holders = native::holders(conn, pool, address)?;
-    let (own, others): (Vec<_>, Vec<_>) = holders.iter().partition(|holder| holder.sub == user.sub);
-    if own.is_empty() || others.is_empty() {
-        return Ok(());
-    }
-    Err(Error::exists("alias", address))
 }
 
 /// The attributes that differ, redacted: the audit log outlives the account.

@@ -11,10 +11,11 @@ use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::claims_seen::{self, Profile, Shape};
 use crate::model::mapping::{self, Source};
-use crate::model::notice::{self, Change, Notice};
+use crate::model::notice::{self, Change, Kind, Notice};
 use crate::model::probe::{self, Facts, Probe, Stage};
 use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
+use crate::model::tenant_domain;
 use crate::rules::mapping::saved;
 use crate::rules::{drift, watch};
 use crate::world::UnixTime;
@@ -158,6 +159,21 @@ fn group_claims(conn: &mut Conn, provider_id: &str) -> Result<BTreeSet<String>, 
         }
     }
     Ok(names)
+}
+
+/// Brings the notices of the tenant's connections in line with its domains whose proof is gone.
+pub fn settle_domains(conn: &mut Conn, ctx: &Ctx, tenant_id: &str) -> Result<(), Error> {
+    let domains = tenant_domain::of_tenant(conn, tenant_id)?;
+    let of_tenant = Reach {
+        tenants: vec![tenant_id.to_owned()],
+        ..Reach::default()
+    };
+    for provider in provider::list_within(conn, &of_tenant, None)? {
+        let wanted = watch::of_domains(&provider.id, &domains, ctx.now);
+        let change = notice::settle(conn, &provider.id, &[Kind::DomainLost], wanted)?;
+        tell(conn, ctx, &provider, &change)?;
+    }
+    Ok(())
 }
 
 /// Records what began or ended and queues it for who listens. A connection that is not in use troubles nobody.

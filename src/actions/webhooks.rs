@@ -99,7 +99,7 @@ pub fn set_enabled(
     id: &str,
     enabled: bool,
 ) -> Result<Webhook, Error> {
-    let old = find(conn, reach, id)?;
+    let old = locked(conn, reach, id)?;
     let mut row = old.clone();
     row.enabled = enabled;
     row.failing_since = None;
@@ -118,7 +118,7 @@ pub fn replace_secret(
     reach: &Reach,
     id: &str,
 ) -> Result<(Webhook, Zeroizing<String>), Error> {
-    let mut row = find(conn, reach, id)?;
+    let mut row = locked(conn, reach, id)?;
     let plain = draw_secret(ctx, &mut row);
     row.updated_at = ctx.now;
     let row = webhook::update(conn, &row)?.ok_or_else(|| missing(id))?;
@@ -268,6 +268,12 @@ pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Webhook, Error> 
         webhook::find(conn, reach, id)?
     };
     found.ok_or_else(|| missing(id))
+}
+
+/// The row as it is to be changed: nobody else changes it before this transaction has ended.
+fn locked(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Webhook, Error> {
+    find(conn, reach, id)?;
+    webhook::lock(conn, id)?.ok_or_else(|| missing(id))
 }
 
 fn missing(id: &str) -> Error {

@@ -1,4 +1,4 @@
-//! Which pool a host belongs to. All domains are read together: whoever names hosts that are nobody's must not make us ask
+//! Which pool, or which tenant, a host belongs to. All hosts are read together: whoever names hosts that are nobody's must not make us ask
 //! the database for each.
 
 use std::collections::HashMap;
@@ -8,15 +8,18 @@ use std::sync::atomic::Ordering;
 use super::Broker;
 use crate::error::StoreError;
 use crate::model::domain::{self, Domain};
+use crate::model::tenant;
 use crate::rules::domain::Place;
 
 /// The one entry of the cache.
 const ALL: &str = "all";
 
-/// A host that is one pool's own.
+/// A host that is one pool's or one tenant's own.
 #[derive(Debug)]
 pub struct Site {
     pub user_pool_id: String,
+    /// The tenant whose own it is.
+    pub tenant_id: Option<String>,
     pub origin: String,
 }
 
@@ -37,8 +40,12 @@ impl Broker {
         let sites = self
             .db
             .read(move |conn| -> Result<Sites, StoreError> {
-                let all = domain::list_all(conn)?;
-                Ok(all.into_iter().map(|domain| site(&place, domain)).collect())
+                let tenants = tenant::ids(conn)?.into_iter();
+                let domains = domain::list_all(conn)?.into_iter();
+                let of_tenants = tenants.map(|(id, pool)| of_tenant(&place, id, pool));
+                Ok(of_tenants
+                    .chain(domains.map(|domain| site(&place, domain)))
+                    .collect())
             })
             .await?;
         let sites = self.keep(&self.sites, generation, ALL, sites);
@@ -50,8 +57,20 @@ fn site(place: &Place, domain: Domain) -> (String, Arc<Site>) {
     let site = Site {
         origin: place.origin_of(&domain.name),
         user_pool_id: domain.user_pool_id,
+        tenant_id: None,
     };
     (place.host_of(&domain.name), Arc::new(site))
+}
+
+/// `auth.<tenant>.<base>`, which every tenant has.
+fn of_tenant(place: &Place, id: String, user_pool_id: String) -> (String, Arc<Site>) {
+    let name = Place::of_tenant(&id);
+    let site = Site {
+        origin: place.origin_below(&name),
+        user_pool_id,
+        tenant_id: Some(id),
+    };
+    (place.host_below(&name), Arc::new(site))
 }
 
 /// Where a pool's endpoints are published: its own domain where it has one, before a prefix; else the public URL.

@@ -1,5 +1,7 @@
-//! How an app's login page looks: its style sheet and its picture as bytes with a name that changes with them, and the links
-//! to its terms.
+//! How an app's login page looks: its style sheet and its picture as bytes with a name that changes with them, its own words,
+//! and the links to its terms.
+
+use std::collections::BTreeMap;
 
 use actix_web::web::Bytes;
 use base64::Engine;
@@ -10,19 +12,22 @@ use super::Document;
 use crate::db::Conn;
 use crate::model::client::Client;
 use crate::model::login_page::{self, Content, Terms};
-use crate::rules::login_style::{Picture, Sheet, branding};
+use crate::rules::login_style::{Picture, Sheet, Texts, branding, texts};
 
 /// Pictures of a branding that can be a page's, the first that is there.
 const LOGOS: [&str; 2] = ["FORM_LOGO", "PAGE_HEADER_LOGO"];
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Look {
     pub style: Option<File>,
     pub logo: Option<File>,
+    /// By language, as Cognito names languages.
+    pub texts: BTreeMap<String, Texts>,
     pub terms: Vec<Terms>,
 }
 
 /// Bytes that a page loads from us.
+#[derive(Clone)]
 pub struct File {
     /// Made of the bytes: another content has another name.
     pub name: String,
@@ -42,9 +47,8 @@ pub fn of(conn: &mut Conn, client: &Client) -> QueryResult<Look> {
         // It was checked when it was set.
         css.extend(Sheet::parse(&customization.css).map(|sheet| sheet.to_string()));
     }
-    if let Some(settings) = content.as_ref().and_then(|content| content.settings.as_ref()) {
-        css.push_str(&branding(settings));
-    }
+    let settings = content.as_ref().and_then(|content| content.settings.as_ref());
+    css.extend(settings.map(branding));
     let image = own
         .and_then(|own| own.image)
         .or(for_all.and_then(|all| all.image));
@@ -55,6 +59,10 @@ pub fn of(conn: &mut Conn, client: &Client) -> QueryResult<Look> {
             let picture = Picture::of(&bytes)?;
             Some(file(bytes, picture.extension(), picture.content_type()))
         }),
+        // They were checked when they were set.
+        texts: settings
+            .and_then(|settings| texts(settings).ok())
+            .unwrap_or_default(),
         terms: login_page::terms_of(conn, &client.id)?,
     })
 }

@@ -69,14 +69,8 @@ pub async fn refresh(
     let expected = work.clone();
     let unspent = db
         .read(move |conn| {
-            let Work {
-                ctx,
-                app,
-                live,
-                asked,
-                ..
-            } = expected.as_ref();
-            tokens::before_refresh(conn, ctx.now, &app.client, live, asked)
+            let work = expected.as_ref();
+            tokens::before_refresh(conn, work.ctx.now, &work.app.client, &work.live, &work.asked)
         })
         .await?;
     let overrides = match &unspent {
@@ -99,14 +93,7 @@ async fn refreshed(db: &Db, work: Arc<Work>) -> Answer<Exchanged> {
         let work = work.clone();
         let settled = db
             .read(move |conn| {
-                let Work {
-                    ctx,
-                    app,
-                    live,
-                    asked,
-                    ..
-                } = work.as_ref();
-                tokens::refresh_in_place(conn, ctx.now, &app.client, live, asked)
+                tokens::refresh_in_place(conn, work.ctx.now, &work.app.client, &work.live, &work.asked)
             })
             .await?;
         if let Some(answer) = settled {
@@ -114,14 +101,15 @@ async fn refreshed(db: &Db, work: Arc<Work>) -> Answer<Exchanged> {
         }
     }
     db.write(move |conn| {
-        let Work {
-            ctx,
-            app,
-            live,
-            asked,
-            rotates,
-        } = work.as_ref();
-        tokens::refresh(conn, ctx, &app.client, live, asked, *rotates)
+        let work = work.as_ref();
+        tokens::refresh(
+            conn,
+            &work.ctx,
+            &work.app.client,
+            &work.live,
+            &work.asked,
+            work.rotates,
+        )
     })
     .await
 }

@@ -134,6 +134,9 @@ struct Options {
     /// A confidential client must use PKCE, too
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
+    /// The login page asks for the address first and shows no buttons of tenants' connections
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    email_first: Option<bool>,
     /// Whether refresh tokens can be revoked [default: true]
     #[arg(long, value_name = "true|false")]
     revocation: Option<bool>,
@@ -188,6 +191,7 @@ impl Options {
         for (value, named) in [
             (&mut settings.rotation.enabled, self.rotate_refresh),
             (&mut settings.require_pkce, self.require_pkce),
+            (&mut settings.email_first, self.email_first),
             (&mut settings.revocation, self.revocation),
         ] {
             *value = named.unwrap_or(*value);

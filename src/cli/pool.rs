@@ -81,6 +81,9 @@ pub struct Update {
     /// Days after which a signing key gets a successor; 0: never by itself
     #[arg(long, value_name = "DAYS")]
     key_rotation_days: Option<u32>,
+    /// The claim of tokens that names the tenant; '' for none
+    #[arg(long, value_name = "CLAIM")]
+    tenant_claim: Option<String>,
 }
 
 pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
@@ -172,6 +175,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         settings.cognito_exact = args.cognito_exact.unwrap_or(settings.cognito_exact);
         settings.deletion_protection = args.deletion_protection.unwrap_or(settings.deletion_protection);
         settings.trace_days = args.trace_days.unwrap_or(settings.trace_days);
+        settings.tenant_claim = args.tenant_claim.unwrap_or(settings.tenant_claim);
         settings.key_rotation_days = args.key_rotation_days.unwrap_or(settings.key_rotation_days);
         let change = PoolChange {
             name: args.name,
@@ -217,6 +221,7 @@ fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) ->
         ("protected", yes(pool.settings.deletion_protection)),
         ("traces kept", format!("{} days", pool.settings.trace_days)),
         ("keys rotate", rotation),
+        ("tenant claim", pool.settings.tenant_claim.clone()),
         ("made", pool.created_at.to_string()),
     ];
     sheet(heading, &entries, next)

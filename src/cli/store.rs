@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::Path;
+use std::pin::Pin;
 
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
@@ -55,7 +56,7 @@ impl<'a> Store<'a> {
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Failure> {
-        Ok(self.runtime.block_on(self.db.read(work))?)
+        Ok(self.wait(self.db.read(work))?)
     }
 
     /// Runs an action as one transaction.
@@ -70,9 +71,7 @@ impl<'a> Store<'a> {
             entropy: self.entropy.clone(),
             sealer: self.sealer()?.clone(),
         };
-        Ok(self
-            .runtime
-            .block_on(self.db.write(move |conn| action(conn, &ctx)))?)
+        Ok(self.wait(self.db.write(move |conn| action(conn, &ctx)))?)
     }
 
     /// The sealer over the root key, which is made when there is none.
@@ -89,9 +88,11 @@ impl<'a> Store<'a> {
         upstream(self.settings, &self.clock, &self.entropy)
     }
 
-    /// Waits for something asynchronous.
+    /// Waits for something asynchronous. On the heap, so that the runtime's loop is compiled once for each kind of answer and
+    /// not for each of the commands.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
+        let boxed: Pin<Box<dyn Future<Output = T> + '_>> = Box::pin(future);
+        self.runtime.block_on(boxed)
     }
 }
 
@@ -101,6 +102,7 @@ pub fn upstream(settings: &Settings, clock: &Clock, entropy: &Entropy) -> Result
         allow: settings.allow_upstream.iter().map(ToString::to_string).collect(),
         ca_pem: settings.upstream_ca.clone(),
         proxy: settings.upstream_proxy.clone(),
+        dns_servers: settings.dns_servers.clone(),
     };
     Upstream::new(options, clock.clone(), entropy.clone()).map_err(Failure::Usage)
 }

@@ -1,5 +1,7 @@
-//! `forebay tenant`: make, list, show and delete customer organisations, and say which connections are theirs.
+//! `forebay tenant`: make, list, show and delete customer organisations, and say which connections and which email domains
+//! are theirs.
 
+mod domain;
 mod moves;
 mod setup_link;
 
@@ -52,6 +54,16 @@ pub enum Command {
     /// Move a tenant's people from one connection to another, with the accounts that they have
     #[command(subcommand)]
     Move(moves::Command),
+    /// Say to which app clients a tenant's people may sign in
+    Clients {
+        id: String,
+        /// An app client; repeat it. Without any: every one that lists the tenant's connections
+        #[arg(long = "client", value_name = "CLIENT_ID")]
+        clients: Vec<String>,
+    },
+    /// Claim email domains, prove them, give them up
+    #[command(subcommand)]
+    Domain(domain::Command),
 }
 
 #[derive(Args)]
@@ -95,6 +107,14 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
         Command::Give(args) => give(&store, output, args),
         Command::SetupLink(command) => setup_link::run(&store, output, command),
         Command::Move(command) => moves::run(&store, output, command),
+        Command::Clients { id, clients } => {
+            let tenant = store
+                .act(move |conn, ctx| tenants::set_clients(conn, ctx, &Reach::everything(), &id, clients))?;
+            output.answer(&document(&tenant), || {
+                sheet("Changed a tenant", &facts(&tenant), &[])
+            })
+        }
+        Command::Domain(command) => domain::run(&store, output, command),
     }
 }
 
@@ -164,6 +184,7 @@ fn facts(tenant: &Tenant) -> Vec<(&'static str, String)> {
         ("id", tenant.id.clone()),
         ("name", tenant.name.clone()),
         ("pool", tenant.user_pool_id.clone()),
+        ("app clients", lines(&tenant.settings.clients)),
         ("made", tenant.created_at.to_string()),
     ]
 }
@@ -173,6 +194,7 @@ fn document(tenant: &Tenant) -> Value {
         "id": tenant.id,
         "user_pool_id": tenant.user_pool_id,
         "name": tenant.name,
+        "clients": tenant.settings.clients,
         "created_at": tenant.created_at.to_string(),
         "updated_at": tenant.updated_at.to_string(),
     })

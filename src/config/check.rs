@@ -221,6 +221,22 @@ impl Checker {
         hosts
     }
 
+    pub(super) fn name_servers(&mut self, texts: &[String]) -> Vec<SocketAddr> {
+        let mut servers = Vec::new();
+        for text in entries(texts) {
+            let address = text.parse::<SocketAddr>();
+            match address.or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53))) {
+                Ok(address) => servers.push(address),
+                Err(_) => self.problem(
+                    "dns-server",
+                    format!("'{text}' is not an address"),
+                    "192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53",
+                ),
+            }
+        }
+        servers
+    }
+
     pub(super) fn certificates(&mut self, path: &Option<String>) -> Option<Vec<u8>> {
         let path = given(path)?;
         let right = "a PEM file with at least one -----BEGIN CERTIFICATE----- block";
@@ -367,6 +383,7 @@ mod tests {
             allow_upstream: vec!["http://127.0.0.1".into()],
             upstream_ca: some("Cargo.toml"),
             upstream_proxy: some("proxy:3128"),
+            dns_server: vec!["ns.example.com".into()],
             log: some("info,forebay=loud"),
             log_format: some("xml"),
             ..Flags::default()
@@ -384,6 +401,7 @@ mod tests {
             "--allow-upstream",
             "--upstream-ca",
             "--upstream-proxy",
+            "--dns-server",
             "--log",
             "--log-format",
         ] {

@@ -10,6 +10,7 @@ mod conn;
 pub mod schema;
 pub mod search;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,7 @@ impl r2d2::ManageConnection for Manager {
 pub struct Db {
     pool: r2d2::Pool<Manager>,
     /// SQLite only: the queue of the one writer.
-    writer: Option<mpsc::Sender<Job>>,
+    writer: Option<mpsc::Sender<Queued>>,
     target: Arc<Target>,
 }
 
@@ -72,9 +73,21 @@ pub struct Load {
     pub waiting_writes: Option<usize>,
 }
 
-/// Runs in the writer's transaction and gives back what is to be done once it is known whether that was committed.
-type Job = Box<dyn FnOnce(&mut Conn) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Work for a connection, and what came of it: a `Result<T, E>` whose types only the caller knows. The code around it is
+/// there once and not once for each of the hundreds of closures, which would double the program.
+type Job = Box<dyn FnOnce(&mut Conn) -> Outcome + Send>;
+
+struct Outcome {
+    result: Box<dyn Any + Send>,
+    /// It was `Ok`: a transaction is to be committed.
+    is_ok: bool,
+}
+
+/// A job that waits for the writer, and who waits for it.
+struct Queued {
+    job: Job,
+    answer: oneshot::Sender<Result<Outcome, StoreError>>,
+}
 
 impl Db {
     /// Opens the database. `readers` is the number of pooled connections (on PostgreSQL they write, too).
@@ -132,68 +145,105 @@ impl Db {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        let pool = self.pool.clone();
-        off_thread(move || {
-            let mut conn = pool
-                .get()
-                .map_err(|_| StoreError::Busy("no connection came free"))?;
-            work(&mut conn)
-        })
-        .await
+        opened(self.pooled(boxed(work), run).await)
     }
 
     /// Runs a closure in one transaction: committed durably when it returns `Ok`, undone when it returns `Err`.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + From<diesel::result::Error> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        let Some(writer) = &self.writer else {
-            let pool = self.pool.clone();
-            return off_thread(move || {
-                let mut conn = pool
-                    .get()
-                    .map_err(|_| StoreError::Busy("no connection came free"))?;
-                Connection::transaction(&mut *conn, work)
-            })
-            .await;
-        };
-        let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |conn| {
-            let outcome = conn.transaction(work);
-            Box::new(move |committed| {
-                // Nobody waits any more when the request was dropped; the work is done all the same.
-                let _ = answer.send(match committed {
-                    Ok(()) => outcome,
-                    Err(cause) => Err(E::from(cause)),
-                });
-            })
+        opened(match &self.writer {
+            Some(writer) => queued(writer, boxed(work)).await,
+            None => self.pooled(boxed(work), in_transaction).await,
+        })
+    }
+
+    /// Runs a job on a pooled connection, off the async threads.
+    async fn pooled(
+        &self,
+        job: Job,
+        how: fn(&mut Conn, Job) -> Result<Outcome, StoreError>,
+    ) -> Result<Outcome, StoreError> {
+        let pool = self.pool.clone();
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut conn = pool
+                .get()
+                .map_err(|_| StoreError::Busy("no connection came free"))?;
+            how(&mut conn, job)
         });
-        writer
-            .try_send(job)
-            .map_err(|_| StoreError::Busy("the write queue is full"))?;
-        match result.await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(E::from(StoreError::Lost("the writer dropped it".into()))),
-        }
+        ran.await
+            .unwrap_or_else(|cause| Err(StoreError::Lost(cause.to_string())))
     }
 }
 
-async fn off_thread<T, E, F>(work: F) -> Result<T, E>
+fn boxed<T, E, F>(work: F) -> Job
 where
     T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-    F: FnOnce() -> Result<T, E> + Send + 'static,
+    E: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(cause) => Err(E::from(StoreError::Lost(cause.to_string()))),
+    Box::new(move |conn| {
+        let result = work(conn);
+        Outcome {
+            is_ok: result.is_ok(),
+            result: Box::new(result),
+        }
+    })
+}
+
+/// What `boxed` put in.
+fn opened<T, E>(outcome: Result<Outcome, StoreError>) -> Result<T, E>
+where
+    T: 'static,
+    E: From<StoreError> + 'static,
+{
+    match outcome?.result.downcast::<Result<T, E>>() {
+        Ok(result) => *result,
+        Err(_) => Err(E::from(StoreError::Lost("an answer of another type".into()))),
     }
+}
+
+fn run(conn: &mut Conn, job: Job) -> Result<Outcome, StoreError> {
+    Ok(job(conn))
+}
+
+/// Runs a job in a transaction, or in a savepoint of the one that is open. What it refused is an outcome, too.
+fn in_transaction(conn: &mut Conn, job: Job) -> Result<Outcome, StoreError> {
+    enum Undone {
+        Refused(Outcome),
+        Failed(diesel::result::Error),
+    }
+    impl From<diesel::result::Error> for Undone {
+        fn from(cause: diesel::result::Error) -> Undone {
+            Undone::Failed(cause)
+        }
+    }
+    let done = conn.transaction(|conn| match job(conn) {
+        outcome if outcome.is_ok => Ok(outcome),
+        refused => Err(Undone::Refused(refused)),
+    });
+    match done {
+        Ok(outcome) | Err(Undone::Refused(outcome)) => Ok(outcome),
+        Err(Undone::Failed(cause)) => Err(StoreError::Database(cause)),
+    }
+}
+
+/// Hands a job to the writer and waits for what came of it.
+async fn queued(writer: &mpsc::Sender<Queued>, job: Job) -> Result<Outcome, StoreError> {
+    let (answer, outcome) = oneshot::channel();
+    writer
+        .try_send(Queued { job, answer })
+        .map_err(|_| StoreError::Busy("the write queue is full"))?;
+    outcome
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Lost("the writer dropped it".into())))
 }
 
 /// The life of SQLite's writer: take what waits (never wait for more), run it, commit, answer.
-fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Job>) {
+fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queued>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -214,20 +264,20 @@ fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Job>)
 }
 
 /// Runs the jobs in one transaction and answers them. False when the connection is to be replaced.
-fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Job>) -> bool {
+fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Queued>) -> bool {
     let begun = match conn {
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
         Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c),
     };
     let mut failure = begun.err().map(|cause| cause.to_string());
     let mut answers = Vec::new();
-    for job in jobs {
+    for Queued { job, answer } in jobs {
         if failure.is_some() {
             // Dropping the job drops its channel: the caller hears that it was lost.
             continue;
         }
-        match catch_unwind(AssertUnwindSafe(|| job(conn))) {
-            Ok(answer) => answers.push(answer),
+        match catch_unwind(AssertUnwindSafe(|| in_transaction(conn, job))) {
+            Ok(outcome) => answers.push((answer, outcome)),
             Err(_) => failure = Some("a job in the same commit panicked".into()),
         }
     }
@@ -239,9 +289,10 @@ fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Job>) -> bool {
         error!(%cause, "a batch of writes failed");
         let _ = crate::on_backend!(conn, |c| AnsiTransactionManager::rollback_transaction(c));
     }
-    for answer in answers {
-        answer(match &failure {
-            None => Ok(()),
+    for (answer, outcome) in answers {
+        // Nobody waits any more when the request was dropped; the work is done all the same.
+        let _ = answer.send(match &failure {
+            None => outcome,
             Some(cause) => Err(StoreError::Lost(cause.clone())),
         });
     }

@@ -16,7 +16,7 @@ use crate::actions::credentials::{self, NewCredential};
 use crate::actions::pools::{self, NewKeys, NewPool};
 use crate::actions::providers::{self, Credentials, NewProvider};
 use crate::actions::tenants::{self, NewTenant};
-use crate::actions::{Ctx, resource_servers};
+use crate::actions::{Ctx, resource_servers, tenant_domains};
 use crate::broker::{Broker, Parts};
 use crate::config::{AUDIT_DAYS, AllowedHost};
 use crate::db::{self, Conn, Db, Json, Target};
@@ -27,8 +27,10 @@ use crate::model::credential;
 use crate::model::mapping::{GroupsRule, Rule, Rules, Source};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
 use crate::model::provider::Settings as ProviderSettings;
+use crate::model::reach::Reach;
 use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
 use crate::rules::discovery::paths;
+use crate::rules::domain::Place;
 use crate::rules::{jwks, password};
 use crate::seal::Sealer;
 use crate::upstream::{Options, Upstream};
@@ -106,6 +108,7 @@ pub fn registration(index: usize, origin: &str) -> Registration {
 /// Makes the app at the organisation that stands for the broker, and its people; `linus` is not assigned to it.
 pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &str, public_url: &str) {
     let people = okta::demo_people(name);
+    let own_host = Place::of(public_url).origin_below(&Place::of_tenant(name));
     let assigned = people
         .iter()
         .map(|person| person.login.clone())
@@ -123,6 +126,7 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
             format!("{public_url}{}/{WALKTHROUGH}", paths::IDPRESPONSE),
             // Where connections that moved in from Cognito are called back.
             format!("{public_url}{}", paths::IDPRESPONSE),
+            format!("{own_host}{}", paths::IDPRESPONSE),
         ],
         logout_uris: vec![format!(
             "{public_url}{}/{}",
@@ -246,7 +250,7 @@ pub fn seed(
 /// Makes the tenants of the two organisations, gives them their connections, and makes the console's administrators.
 /// The password hashes are Argon2id in PHC form, the operator's first: making them takes long.
 pub fn seed_console(conn: &mut Conn, ctx: &Ctx, hashes: &[String; 2]) -> Result<(), Error> {
-    for (name, connection, _) in ORGANISATIONS {
+    for (name, connection, domain) in ORGANISATIONS {
         let mut title = name.to_owned();
         title[..1].make_ascii_uppercase();
         tenants::create(
@@ -259,6 +263,9 @@ pub fn seed_console(conn: &mut Conn, ctx: &Ctx, hashes: &[String; 2]) -> Result<
             },
         )?;
         tenants::give_connection(conn, ctx, connection, Some(name))?;
+        let all = Reach::everything();
+        tenant_domains::claim(conn, ctx, &all, name, domain, false)?;
+        tenant_domains::assert(conn, ctx, &all, name, domain)?;
         admins::create(
             conn,
             ctx,
@@ -411,6 +418,7 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         allow: hosts,
         ca_pem: None,
         proxy: None,
+        dns_servers: Vec::new(),
     };
     let broker = Data::new(Broker::new(Parts {
         public_url: public_url.clone(),

@@ -3,6 +3,7 @@
 //! row.
 
 mod cleanup;
+pub mod domains;
 mod keys;
 pub mod watch;
 pub mod webhooks;
@@ -24,6 +25,8 @@ const REFRESH: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_secs(60);
 /// How often deliveries to webhooks are looked for.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often domains are looked for whose proof is due to be looked at.
+const DOMAINS: Duration = Duration::from_secs(300);
 /// How often signing keys are looked over.
 const KEYS: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,12 @@ pub fn start(broker: &Data<Broker>) {
     every(DELIVER, "the delivery to webhooks", broker, |broker| async move {
         webhooks::run(&broker).await.map(|_| ())
     });
+    every(
+        DOMAINS,
+        "the look at tenants' domains",
+        broker,
+        |broker| async move { domains::run(&broker).await.map(|_| ()) },
+    );
     every(KEYS, "the look over signing keys", broker, |broker| async move {
         keys::run(&broker).await.map(|_| ())
     });

@@ -66,6 +66,8 @@ pub struct Settings {
     /// For how many minutes after a sign-in the client takes its session instead of asking again; `None`: as long as the
     /// session lives.
     pub sso_minutes: Option<i64>,
+    /// The login page asks for the address first, and shows no buttons of tenants' connections.
+    pub email_first: bool,
 }
 
 impl Default for Settings {
@@ -90,6 +92,7 @@ impl Default for Settings {
             cognito: Map::new(),
             contract: Vec::new(),
             sso_minutes: None,
+            email_first: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::db::Conn;
 use crate::db::schema::{identity_providers, mapper_inputs};
+use crate::model::tenant_domain::Vouching;
 use crate::seal::Label;
 use crate::world::UnixTime;
 
@@ -61,6 +62,8 @@ pub struct Contents {
     pub no_room: bool,
     /// The app client's list of attributes that its sign-ins may change.
     pub write_attributes: Option<Vec<String>>,
+    /// For whose addresses the connection's word counted.
+    pub vouching: Vouching,
     /// The sign-in was refused whatever the mapping says (`user_disabled`, `subject_invalid`).
     pub barred: Option<String>,
     pub made: Made,

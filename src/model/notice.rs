@@ -40,6 +40,8 @@ text_enum! {
         ClaimType = "claim_type",
         /// Somebody's groups near the number at which Okta refuses; the subject is the claim.
         GroupsMany = "groups_many",
+        /// The record that proves a domain of the connection's tenant is gone; the subject is the domain.
+        DomainLost = "domain_lost",
     }
 }
 
@@ -55,6 +57,7 @@ impl Kind {
             Kind::ClaimMissing => "A claim has stopped coming",
             Kind::ClaimType => "A claim has changed its type",
             Kind::GroupsMany => "Somebody is in nearly too many groups",
+            Kind::DomainLost => "The proof of a domain is gone",
         }
     }
 
@@ -93,6 +96,10 @@ impl Kind {
             Kind::GroupsMany => {
                 "Okta refuses sign-ins of people whose groups claim would hold more than 100 values. Narrow the claim's \
                  filter to the groups that apps need, or provision groups by SCIM instead."
+            }
+            Kind::DomainLost => {
+                "Put the TXT record that the tenant's page shows back into the domain's DNS, then look again on that page. \
+                 If the domain is no longer yours, remove it there."
             }
         }
     }

@@ -49,7 +49,12 @@ pub struct Settings {
     /// The hooks that take part in sign-ins and tokens.
     pub lambda: LambdaConfig,
     pub sessions: Sessions,
+    /// The claim of tokens that has the id of the tenant by whose connection the user came; empty: none.
+    pub tenant_claim: String,
 }
+
+/// What the claim is called unless a pool says otherwise.
+pub const TENANT_CLAIM: &str = "custom:tenant_id";
 
 /// How many sign-ins of one user may live at a time (Cognito's session configuration).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +79,7 @@ impl Default for Settings {
             key_rotation_days: 90,
             lambda: LambdaConfig::default(),
             sessions: Sessions::default(),
+            tenant_claim: TENANT_CLAIM.into(),
         }
     }
 }
@@ -252,6 +258,14 @@ pub fn insert(conn: &mut Conn, pool: &Pool) -> QueryResult<bool> {
         .on_conflict_do_nothing()
         .execute(c))?;
     Ok(rows == 1)
+}
+
+/// Holds the row until the transaction ends.
+pub fn hold(conn: &mut Conn, id: &str) -> QueryResult<()> {
+    diesel::update(user_pools::table.find(id))
+        .set(user_pools::updated_at.eq(user_pools::updated_at))
+        .execute(conn)
+        .map(|_| ())
 }
 
 pub fn update(conn: &mut Conn, pool: &Pool) -> QueryResult<Option<Pool>> {

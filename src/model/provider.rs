@@ -438,6 +438,17 @@ pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String
         .load(conn)
 }
 
+/// All identifiers of a pool, each with the provider that it leads to.
+pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
+    provider_identifiers::table
+        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
+        .select((
+            provider_identifiers::identifier,
+            provider_identifiers::provider_id,
+        ))
+        .load(conn)
+}
+
 /// Replaces the provider's identifiers (lower case); names the first that another provider of the pool holds.
 pub fn set_identifiers(
     conn: &mut Conn,

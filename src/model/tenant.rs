@@ -1,5 +1,7 @@
 //! Tenant: a customer organisation inside a pool, with connections of its own.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,8 @@ pub struct Settings {
     /// Sign-ins of its connections may be kept, sealed, to try mappings on; each connection then says for itself.
     pub keeps_sign_ins: bool,
     pub linking: Linking,
+    /// The app clients to which its people may sign in; empty: all that list its connections.
+    pub clients: Vec<String>,
 }
 
 /// By what somebody who first comes by one of the tenant's connections is recognised as a user that there is. Nothing, unless
@@ -45,6 +49,7 @@ impl Default for Settings {
         Settings {
             keeps_sign_ins: true,
             linking: Linking::default(),
+            clients: Vec::new(),
         }
     }
 }
@@ -87,6 +92,23 @@ pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
         .first(conn)
         .optional()?;
     Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
+}
+
+/// The ids of all tenants, each with its pool's.
+pub fn ids(conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
+    tenants::table
+        .select((tenants::id, tenants::user_pool_id))
+        .load(conn)
+}
+
+/// Those of a pool that let people into some app clients only, with the clients.
+pub fn choosy(conn: &mut Conn, user_pool_id: &str) -> QueryResult<HashMap<String, Vec<String>>> {
+    let rows: Vec<(String, Json<Settings>)> = tenants::table
+        .filter(tenants::user_pool_id.eq(user_pool_id))
+        .select((tenants::id, tenants::settings))
+        .load(conn)?;
+    let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
+    Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())
 }
 
 /// Those of one pool, or of all, by name.

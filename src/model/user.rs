@@ -138,15 +138,12 @@ pub fn set_attributes(
 
 /// Lets the user in or keeps them out.
 pub fn set_enabled(conn: &mut Conn, sub: &str, enabled: bool, now: UnixTime) -> QueryResult<Option<User>> {
-    let user = diesel::update(users::table.find(sub))
+    let changed = diesel::update(users::table.find(sub))
         .set((users::enabled.eq(enabled), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
         .optional()?;
-    if let Some(user) = &user {
-        directory::remember(conn, user)?;
-    }
-    Ok(user)
+    listed(conn, changed)
 }
 
 /// Moves the account from one status to another; false when it was in a third one.
@@ -157,15 +154,20 @@ pub fn change_status(
     to: Status,
     now: UnixTime,
 ) -> QueryResult<bool> {
-    let user: Option<User> = diesel::update(users::table.find(sub).filter(users::status.eq(from)))
+    let changed = diesel::update(users::table.find(sub).filter(users::status.eq(from)))
         .set((users::status.eq(to), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
         .optional()?;
-    if let Some(user) = &user {
+    Ok(listed(conn, changed)?.is_some())
+}
+
+/// Keeps the lists that show it true to what an account has become.
+fn listed(conn: &mut Conn, changed: Option<User>) -> QueryResult<Option<User>> {
+    if let Some(user) = &changed {
         directory::remember(conn, user)?;
     }
-    Ok(user.is_some())
+    Ok(changed)
 }
 
 /// Keeps what users are found by what the profile says now.
@@ -176,15 +178,12 @@ fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
 
 /// Sets the status, whatever it was.
 pub fn set_status(conn: &mut Conn, sub: &str, status: Status, now: UnixTime) -> QueryResult<Option<User>> {
-    let user = diesel::update(users::table.find(sub))
+    let changed = diesel::update(users::table.find(sub))
         .set((users::status.eq(status), users::updated_at.eq(now)))
         .returning(columns::<User>())
         .get_result(conn)
         .optional()?;
-    if let Some(user) = &user {
-        directory::remember(conn, user)?;
-    }
-    Ok(user)
+    listed(conn, changed)
 }
 
 /// How many users the pool has, counted no further than `most`.

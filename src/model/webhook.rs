@@ -112,6 +112,15 @@ pub fn insert(conn: &mut Conn, webhook: &Webhook) -> QueryResult<()> {
         .map(|_| ())
 }
 
+/// Holds the row until the transaction ends, and reads it.
+pub fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Webhook>> {
+    diesel::update(webhooks::table.find(id))
+        .set(webhooks::updated_at.eq(webhooks::updated_at))
+        .returning(columns::<Webhook>())
+        .get_result(conn)
+        .optional()
+}
+
 pub fn update(conn: &mut Conn, webhook: &Webhook) -> QueryResult<Option<Webhook>> {
     diesel::update(webhooks::table.find(&webhook.id))
         .set(webhook)

@@ -13,6 +13,8 @@ use crate::model::resource_server::ResourceServer;
 pub const LONGEST_STATE: usize = 768;
 pub const LONGEST_NONCE: usize = 256;
 const LONGEST_HINT: usize = 256;
+/// What apps call the parameter that names a tenant.
+pub const TENANT: [&str; 2] = ["tenantCode", "tenant_code"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ResponseType {
@@ -51,6 +53,10 @@ pub struct Authorization {
     pub identity_provider: Option<String>,
     /// Lower case.
     pub idp_identifier: Option<String>,
+    /// A connection's slug.
+    pub connection: Option<String>,
+    /// A tenant's id, lower case.
+    pub tenant: Option<String>,
     pub resource: Option<String>,
     pub acr_values: Option<String>,
     pub id_token_hint: Option<String>,
@@ -225,6 +231,11 @@ pub fn check(
         required_sub: required_sub(params).map_err(|text| refuse(Code::InvalidRequest, text))?,
         identity_provider: params.get("identity_provider").map(str::to_owned),
         idp_identifier: params.get("idp_identifier").map(str::to_lowercase),
+        connection: params.get("connection").map(str::to_owned),
+        tenant: TENANT
+            .iter()
+            .find_map(|name| params.get(name))
+            .map(str::to_lowercase),
         id_token_hint: params.get("id_token_hint").map(str::to_owned),
         redirect_uri: address.redirect_uri,
         state: address.state,

@@ -24,6 +24,7 @@ use crate::model::token::Granted;
 use crate::model::user::{Identity, User};
 use crate::rules::attribute::{CUSTOM, in_token, outside};
 use crate::rules::contract;
+use crate::rules::identities;
 use crate::world::UnixTime;
 
 /// Claims that only we set; besides them everything that begins with `cognito:`.
@@ -86,6 +87,8 @@ pub struct Person<'a> {
     pub groups: &'a [Group],
     /// The primary one first.
     pub identities: &'a [Identity],
+    /// The tenant by whose connection the user came.
+    pub tenant_id: Option<&'a str>,
 }
 
 /// The claims of one token are more than a token may carry.
@@ -174,8 +177,9 @@ pub fn id_token(
         set("cognito:preferred_role", json!(role));
     }
     if !person.identities.is_empty() {
-        set("identities", identities(person.identities));
+        set("identities", identities::claim(person.identities));
     }
+    set_tenant(issue, person, &mut claims);
     bounded(claims)
 }
 
@@ -217,7 +221,16 @@ pub fn access_token(
     if granted.by_api {
         claims.remove("version");
     }
+    set_tenant(issue, person, &mut claims);
     bounded(claims)
+}
+
+/// No attribute and no mapping says whose people somebody is: the connection does.
+fn set_tenant(issue: &Issue<'_>, person: &Person<'_>, claims: &mut Map<String, Value>) {
+    let name = &issue.pool.settings.tenant_claim;
+    if let Some(id) = person.tenant_id.filter(|_| !name.is_empty()) {
+        claims.insert(name.clone(), json!(id));
+    }
 }
 
 /// The access token of a client on its own behalf (`client_credentials`): `sub` is the client.
@@ -303,6 +316,7 @@ fn released<'a>(
         let may = openid
             && in_scope
             && !is_reserved(name)
+            && *name != pool.settings.tenant_claim
             && !value.is_null()
             && readable.is_none_or(|names| names.contains(name));
         may.then(|| pool.settings.attribute(name))
@@ -381,23 +395,6 @@ pub fn group_configuration(groups: &[Group]) -> Value {
         "groupsToOverride": group_names(&groups), "iamRolesToOverride": roles(&groups),
         "preferredRole": preferred_role(&groups),
     })
-}
-
-/// Cognito's `identities`: `primary` and `dateCreated` are strings in tokens; `issuer` is null for OpenID providers.
-fn identities(identities: &[Identity]) -> Value {
-    identities
-        .iter()
-        .map(|identity| {
-            json!({
-                "userId": identity.subject,
-                "providerName": identity.provider_name,
-                "providerType": "OIDC",
-                "issuer": null,
-                "primary": identity.is_primary.to_string(),
-                "dateCreated": identity.created_ms.to_string(),
-            })
-        })
-        .collect()
 }
 
 fn bounded(claims: Map<String, Value>) -> Result<Map<String, Value>, TooLarge> {

@@ -9,8 +9,10 @@ use url::{Host, Url};
 
 use super::okta_issuer::{self, Candidate, Mistake, is_okta_host};
 use super::registration::issuer;
+use super::tenant_domain::and_above;
 use crate::config::AllowedHost;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::Proven;
 
 /// What an issuer's address tells of the server behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,12 +183,17 @@ pub fn name_for(issuer: &str) -> String {
     format!("{organisation}-{suffix}")
 }
 
-/// Whether a connection that a tenant set up may have this issuer: a host that Okta operates, or a stand-in on this very
-/// machine that the operator admits. The error completes the sentence "the issuer ".
-pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(), String> {
+/// Whether a connection that a tenant set up may have this issuer: a host that Okta operates, one in a domain that is proven
+/// to be the tenant's, or a stand-in on this very machine that the operator admits. The error completes the sentence "the
+/// issuer ".
+pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost], proven: &[Proven]) -> Result<(), String> {
     let url = Url::parse(issuer).map_err(|error| format!("is not a URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    // Whose the domain is, all names below it are.
+    let is_their_own = || and_above(host).any(|name| proven.iter().any(|one| one.domain == name));
     let admitted = match url.scheme() {
-        "https" if is_okta_host(url.host_str().unwrap_or_default()) => true,
+        "https" if is_okta_host(host) => true,
+        "https" if is_their_own() && is_tenants_to_call(&url, allowed) => true,
         _ => is_on_loopback(&url) && allowed.iter().any(|allowed| allowed.admits(&url)),
     };
     if admitted {
@@ -194,8 +201,8 @@ pub fn check_tenants_issuer(issuer: &str, allowed: &[AllowedHost]) -> Result<(),
     }
     Err(format!(
         "is on {}, which Okta does not operate: use the address under okta.com (or oktapreview.com, okta-emea.com, \
-         okta-gov.com, okta.mil) that stands behind your own domain, or ask the operator of this server to make the \
-         connection",
+         okta-gov.com, okta.mil) that stands behind your own domain, prove that domain on your tenant's page, or ask \
+         the operator of this server to make the connection",
         url.host_str().unwrap_or("a host that cannot be read")
     ))
 }
@@ -316,10 +323,32 @@ mod tests {
             ("http://169.254.169.254", false),
         ] {
             assert_eq!(
-                check_tenants_issuer(issuer, &allowed).is_ok(),
+                check_tenants_issuer(issuer, &allowed, &[]).is_ok(),
                 admitted,
                 "{issuer}"
             );
+        }
+    }
+
+    #[test]
+    fn a_tenant_may_name_hosts_in_its_proven_domains() {
+        let allowed = [AllowedHost::parse("idp.acme.com").unwrap()];
+        let proven = [Proven {
+            tenant_id: "acme".into(),
+            domain: "acme.com".into(),
+            subdomains: false,
+        }];
+        for (issuer, admitted) in [
+            ("https://login.acme.com", true),
+            ("https://acme.com/oauth2/default", true),
+            ("http://login.acme.com", false),
+            ("https://login.acme.com.evil.test", false),
+            ("https://notacme.com", false),
+            // A private host that the operator admits for connections of their own.
+            ("https://idp.acme.com", false),
+        ] {
+            let checked = check_tenants_issuer(issuer, &allowed, &proven);
+            assert_eq!(checked.is_ok(), admitted, "{issuer}");
         }
     }
 

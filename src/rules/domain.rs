@@ -1,4 +1,4 @@
-//! The domains of pools: which names may be one, and at which host and origin each is served.
+//! The domains of pools and tenants: which names may be one, and at which host and origin each is served.
 //!
 //! A prefix is served at `<prefix>.<host of the public URL>`. Below `localhost` browsers find every name by themselves;
 //! below a bare address no name can hang, so there prefixes hang below `localhost`, too.
@@ -50,13 +50,30 @@ impl Place {
         if name.contains('.') {
             name.to_owned()
         } else {
-            format!("{name}.{}", self.parent)
+            self.host_below(name)
         }
+    }
+
+    /// What a tenant's own host hangs below the others by: `auth.<tenant>`.
+    pub fn of_tenant(id: &str) -> String {
+        format!("auth.{id}")
+    }
+
+    /// The host of a name, with or without dots, that hangs below ours.
+    pub fn host_below(&self, name: &str) -> String {
+        format!("{name}.{}", self.parent)
+    }
+
+    pub fn origin_below(&self, name: &str) -> String {
+        self.origin_at(self.host_below(name))
     }
 
     /// The origin of a domain: scheme and port are the public URL's.
     pub fn origin_of(&self, name: &str) -> String {
-        let host = self.host_of(name);
+        self.origin_at(self.host_of(name))
+    }
+
+    fn origin_at(&self, host: String) -> String {
         match self.port {
             Some(port) => format!("{}://{host}:{port}", self.scheme),
             None => format!("{}://{host}", self.scheme),
@@ -126,6 +143,10 @@ mod tests {
         assert_eq!(
             Place::of("http://127.0.0.1").origin_of("acme"),
             "http://acme.localhost"
+        );
+        assert_eq!(
+            place.origin_below(&Place::of_tenant("acme")),
+            "https://auth.acme.login.example.com:8443"
         );
     }
 

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::drift::Drift;
+use super::tenant_domain::GRACE_SECONDS;
 use crate::model::claims_seen::Profile;
 use crate::model::notice::{Kind, Notice};
 use crate::model::probe::{Facts, Probe, Turn};
 use crate::model::provider::Provider;
+use crate::model::tenant_domain::TenantDomain;
 use crate::world::UnixTime;
 
 const DAY: i64 = 86_400;
@@ -109,6 +111,33 @@ fn organisation(name: &str) -> &str {
     name.split(", ")
         .find_map(|part| part.strip_prefix("O="))
         .unwrap_or(name)
+}
+
+/// What the domains of a connection's tenant say: those whose record is gone, and those that were taken back for it, until
+/// they are proven again or given up.
+pub fn of_domains(provider_id: &str, domains: &[TenantDomain], now: UnixTime) -> Vec<Notice> {
+    let notice = |domain: &TenantDomain, detail: String| Notice {
+        provider_id: provider_id.to_owned(),
+        kind: Kind::DomainLost,
+        subject: domain.domain.clone(),
+        detail,
+        since: now,
+    };
+    let told = |domain: &TenantDomain| match (domain.lost_since, domain.seen_at) {
+        (Some(since), _) => Some(notice(
+            domain,
+            format!(
+                "the TXT record has not been there since {since}; at {} the domain stops counting",
+                since.plus(GRACE_SECONDS)
+            ),
+        )),
+        (None, Some(seen)) if !domain.is_proven() => Some(notice(
+            domain,
+            format!("the TXT record was last seen at {seen}; the domain counts no more"),
+        )),
+        _ => None,
+    };
+    domains.iter().filter_map(told).collect()
 }
 
 /// What this look leaves for the next one to compare with: where it saw nothing, what was seen before.
@@ -231,8 +260,7 @@ mod tests {
             let id = format!("connection-{n}");
             let mut last = 10 * DAY;
             let mut looks = Vec::new();
-            for minute in 0..3 * 1_440 {
-                let now = 10 * DAY + minute * 60;
+            for now in (10 * DAY..13 * DAY).step_by(600) {
                 if is_due(&turn(&id, 0, Some((last, true))), UnixTime(now)) {
                     looks.push(now);
                     last = now;

@@ -5,6 +5,7 @@
 //! departs from them, the code says so.
 
 mod client_auth;
+mod dns;
 mod examine;
 mod fence;
 mod hook;
@@ -22,6 +23,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +59,7 @@ struct Inner {
     entropy: Entropy,
     sign_in_within: Duration,
     allowed: Vec<AllowedHost>,
+    dns: dns::Dns,
     /// Connections (with their client id) that take `client_secret_post` only, as was found out.
     posting: Mutex<HashSet<(String, String)>>,
 }
@@ -69,6 +72,8 @@ pub struct Options {
     /// Further certificate authorities, PEM.
     pub ca_pem: Option<Vec<u8>>,
     pub proxy: Option<Url>,
+    /// Name servers that are asked for the proofs of domains; none: the system's resolver.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// A provider with its secrets opened.
@@ -242,6 +247,10 @@ impl Upstream {
         Ok(Upstream(Arc::new(Inner {
             metadata: metadata::Metadata::new(http.clone(), clock.clone()),
             http,
+            dns: dns::Dns {
+                servers: options.dns_servers,
+                within: sign_in_within,
+            },
             sign_in_within,
             clock,
             entropy,

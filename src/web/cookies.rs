@@ -78,6 +78,13 @@ pub fn clear(name: String) -> Cookie<'static> {
     set(name, String::new(), 0)
 }
 
+/// The drawn token (43 characters of base64url) that a cookie of this name holds, if the browser has one.
+pub fn token(request: &HttpRequest, name: &str) -> Option<String> {
+    let cookies = Cookies::of(request).ok()?;
+    let token = cookies.get(name)?;
+    (token.len() == 43).then(|| token.to_owned())
+}
+
 /// The name of the session cookie of a pool.
 pub fn session_name(user_pool_id: &str) -> String {
     format!("{OURS}session-{user_pool_id}")

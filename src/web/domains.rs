@@ -1,4 +1,4 @@
-//! Pools with a host of their own. A request to such a host is served for that pool only: its sign-in endpoints, its pages
+//! Pools and tenants with a host of their own. A request to such a host is served for that pool only: its sign-in endpoints, its pages
 //! and its documents; the console, the management API and every other pool are not found there.
 //!
 //! The host is what the request says it is for (RFC 9112 §3.2), so a proxy in front must pass `Host` on. Nothing of
@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, web};
 use super::oidc::error;
 use crate::broker::{App, Broker, Site};
 use crate::error::StoreError;
+use crate::model::provider::Provider;
 use crate::rules::discovery::paths;
 use crate::rules::domain::host_name;
 
@@ -78,6 +79,19 @@ pub fn pool_of(request: &HttpRequest) -> Option<String> {
     Some(here.0.user_pool_id.clone())
 }
 
+/// The tenant whose own host this request came to.
+pub fn tenant_of(request: &HttpRequest) -> Option<String> {
+    let extensions = request.extensions();
+    let here: &Here = extensions.get()?;
+    here.0.tenant_id.clone()
+}
+
+/// Whether that connection is offered at the host that this request came to.
+pub fn offers(request: &HttpRequest, provider: &Provider) -> bool {
+    serves(request, &provider.user_pool_id)
+        && tenant_of(request).is_none_or(|tenant| provider.tenant_id.as_ref() == Some(&tenant))
+}
+
 /// Whether the host that this request came to serves that pool.
 pub fn serves(request: &HttpRequest, user_pool_id: &str) -> bool {
     pool_of(request).is_none_or(|own| own == user_pool_id)
@@ -91,12 +105,16 @@ pub fn origin(request: &HttpRequest, broker: &Broker) -> String {
     }
 }
 
-/// The enabled app client of that id, if the host serves its pool.
+/// The enabled app client of that id, if the host serves its pool; at a tenant's own host with that tenant's connections
+/// alone.
 pub async fn app(
     request: &HttpRequest,
     broker: &Broker,
     client_id: &str,
 ) -> Result<Option<Arc<App>>, StoreError> {
-    let app = broker.app(client_id).await?;
+    let app = match tenant_of(request) {
+        Some(tenant) => broker.app_of_tenant(client_id, &tenant).await?,
+        None => broker.app(client_id).await?,
+    };
     Ok(app.filter(|app| serves(request, &app.pool.pool.id)))
 }

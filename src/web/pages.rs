@@ -15,6 +15,8 @@ use std::fmt;
 
 use askama::Template;
 
+use crate::rules::login_style;
+
 pub use texts::{Texts, preferred, texts};
 
 /// The name of the email field in the form of the [`LoginPage`].
@@ -125,6 +127,8 @@ pub struct Look {
     /// The addresses of a style sheet and of a picture in the place of our mark.
     pub style: Option<String>,
     pub logo: Option<String>,
+    /// The organisation's own words.
+    pub texts: login_style::Texts,
     /// Links below the form.
     pub terms: Vec<(String, String)>,
 }

@@ -40,10 +40,11 @@ impl Process {
         }
     }
 
-    /// `forebay serve` of this build over that database.
+    /// `forebay serve` of this build, or of the binary that `FOREBAY_BIN` names, over that database.
     pub fn serve(directory: &Path, database: &str, upstream: SocketAddr) -> Process {
         let address = free_address();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
+        let binary = std::env::var_os("FOREBAY_BIN");
+        let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_forebay").into()));
         command
             .current_dir(directory)
             .args(["serve", "--log", "warn", "--database", database])

@@ -412,6 +412,47 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
     shell.refused(2, &["tenant", "give", "acme-okta"]);
     let said = shell.refused(1, &["tenant", "give", "acme-okta", "--to", "globex"]);
     assert!(said.contains("tenant 'globex' does not exist"), "{said}");
+    let claimed = shell.json(&["tenant", "domain", "add", "acme", "@Acme.TEST", "--subdomains"]);
+    assert_eq!(
+        (&claimed["domain"], &claimed["proof"]),
+        (&"acme.test".into(), &"none".into())
+    );
+    assert_eq!(claimed["record_name"], "_forebay-challenge.acme.test");
+    let said = shell.refused(1, &["tenant", "domain", "add", "acme", "gmail.com"]);
+    assert!(said.contains("everybody can have a mailbox"), "{said}");
+    // Port 9 discards: nobody knows, and so nothing is proven.
+    let check = [
+        "tenant",
+        "domain",
+        "check",
+        "acme",
+        "acme.test",
+        "--dns-server",
+        "127.0.0.1:9",
+    ];
+    let looked = shell.json(&check);
+    assert_eq!(looked["proof"], "none");
+    assert!(
+        looked["finding"].as_str().unwrap().contains("could not be asked"),
+        "{looked}"
+    );
+    shell.text(&["tenant", "domain", "assert", "acme", "acme.test"]);
+    let off = shell.json(&["tenant", "domain", "subdomains", "acme", "acme.test", "--off"]);
+    assert_eq!(
+        (&off["proof"], &off["subdomains"]),
+        (&"asserted".into(), &false.into())
+    );
+    assert!(
+        shell
+            .text(&["tenant", "domain", "list", "acme"])
+            .contains("acme.test")
+    );
+    shell.text(&["tenant", "domain", "remove", "acme", "acme.test", "--yes"]);
+    assert_eq!(
+        shell.json(&["tenant", "domain", "list", "acme"]),
+        serde_json::json!([])
+    );
+    shell.refused(1, &["tenant", "clients", "acme", "--client", "nobody"]);
     shell.text(&["tenant", "give", "acme-okta", "--back"]);
     assert_eq!(
         shell.json(&["tenant", "show", "acme"])["connections"],

@@ -159,6 +159,7 @@ fn shortcomings(
         groups: &groups,
         provider_id: &provider.id,
         provider_name: &provider.name,
+        tenant_id: provider.tenant_id.as_deref(),
         subject,
     };
     sample("", pool, client, &someone, now).breaches

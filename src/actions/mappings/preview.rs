@@ -14,6 +14,7 @@ use crate::model::client::{self, Client};
 use crate::model::group::{self, Group};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain;
 use crate::model::user::{self, User};
 use crate::rules::claims::sample::{Sample, Someone, sample};
 use crate::rules::mapping::preview::{self, Preview, SignIn};
@@ -108,6 +109,7 @@ pub fn preview(
         held: &given.held,
         pool_groups: &pool_groups,
         write_attributes: given.write_attributes.as_deref(),
+        vouching: &tenant_domain::vouching(conn, provider)?,
     };
     Ok(preview::preview(rules, &sign_in))
 }
@@ -151,6 +153,7 @@ pub fn tokens(
         groups: &groups,
         provider_id: &provider.id,
         provider_name: &provider.name,
+        tenant_id: provider.tenant_id.as_deref(),
         subject,
     };
     let clients = client::list(conn, &pool.id)?

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NewPassword, holders, label, lists_email};
+use super::{NewPassword, address, label, lists_email};
 use crate::actions::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
@@ -21,6 +21,8 @@ pub struct NewUser<'a> {
     pub username: String,
     /// As they came: checked here against the pool's schema.
     pub attributes: Map<String, Value>,
+    /// A verified address that is somebody else's alias becomes this user's.
+    pub takes_alias: bool,
     /// `None`: nobody can sign in before one is set.
     pub password: Option<NewPassword>,
     /// Until when that password is good for setting another.
@@ -30,12 +32,6 @@ pub struct NewUser<'a> {
 /// Makes a user who has to set another password at the first sign-in.
 pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewUser<'_>) -> Result<User, Error> {
     let attributes = conforming(new.pool, &new.attributes)?;
-    if lists_email(new.pool, "UsernameAttributes")
-        && let Some(email) = attributes.get("email").and_then(Value::as_str)
-        && !holders(conn, new.pool, email)?.is_empty()
-    {
-        return Err(Error::exists("user", email));
-    }
     let user = User {
         sub: new.sub,
         user_pool_id: new.pool.id.clone(),
@@ -49,6 +45,13 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewUser<'_>) -> Result<User, Erro
     if !user::insert(conn, &user)? {
         return Err(Error::exists("user", user.username));
     }
+    address::settle(conn, ctx, new.pool, &user, new.takes_alias).map_err(|error| match error {
+        // There the address is the name.
+        Error::Exists(what) if lists_email(new.pool, "UsernameAttributes") => {
+            Error::exists("user", what.name)
+        }
+        other => other,
+    })?;
     let has_password = new.password.is_some();
     if let Some(password) = new.password {
         keep(conn, ctx, &user, password, Some(new.temporary_until))?;

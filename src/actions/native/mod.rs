@@ -1,8 +1,9 @@
 //! Native users: accounts of the pool with a password of ours, for break-glass and service accounts beside the federated
 //! ones. Here is how they are found and what a wrong password leaves; `accounts` makes them and sets their passwords,
-//! `sign_in` is what comes of a right one.
+//! `address` settles whose an address is, `sign_in` is what comes of a right one.
 
 pub mod accounts;
+pub mod address;
 pub mod sign_in;
 
 use diesel::QueryResult;
@@ -35,6 +36,11 @@ pub fn lists_email(pool: &Pool, member: &str) -> bool {
         .is_some_and(|names| names.iter().any(|name| name == "email"))
 }
 
+/// Whether people of the pool may sign in by their address.
+fn takes_addresses(pool: &Pool) -> bool {
+    lists_email(pool, "UsernameAttributes") || lists_email(pool, "AliasAttributes")
+}
+
 /// The user that signs in under this name: what the API knows users by, or an address where the pool takes one.
 pub fn find(conn: &mut Conn, pool: &Pool, name: &str) -> QueryResult<Option<User>> {
     // PostgreSQL's text holds no NUL.
@@ -55,10 +61,10 @@ pub fn find(conn: &mut Conn, pool: &Pool, name: &str) -> QueryResult<Option<User
 /// The users of our own who would sign in by this address; nobody where the pool takes no addresses. Who comes through a
 /// connection is not asked for a password here, and takes no address away from anybody.
 pub fn holders(conn: &mut Conn, pool: &Pool, address: &str) -> QueryResult<Vec<User>> {
-    let instead = lists_email(pool, "UsernameAttributes");
-    if !instead && !lists_email(pool, "AliasAttributes") {
+    if !takes_addresses(pool) {
         return Ok(Vec::new());
     }
+    let instead = lists_email(pool, "UsernameAttributes");
     let mut found = search::own_with_email(conn, &pool.id, address)?;
     // An alias that anybody could claim is none.
     found.retain(|user| instead || user.attributes.get("email_verified") == Some(&Value::Bool(true)));

@@ -597,6 +597,7 @@ fn a_profile_disabled_meanwhile_is_not_enabled_again() {
         arrival: &arrival,
         compiled: saved("acme-okta", &rules),
         mapping_version: 1,
+        vouching: Vouching::Everybody,
     };
     let refused = visit.again(&mut world.conn, visit_reads).unwrap().unwrap_err();
     assert_eq!(refused.refusal.cause, "user_disabled");

@@ -18,6 +18,7 @@ use crate::model::client::{self, Client, Flow};
 use crate::model::provider::{self, Provider, Settings};
 use crate::model::reach::Reach;
 use crate::model::single_use::{self, SingleUse};
+use crate::model::tenant_domain;
 use crate::rules::connection;
 use crate::rules::mapping::usual;
 use crate::rules::registration::client::NATIVE;
@@ -53,7 +54,11 @@ pub fn draft(conn: &mut Conn, ctx: &Ctx, allowed: &[AllowedHost], new: NewDraft)
     rules::name(&new.name)?;
     check_issuer(&new.issuer, allowed)?;
     if new.by_tenant {
-        connection::check_tenants_issuer(&new.issuer, allowed)
+        let proven = match &new.tenant_id {
+            Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
+            None => Vec::new(),
+        };
+        connection::check_tenants_issuer(&new.issuer, allowed, &proven)
             .map_err(|why| Error::invalid("issuer", why))?;
     }
     if provider::find_by_name(conn, &pool.id, &new.name)?.is_some() {

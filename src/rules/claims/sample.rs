@@ -37,6 +37,8 @@ pub struct Someone<'a> {
     pub groups: &'a [Group],
     pub provider_id: &'a str,
     pub provider_name: &'a str,
+    /// Whose connection it is.
+    pub tenant_id: Option<&'a str>,
     /// The upstream's.
     pub subject: &'a str,
 }
@@ -83,6 +85,7 @@ pub fn sample(issuer: &str, pool: &Pool, client: &Client, someone: &Someone<'_>,
         user: &user,
         groups: someone.groups,
         identities: &identities,
+        tenant_id: someone.tenant_id,
     };
     let openid = granted.scopes.iter().any(|scope| scope == "openid");
     let mut breaches = Vec::new();

@@ -120,6 +120,7 @@ impl World {
             user: &self.user,
             groups: &self.groups,
             identities: &self.identities,
+            tenant_id: None,
         }
     }
 

@@ -9,9 +9,9 @@ pub mod tokens;
 
 use serde_json::{Map, Value, json};
 
-use super::json;
 use super::refusal::Refusal;
 use super::upstream_error::plain;
+use super::{identities, json};
 use crate::model::lambda_config::Trigger;
 use crate::model::user::{Identity, User};
 use crate::rules::attribute::outside;
@@ -241,20 +241,7 @@ pub fn user_attributes(user: &User, identities: &[Identity]) -> Map<String, Valu
     shown.insert("sub".into(), json!(user.sub));
     shown.insert("cognito:user_status".into(), json!(user.status));
     if !identities.is_empty() {
-        let list: Value = identities
-            .iter()
-            .map(|identity| {
-                json!({
-                    "userId": identity.subject,
-                    "providerName": identity.provider_name,
-                    "providerType": "OIDC",
-                    "issuer": null,
-                    "primary": identity.is_primary,
-                    "dateCreated": identity.created_ms,
-                })
-            })
-            .collect();
-        shown.insert("identities".into(), Value::String(list.to_string()));
+        shown.insert("identities".into(), json!(identities::attribute(identities)));
     }
     shown
 }

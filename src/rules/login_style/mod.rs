@@ -1,13 +1,15 @@
 //! What a login page may be made to look like: style sheets in Cognito's classes, read by a narrow grammar and written anew
-//! ([`Sheet`]), the settings document of managed login ([`branding`]), and pictures told by their first bytes.
+//! ([`Sheet`]), the settings document of managed login ([`branding`], [`texts`]), and pictures told by their first bytes.
 //!
 //! Nothing that was typed is ever served: only classes, properties and values that stand here, so no style can load
 //! anything, hide a message or lay something over the page.
 
 mod branding;
 mod properties;
+mod texts;
 
 pub use branding::branding;
+pub use texts::{ANY_LANGUAGE, Texts, texts};
 
 /// Classes that Cognito's customization knows, with the suffix that all of them have.
 const CLASSES: [&str; 15] = [

@@ -3,16 +3,19 @@
 //!
 //! Cognito's rules: a claim that came overwrites, a blank one clears, an absent one keeps; an immutable attribute never
 //! changes (but an equal value is no change); required attributes must have a value in the end; a mapped address is
-//! unverified unless its `…_verified` is mapped, too.
+//! unverified unless its `…_verified` is mapped, too. Ours beside them: `email_verified` is the word of the connection, which counts
+//! only for the addresses that it vouches for.
 
 use serde_json::{Map, Value};
 
 use super::{Compiled, Refusal, Steps, check, groups};
 use crate::model::mapping::{Absent, Rule, Source, Write};
 use crate::model::pool::{Attribute, Pool, Settings};
+use crate::model::tenant_domain::Vouching;
 use crate::model::trace::MappingEffect;
 use crate::rules::attribute::{from_claim, is_verified_flag, outside};
 use crate::rules::redact;
+use crate::rules::tenant_domain::vouches;
 
 /// What a sign-in makes of the profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,13 +40,15 @@ const ADDRESSES: [(&str, &str); 2] = [
 ];
 
 /// Applies the rules. `existing` is the profile's attributes, `None` at the first sign-in; `write_attributes` is the
-/// client's list of attributes that its sign-ins may change, `None` when it may change all.
+/// client's list of attributes that its sign-ins may change, `None` when it may change all; `vouching` says for whose
+/// addresses the connection's word counts.
 pub fn apply(
     compiled: &Compiled,
     claims: &Map<String, Value>,
     existing: Option<&Map<String, Value>>,
     pool: &Pool,
     write_attributes: Option<&[String]>,
+    vouching: &Vouching,
 ) -> Outcome {
     let rules = &compiled.rules;
     let mut run = Run {
@@ -52,6 +57,7 @@ pub fn apply(
         existing,
         settings: &pool.settings,
         write_attributes,
+        vouching,
         attributes: existing.cloned().unwrap_or_default(),
         effects: Vec::with_capacity(rules.attributes.len()),
         refusal: None,
@@ -100,6 +106,7 @@ struct Run<'a> {
     existing: Option<&'a Map<String, Value>>,
     settings: &'a Settings,
     write_attributes: Option<&'a [String]>,
+    vouching: &'a Vouching,
     attributes: Map<String, Value>,
     effects: Vec<MappingEffect>,
     refusal: Option<Refusal>,
@@ -110,6 +117,8 @@ struct Run<'a> {
 /// What a rule wants done.
 enum Wish {
     Set(Value),
+    /// The address is said to be verified by somebody whose word does not count for it.
+    Distrust,
     /// With the reason.
     Clear(&'static str),
     /// Nothing; with the action's name and the reason.
@@ -134,6 +143,17 @@ impl Run<'_> {
             // Equal as everyone sees it: the API knows only strings, so "[a,b]" set there is the list that comes here.
             Wish::Set(new) if old.as_ref().is_some_and(|old| outside(old) == outside(&new)) => {
                 self.effect(rule, "unchanged", old.as_ref(), Some(&new), "");
+            }
+            Wish::Distrust => {
+                let no = Value::Bool(false);
+                let action = if old.as_ref() == Some(&no) {
+                    "unchanged"
+                } else {
+                    "written"
+                };
+                let why = "the address is in no proven domain of the connection's tenant";
+                self.effect(rule, action, old.as_ref(), Some(&no), why);
+                self.attributes.insert(rule.attribute.clone(), no);
             }
             Wish::Clear(reason) if old.is_none() => self.effect(rule, "unchanged", None, None, reason),
             Wish::Set(_) | Wish::Clear(_) if self.is_fixed(&attribute) => {
@@ -179,6 +199,9 @@ impl Run<'_> {
             Err(why) => Err(why),
         };
         match value.and_then(|value| from_claim(attribute, &value)) {
+            Ok(Some(Value::Bool(true))) if rule.attribute == "email_verified" && !self.is_vouched_for() => {
+                Wish::Distrust
+            }
             Ok(Some(value)) => Wish::Set(value),
             Ok(None) => Wish::Clear("the claim is blank"),
             // Directories hold telephone numbers in every form; none is worth locking people out for.
@@ -187,6 +210,12 @@ impl Run<'_> {
             }
             Err(why) => Wish::Refuse(Refusal::invalid(&rule.attribute, &rule.source, &why)),
         }
+    }
+
+    /// Whether the connection's word counts for the address that the profile has now.
+    fn is_vouched_for(&self) -> bool {
+        let address = self.attributes.get("email").and_then(Value::as_str);
+        address.is_some_and(|address| vouches(self.vouching, address))
     }
 
     /// A flag that is false says "nobody vouched yet", which is as good as empty.

@@ -79,6 +79,11 @@ pub(super) fn target(name: &str, settings: &Settings) -> Result<Attribute, Strin
     if name == "username" {
         return Err("the username is always made of the provider's name and the subject".into());
     }
+    if name == settings.tenant_claim {
+        return Err(format!(
+            "'{name}' names the tenant, which no mapping says; the pool's settings can give that claim another name"
+        ));
+    }
     if is_reserved(name) {
         return Err(format!("'{name}' is a reserved claim, which only we set"));
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{Compiled, Memberships, Outcome, Refusal, apply};
 use crate::model::mapping::MissingGroup;
 use crate::model::pool::Pool;
+use crate::model::tenant_domain::Vouching;
 use crate::model::trace::MappingEffect;
 
 /// A sign-in, real or made up.
@@ -23,6 +24,8 @@ pub struct SignIn<'a> {
     pub pool_groups: &'a BTreeSet<String>,
     /// The app client's list of attributes that its sign-ins may change; `None`: all.
     pub write_attributes: Option<&'a [String]>,
+    /// For whose addresses the connection's word counts.
+    pub vouching: &'a Vouching,
 }
 
 /// What comes of it.
@@ -101,6 +104,7 @@ pub(super) fn run(
         sign_in.existing,
         sign_in.pool,
         sign_in.write_attributes,
+        sign_in.vouching,
     );
     if outcome.refusal.is_some() {
         let unchanged = Memberships {
@@ -174,6 +178,7 @@ mod tests {
             held: &held,
             pool_groups: &pool_groups,
             write_attributes: None,
+            vouching: &Vouching::Everybody,
         };
         let found = preview(&Compiled::new(&rules), &sign_in);
         let told: Vec<_> = found

@@ -50,6 +50,7 @@ pub fn made(
             held: &past.held,
             pool_groups,
             write_attributes: past.write_attributes.as_deref(),
+            vouching: &past.vouching,
         },
         &has,
         if past.no_room {

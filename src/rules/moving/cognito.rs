@@ -12,6 +12,7 @@ use crate::model::provider::Settings;
 use crate::model::resource_server::Scope;
 use crate::model::user::Status;
 use crate::rules::attribute;
+use crate::rules::aws::provider;
 use crate::world::UnixTime;
 
 /// What one printed document holds.
@@ -194,6 +195,14 @@ pub fn connection(
     }
     let identifiers = described.get("IdpIdentifiers").and_then(Value::as_array);
     let identifiers = identifiers.into_iter().flatten().filter_map(Value::as_str);
+    let identifiers: Vec<String> = identifiers.map(str::to_owned).collect();
+    // Shown again as they were printed, so that whoever keeps the pool in Terraform finds nothing to change.
+    let mut kept = details.clone();
+    kept.remove("client_secret");
+    settings.cognito = Map::from_iter([
+        (provider::DETAILS.to_owned(), Value::Object(kept)),
+        (provider::IDENTIFIERS.to_owned(), json!(identifiers)),
+    ]);
     let credentials = Credentials {
         client_secret: detail("client_secret").map(Zeroizing::new),
         ..Credentials::default()
@@ -204,7 +213,7 @@ pub fn connection(
         live: true,
         tenant: None,
         settings,
-        identifiers: identifiers.map(str::to_owned).collect(),
+        identifiers,
         mapping: rules,
         name,
     };
@@ -402,6 +411,18 @@ mod tests {
         connection(&object(printed), &pool::Settings::default(), notes)
             .unwrap()
             .unwrap()
+    }
+
+    #[test]
+    fn a_connection_remembers_how_it_was_printed_but_for_the_secret() {
+        let (connection, credentials) = okta(&mut Notes::default());
+        assert_eq!(credentials.client_secret.as_deref().unwrap(), "s");
+        let details = json!({
+            "oidc_issuer": "https://acme.okta.com", "client_id": "0oa1", "authorize_scopes": "openid email",
+            "attributes_request_method": "POST", "jwks_uri": "https://acme.okta.com/keys",
+        });
+        let kept = object(json!({ "ProviderDetails": details, "IdpIdentifiers": ["acme.example"] }));
+        assert_eq!(connection.settings.cognito, kept);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{is_visible, within};
 use crate::error::Error;
 use crate::model::pool::{Attribute, STANDARD, Settings};
+use crate::rules::claims::is_reserved;
 use crate::rules::key_rotation;
 
 /// Custom attributes that one pool may have (Cognito's quota).
@@ -40,6 +41,7 @@ pub fn settings(settings: &Settings) -> Result<(), Error> {
             format!("must be 0 (never) to {}", key_rotation::MOST_DAYS),
         ));
     }
+    tenant_claim(&settings.tenant_claim)?;
     let custom = |attribute: &&Attribute| attribute.name.starts_with("custom:");
     if settings.attributes.iter().filter(custom).count() > MOST_CUSTOM {
         return Err(Error::invalid(
@@ -60,6 +62,19 @@ pub fn settings(settings: &Settings) -> Result<(), Error> {
                 format!("'{}' is there twice", own.name),
             ));
         }
+    }
+    Ok(())
+}
+
+/// The name of the claim that has the tenant's id; empty: there is none.
+fn tenant_claim(name: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '/' | '.' | '-');
+    let standard = STANDARD.iter().any(|(standard, _)| *standard == name);
+    if name.len() > 128 || !name.chars().all(plain) || is_reserved(name) || standard {
+        return Err(Error::invalid(
+            "tenant_claim",
+            "must be 1-128 letters, digits and _:/.-, and no claim that has another meaning; empty for none",
+        ));
     }
     Ok(())
 }

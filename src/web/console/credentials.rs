@@ -10,6 +10,7 @@ use super::Problem;
 use super::door::{Admin, Form};
 use super::filled::Mistakes;
 use super::page::{self, Frame};
+use super::places::{self, EVERYTHING};
 use super::roles::Choice;
 use super::time::Moment;
 use crate::actions::credentials::{self, NewCredential};
@@ -21,8 +22,6 @@ use crate::web::resource;
 
 const PATH: &str = "/console/credentials";
 const ROOM: &str = "credentials";
-/// The pool of a credential that reaches all of them, as the form says it.
-const EVERYTHING: &str = "everything";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource(PATH).document(list).post(create))
@@ -99,20 +98,7 @@ async fn new(admin: Admin, broker: Data<Broker>, request: HttpRequest) -> Result
 
 /// The empty form, or the one that was sent.
 async fn form(admin: &Admin, broker: &Broker, query: &str, role: &str, pool: &str) -> Result<New, Problem> {
-    let changes = admin.changes().clone();
-    let everything = changes.everything;
-    let pools = broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(pool::list_within(conn, &changes)?))
-        .await?;
-    if pools.is_empty() && !everything {
-        return Err(Problem::NotFound);
-    }
-    admin.require_fresh(broker.clock.now(), "/console/credentials/new")?;
-    let all = everything.then(|| (EVERYTHING.to_owned(), "Every pool".to_owned()));
-    let places = pools
-        .into_iter()
-        .map(|pool| (pool.id.clone(), format!("{} ({})", pool.name, pool.id)));
+    let pools = places::choices(admin, broker, "Every pool", pool, "/console/credentials/new").await?;
     let roles = [
         (Role::ReadOnly, "Looks and changes nothing"),
         (Role::Admin, "Changes everything in its reach"),
@@ -121,24 +107,12 @@ async fn form(admin: &Admin, broker: &Broker, query: &str, role: &str, pool: &st
         frame: Frame::new(admin, ROOM, query),
         roles: roles
             .into_iter()
-            .map(|(known, label)| choice(known.to_string(), label.into(), role))
+            .map(|(known, label)| Choice::new(known.as_str(), label, role))
             .collect(),
-        pools: all
-            .into_iter()
-            .chain(places)
-            .map(|(value, label)| choice(value, label, pool))
-            .collect(),
+        pools,
         description: String::new(),
         mistakes: Mistakes::default(),
     })
-}
-
-fn choice(value: String, label: String, chosen: &str) -> Choice {
-    Choice {
-        selected: value == chosen,
-        value,
-        label,
-    }
 }
 
 async fn create(admin: Admin, broker: Data<Broker>, sent: Form) -> Result<HttpResponse, Problem> {

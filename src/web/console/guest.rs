@@ -17,8 +17,7 @@ use crate::actions::admins::Place;
 use crate::broker::Broker;
 use crate::rules::params::Params;
 use crate::rules::secret;
-use crate::web::cookies::{self, Cookies};
-use crate::web::peer;
+use crate::web::{cookies, peer};
 
 const COOKIE: &str = "__Host-console-guest";
 /// How long a form of ours may lie open in a browser before it is sent.
@@ -39,21 +38,13 @@ pub struct Guest {
 
 impl Guest {
     pub fn of(request: &HttpRequest, broker: &Broker) -> Guest {
-        let known = token(request).unwrap_or_else(|| secret::token(&broker.entropy));
+        let known = cookies::token(request, COOKIE).unwrap_or_else(|| secret::token(&broker.entropy));
         Guest {
             csrf: csrf(broker, &known),
             // Lax: a page that is opened by a link from elsewhere must not make the other tabs' forms stale.
             cookie: cookies::set(COOKIE.into(), known, SECONDS),
         }
     }
-}
-
-fn token(request: &HttpRequest) -> Option<String> {
-    let cookies = Cookies::of(request).ok()?;
-    cookies
-        .get(COOKIE)
-        .filter(|token| token.len() == 43)
-        .map(str::to_owned)
 }
 
 fn csrf(broker: &Broker, token: &str) -> String {
@@ -80,7 +71,7 @@ impl FromRequest for GuestForm {
         let request = request.clone();
         Box::pin(async move {
             let (broker, params) = form.await?;
-            let token = token(&request).ok_or(Problem::Forged)?;
+            let token = cookies::token(&request, COOKIE).ok_or(Problem::Forged)?;
             if door::is_ours(&params, &csrf(&broker, &token)) {
                 Ok(GuestForm(params))
             } else {

@@ -12,6 +12,7 @@ use super::door::{Admin, Form};
 use super::filled::Mistakes;
 use super::lists;
 use super::page::{self, Frame};
+use super::places::{self, EVERYTHING};
 use super::roles::Choice;
 use super::time::Moment;
 use crate::actions::hooks::{self, NewBinding, Use};
@@ -19,15 +20,12 @@ use crate::broker::Broker;
 use crate::broker::hooks::{Address, try_out};
 use crate::error::{Error, StoreError};
 use crate::model::hook::{self, Binding};
-use crate::model::pool;
 use crate::rules::webhook;
 use crate::web::resource;
 
 const PATH: &str = "/console/hooks";
 const NEW: &str = "/console/hooks/new";
 const ROOM: &str = "hooks";
-/// The pool of a binding that is for all of them, as the form says it.
-const EVERYTHING: &str = "everything";
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(resource(PATH).document(list).post(bind))
@@ -123,31 +121,10 @@ async fn new(admin: Admin, broker: Data<Broker>, request: HttpRequest) -> Result
 }
 
 async fn form(admin: &Admin, broker: &Broker, chosen: &str, path: &str) -> Result<New, Problem> {
-    let changes = admin.changes().clone();
-    let everything = changes.everything;
-    let pools = broker
-        .db
-        .read(move |conn| Ok::<_, StoreError>(pool::list_within(conn, &changes)?))
-        .await?;
-    if pools.is_empty() && !everything {
-        return Err(Problem::NotFound);
-    }
-    admin.require_fresh(broker.clock.now(), path)?;
-    let all = everything.then(|| (EVERYTHING.to_owned(), "Every pool that names it".to_owned()));
-    let places = pools
-        .into_iter()
-        .map(|pool| (pool.id.clone(), format!("Only {} ({})", pool.name, pool.id)));
+    let pools = places::choices(admin, broker, "Every pool that names it", chosen, path).await?;
     Ok(New {
         frame: Frame::new(admin, ROOM, ""),
-        pools: all
-            .into_iter()
-            .chain(places)
-            .map(|(value, label)| Choice {
-                selected: value == chosen,
-                value,
-                label,
-            })
-            .collect(),
+        pools,
         arn: String::new(),
         url: String::new(),
         mistakes: Mistakes::default(),

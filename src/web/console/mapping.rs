@@ -5,7 +5,9 @@
 //! without a script; `mapping.js` spares the way to the server for rows and checks while somebody types. Only "save" and
 //! "roll back" write anything.
 
+mod asked;
 mod draft;
+mod editor;
 mod history;
 mod seen;
 mod settings;
@@ -13,32 +15,28 @@ mod trial;
 
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use askama::Template;
 use serde_json::json;
 
-use self::draft::{Draft, GroupsFrom, Mistakes, NamingKind, RuleRow};
-use self::seen::{Asking, RowSeen, Seen};
-use self::trial::{Bench, LASTS, PreviewView, ReplayView};
+use self::asked::{Asked, What};
+use self::draft::Draft;
+use self::editor::{Conflict, Editor, Room, Version};
+use self::seen::{Asking, RowSeen};
+use self::trial::Bench;
 use super::door::{Admin, Form};
-use super::page::{self, Frame};
+use super::page;
 use super::problem::Problem;
-use super::time::Moment;
 use crate::actions::Ctx;
 use crate::actions::mappings::{self, Save};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
-use crate::model::mapping::{self as stored, Absent, Mapping, MissingGroup, Unlisted, Write};
-use crate::model::pool::{self, Pool};
-use crate::model::provider::{self, Provider, Replay};
+use crate::model::mapping as stored;
+use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
-use crate::rules::mapping::difference::{self, Change, ChangeKind};
-use crate::rules::mapping::expression::functions::FUNCTIONS;
+use crate::rules::mapping::difference;
 use crate::rules::mapping::{Compiled, saved};
 use crate::rules::params::Params;
-use crate::seal::Sealer;
 use crate::web::resource;
-use crate::world::UnixTime;
 
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(
@@ -53,307 +51,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     .service(resource("/console/connections/{id}/mapping/rollback").post(history::rollback));
 }
 
-#[derive(Template)]
-#[template(path = "console/mapping/editor.html")]
-struct Editor {
-    frame: Frame,
-    provider: Provider,
-    may_change: bool,
-    /// May save what breaks an app's contract: apps are the pool's.
-    may_break: bool,
-    live: Option<Version>,
-    draft: Draft,
-    mistakes: Mistakes,
-    attributes: Vec<String>,
-    /// What the draft makes another than the version in force.
-    changes: Vec<Change>,
-    seen: Seen,
-    keep: Replay,
-    /// Its tenant lets sign-ins be kept.
-    tenant_allows: bool,
-    functions: Vec<&'static str>,
-    /// The sign-in or the claims that a preview is made of.
-    trace: String,
-    sample: String,
-    last: usize,
-    preview: Option<PreviewView>,
-    preview_error: Option<String>,
-    replay: Option<ReplayView>,
-    conflict: Option<Conflict>,
-    breaches: Vec<String>,
-    error: Option<String>,
-}
-
-/// A version as pages show it.
-struct Version {
-    number: i64,
-    author: String,
-    note: String,
-    at: Moment,
-}
-
-/// Somebody saved since the draft was begun.
-struct Conflict {
-    /// What they saved last.
-    theirs: Version,
-    /// Against the version that both began with.
-    their_changes: Vec<Change>,
-    my_changes: Vec<Change>,
-}
-
-/// A row of the table with everything that stands at it.
-struct Row<'a> {
-    rule: &'a RuleRow,
-    mistakes: &'a [String],
-    /// What came of its source, in words.
-    seen: String,
-    warns: bool,
-}
-
-impl Editor {
-    fn rows(&self) -> Vec<Row<'_>> {
-        self.draft
-            .rules
-            .iter()
-            .zip(&self.mistakes.rules)
-            .zip(&self.seen.rules)
-            .map(|((rule, mistakes), seen)| Row {
-                rule,
-                mistakes,
-                seen: seen.words(self.seen.sign_ins),
-                warns: seen.warns(self.seen.sign_ins),
-            })
-            .collect()
-    }
-
-    fn path(&self) -> String {
-        path_of(&self.provider.id)
-    }
-
-    fn groups_seen(&self) -> String {
-        self.seen.groups.words(self.seen.sign_ins)
-    }
-
-    fn groups_warn(&self) -> bool {
-        self.seen.groups.warns(self.seen.sign_ins)
-    }
-
-    /// The row that the script copies for a new rule.
-    fn blank(&self) -> Row<'static> {
-        static BLANK: RuleRow = RuleRow {
-            attribute: String::new(),
-            computed: false,
-            claim: String::new(),
-            expression: String::new(),
-            write: Write::Always,
-            absent: Absent::Keep,
-        };
-        Row {
-            rule: &BLANK,
-            mistakes: &[],
-            seen: String::new(),
-            warns: false,
-        }
-    }
-}
-
-impl Version {
-    fn of(mapping: &Mapping) -> Version {
-        Version {
-            number: mapping.version,
-            author: mapping.author.clone(),
-            note: mapping.note.clone(),
-            at: Moment(mapping.created_at),
-        }
-    }
-}
-
 fn path_of(provider_id: &str) -> String {
     format!("/console/connections/{provider_id}/mapping")
-}
-
-/// What a page is made of besides the draft.
-struct Room {
-    frame: Frame,
-    sees: Reach,
-    changes: Reach,
-    provider_id: String,
-    sealer: Sealer,
-    now: UnixTime,
-    public_url: String,
-}
-
-impl Room {
-    fn new(admin: &Admin, broker: &Broker, provider_id: &str, query: &str) -> Room {
-        Room {
-            frame: Frame::new(admin, "connections", query),
-            sees: admin.sees().clone(),
-            changes: admin.changes().clone(),
-            provider_id: provider_id.to_owned(),
-            sealer: broker.sealer.clone(),
-            now: broker.clock.now(),
-            public_url: broker.public_url.clone(),
-        }
-    }
-
-    fn provider(&self, conn: &mut Conn) -> Result<(Provider, Pool), Problem> {
-        let provider = provider::find_within(conn, &self.sees, &self.provider_id)
-            .map_err(StoreError::from)?
-            .ok_or(Problem::NotFound)?;
-        let pool = pool::find(conn, &provider.user_pool_id)
-            .map_err(StoreError::from)?
-            .ok_or(Problem::NotFound)?;
-        Ok((provider, pool))
-    }
-
-    /// The page with the draft as it is; what was asked of it is put in afterwards.
-    fn editor(
-        self,
-        conn: &mut Conn,
-        provider: Provider,
-        pool: &Pool,
-        draft: Draft,
-        compiled: &Compiled,
-        asked: &Asked,
-    ) -> Result<Editor, Problem> {
-        let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
-        let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
-        let asking = Asking {
-            sealer: &self.sealer,
-            now: self.now,
-            provider: &provider,
-            settings: &pool.settings,
-            sees: &self.sees,
-            compiled,
-        };
-        let seen = seen::look(conn, &asking, &draft)?;
-        let may_change = provider::find_within(conn, &self.changes, &provider.id)
-            .map_err(StoreError::from)?
-            .is_some();
-        Ok(Editor {
-            mistakes: draft.mistakes(compiled, &pool.settings),
-            attributes: draft::attributes(&pool.settings),
-            changes: difference::between(&rules, &compiled.rules),
-            live: live.as_ref().map(Version::of),
-            seen,
-            keep: provider.settings.replay.clone(),
-            tenant_allows: mappings::keeping::tenant_allows(conn, &provider)?,
-            functions: FUNCTIONS.iter().map(|entry| entry.usage).collect(),
-            may_change,
-            may_break: self.changes.has_pool(&pool.id),
-            trace: asked.trace.clone(),
-            sample: asked.sample.clone(),
-            last: asked.last,
-            preview: None,
-            preview_error: None,
-            replay: None,
-            conflict: None,
-            breaches: Vec::new(),
-            error: None,
-            frame: self.frame,
-            provider,
-            draft,
-        })
-    }
-}
-
-/// What the form says besides the draft.
-struct Asked {
-    what: What,
-    trace: String,
-    sample: String,
-    last: usize,
-}
-
-/// Which button was pressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
-    Check,
-    Add,
-    Map(String),
-    Remove(usize),
-    Up(usize),
-    Down(usize),
-    AddToTable,
-    RemoveFromTable(usize),
-    Preview,
-    Replay,
-    Save {
-        accept_breaches: bool,
-    },
-    /// Over what somebody else saved, which is this version.
-    SaveOver(i64),
-}
-
-impl What {
-    fn parse(text: &str) -> Option<What> {
-        let (name, detail) = text.split_once(':').unwrap_or((text, ""));
-        let number = || detail.parse::<usize>().ok();
-        Some(match name {
-            "" | "check" => What::Check,
-            "add" => What::Add,
-            "map" => What::Map(detail.to_owned()),
-            "remove" => What::Remove(number()?),
-            "up" => What::Up(number()?),
-            "down" => What::Down(number()?),
-            "table-add" => What::AddToTable,
-            "table-remove" => What::RemoveFromTable(number()?),
-            "preview" => What::Preview,
-            "replay" => What::Replay,
-            "save" => What::Save {
-                accept_breaches: false,
-            },
-            "save-anyway" => What::Save {
-                accept_breaches: true,
-            },
-            "save-over" => What::SaveOver(detail.parse().ok()?),
-            _ => return None,
-        })
-    }
-
-    /// Changes the draft's rows, if that is what was asked.
-    fn shape(&self, draft: &mut Draft, settings: &pool::Settings) {
-        let (rules, rows) = (&mut draft.rules, &mut draft.groups.rows);
-        match self {
-            What::Add => draft.add_rule("", settings),
-            What::Map(claim) => draft.add_rule(claim, settings),
-            What::Remove(index) if *index < rules.len() => {
-                rules.remove(*index);
-            }
-            What::Up(index) if (1..rules.len()).contains(index) => rules.swap(*index, index - 1),
-            What::Down(index) if index + 1 < rules.len() => rules.swap(*index, index + 1),
-            What::AddToTable => rows.push((String::new(), String::new())),
-            What::RemoveFromTable(index) if *index < rows.len() => {
-                rows.remove(*index);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Asked {
-    fn read(form: &Form) -> Result<Asked, Problem> {
-        Ok(Asked {
-            what: What::parse(form.text("do")).ok_or(Problem::Malformed("the button is none of the page"))?,
-            trace: form.text("trace").to_owned(),
-            sample: form.0.get("sample").unwrap_or_default().to_owned(),
-            last: form
-                .text("last")
-                .parse()
-                .ok()
-                .filter(|last| LASTS.contains(last))
-                .unwrap_or(LASTS[1]),
-        })
-    }
-
-    fn nothing() -> Asked {
-        Asked {
-            what: What::Check,
-            trace: String::new(),
-            sample: String::new(),
-            last: LASTS[1],
-        }
-    }
 }
 
 /// The version in force, or with `?version=` an earlier one as a draft.

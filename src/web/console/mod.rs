@@ -25,6 +25,7 @@ mod lists;
 mod mapping;
 pub mod page;
 mod passkeys;
+mod places;
 mod pools;
 mod problem;
 mod prove;

@@ -19,6 +19,16 @@ pub struct Choice {
     pub selected: bool,
 }
 
+impl Choice {
+    pub fn new(value: &str, label: &str, chosen: &str) -> Choice {
+        Choice {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            selected: value == chosen,
+        }
+    }
+}
+
 /// The selects of a role and of where it holds, with what these rights may give.
 #[derive(Clone, Debug, Default)]
 pub struct RoleFields {
@@ -40,11 +50,7 @@ impl RoleFields {
         let roles = roles
             .into_iter()
             .filter(|role| may(*role))
-            .map(|known| Choice {
-                value: known.to_string(),
-                label: name(known).into(),
-                selected: known.as_str() == role,
-            })
+            .map(|known| Choice::new(known.as_str(), name(known), role))
             .collect();
         let everything = rights
             .operates
@@ -62,11 +68,7 @@ impl RoleFields {
         Ok(RoleFields {
             roles,
             scopes: scopes
-                .map(|(value, label)| Choice {
-                    selected: value == scope,
-                    value,
-                    label,
-                })
+                .map(|(value, label)| Choice::new(&value, &label, scope))
                 .collect(),
         })
     }

@@ -223,6 +223,7 @@ pub async fn update(call: Call) -> Answer {
             require_pkce: old.settings.require_pkce,
             contract: old.settings.contract.clone(),
             sso_minutes: old.settings.sso_minutes,
+            email_first: old.settings.email_first,
             ..settings
         };
         let change = ClientChange {

@@ -59,6 +59,9 @@ pub async fn create(call: Call) -> Answer {
         Some(typed) => Some(made(&call, &pool, &policy, &username, typed).await?),
         None => None,
     };
+    // An address that is the name itself is never taken from anybody.
+    let force: Option<bool> = call.member("ForceAliasCreation")?;
+    let takes_alias = force.unwrap_or(false) && !by_email;
     call.act(move |conn, ctx, reach| {
         users::pool_within(conn, reach, &pool.id)?;
         let new = NewUser {
@@ -66,6 +69,7 @@ pub async fn create(call: Call) -> Answer {
             sub,
             username,
             attributes,
+            takes_alias,
             password,
             temporary_until: ctx.now.plus(validity_seconds(&policy)),
         };

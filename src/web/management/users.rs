@@ -15,6 +15,7 @@ use crate::model::pool::{self, Pool};
 use crate::model::reach::Reach;
 use crate::model::user::{self, Identity, User, directory};
 use crate::rules::attribute::outside;
+use crate::rules::identities;
 
 /// Whom a call is about.
 #[derive(Clone, Default, Deserialize)]
@@ -198,29 +199,11 @@ pub(super) fn shown_attributes(user: &User, identities: &[Identity], only: Optio
             .map(|(name, value)| (name.clone(), outside(value))),
     );
     if !identities.is_empty() {
-        attributes.push(("identities".to_owned(), linked(identities)));
+        attributes.push(("identities".to_owned(), identities::attribute(identities)));
     }
     attributes
         .into_iter()
         .filter(|(name, _)| wanted(name))
         .map(|(name, value)| json!({ "Name": name, "Value": value }))
         .collect()
-}
-
-/// Cognito's stored `identities`: JSON in a string, with a truth value and a number where tokens have strings.
-fn linked(identities: &[Identity]) -> String {
-    let identities: Vec<Value> = identities
-        .iter()
-        .map(|identity| {
-            json!({
-                "userId": identity.subject,
-                "providerName": identity.provider_name,
-                "providerType": "OIDC",
-                "issuer": null,
-                "primary": identity.is_primary,
-                "dateCreated": identity.created_ms,
-            })
-        })
-        .collect();
-    Value::Array(identities).to_string()
 }

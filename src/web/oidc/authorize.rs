@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::choice::{Choice, NotAvailable, choose};
 use super::upstream_leg::{self, Hints};
 use super::{confirm, error, form, mint, query, respond, start_login};
 use crate::actions::login::{self, Grant};
@@ -208,6 +209,11 @@ async fn proceed(
     let chosen = match choose(&authorization, &app) {
         // A tile said through which connection, and the app's own request does not.
         Ok(Choice::Open) if started.is_some() => started.map_or(Choice::Open, Choice::Named),
+        // Of several it says which one.
+        Ok(Choice::Several(several)) => match started.filter(|one| several.has(&one.id)) {
+            Some(one) => Choice::Named(one),
+            None => Choice::Several(several),
+        },
         Ok(chosen) => chosen,
         Err(NotAvailable) if authorization.prompt.none => {
             let refusal = OAuthError::new(
@@ -229,6 +235,12 @@ async fn proceed(
             Choice::Hinted(provider, address) => {
                 same(provider) && (authorization.prompt.none || is_address_of(address, &user))
             }
+            Choice::Several(several) => {
+                let address = several.address.as_ref();
+                several.providers.iter().any(|provider| same(provider))
+                    && (authorization.prompt.none
+                        || address.is_some_and(|address| is_address_of(address, &user)))
+            }
         };
         if fits {
             return continue_session(request, broker, &app, &authorization, params, session, user).await;
@@ -238,6 +250,13 @@ async fn proceed(
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return refuse(request, &app, &authorization, &refusal);
     }
+    // At a tenant's own host with one connection there is nothing to choose.
+    let chosen = match (chosen, app.providers.as_slice()) {
+        (Choice::Open, [only]) if app.tenant_id.is_some() && !authorization.prompt.select_account => {
+            Choice::Named(only)
+        }
+        (chosen, _) => chosen,
+    };
     match chosen {
         Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
@@ -251,7 +270,7 @@ async fn proceed(
             }
             answer
         }
-        Choice::Open => respond::redirect(&login_url(params, None)).finish(),
+        Choice::Several(_) | Choice::Open => respond::redirect(&login_url(params, None)).finish(),
     }
 }
 
@@ -263,51 +282,6 @@ pub fn login_url(params: &Params, message: Option<&str>) -> String {
     let mut pairs = params.without(&["errorMessage", confirm::FIELD]);
     pairs.extend(message.map(|text| ("errorMessage".to_owned(), text.to_owned())));
     format!("{}?{}", paths::LOGIN, params::encode(pairs))
-}
-
-struct NotAvailable;
-
-/// Where a request wants to go.
-enum Choice<'a> {
-    Named(&'a Provider),
-    /// By the address in `login_hint`.
-    Hinted(&'a Provider, Email),
-    /// Nowhere in particular: a session will do, else the login page asks.
-    Open,
-}
-
-/// The provider that the request names, by name or identifier, or that the address in `login_hint` leads to.
-fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAvailable> {
-    // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
-    if let Some(name) = request
-        .identity_provider
-        .as_deref()
-        .filter(|name| *name != "COGNITO")
-    {
-        let named = app.providers.iter().find(|provider| provider.name == name);
-        return named.map(Choice::Named).ok_or(NotAvailable);
-    }
-    if let Some(identifier) = &request.idp_identifier {
-        return by_identifier(app, identifier)
-            .map(Choice::Named)
-            .ok_or(NotAvailable);
-    }
-    if request.prompt.select_account {
-        return Ok(Choice::Open);
-    }
-    let address = request
-        .login_hint
-        .as_deref()
-        .and_then(|hint| Email::parse(hint).ok());
-    let led = address.and_then(|address| Some((by_identifier(app, address.domain())?, address)));
-    Ok(led.map_or(Choice::Open, |(provider, address)| {
-        Choice::Hinted(provider, address)
-    }))
-}
-
-/// The connection of this client that an identifier leads to, such as the domain of an address.
-pub fn by_identifier<'a>(app: &'a App, identifier: &str) -> Option<&'a Provider> {
-    app.identifiers.get(identifier).and_then(|id| app.provider(id))
 }
 
 fn is_address_of(address: &Email, user: &User) -> bool {

@@ -143,10 +143,14 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             }
         };
     }
-    let expected = if leg.login.shared_callback {
-        None
-    } else {
-        Some(leg.login.provider_id.as_str())
+    // Without a name only for the operator's own connections, and at the host of the connection's tenant.
+    let may_be_bare = domains::tenant_of(request).is_some()
+        || provider
+            .as_ref()
+            .is_some_and(|provider| provider.settings.shared_callback);
+    let expected = match leg.login.shared_callback && may_be_bare {
+        true => None,
+        false => Some(leg.login.provider_id.as_str()),
     };
     if connection != expected {
         leg.trace.step(

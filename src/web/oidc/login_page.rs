@@ -9,12 +9,14 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::{self, Begun, NOT_AVAILABLE};
 use super::visitor::{self, Visitor};
-use super::{error, login_style, password_form, respond};
+use super::{choice, chooser, error, login_style, password_form, respond};
 use crate::broker::{App, Broker, File};
 use crate::model::login_page::TermsName;
-use crate::rules::authorize::Authorization;
+use crate::model::provider::Provider;
+use crate::rules::authorize::{Authorization, TENANT};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
+use crate::rules::login_style::ANY_LANGUAGE;
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::{self, Params};
 use crate::web::pages::{
@@ -26,6 +28,9 @@ use crate::web::pages::{
 const CHOICE: &[&str] = &[
     "identity_provider",
     "idp_identifier",
+    "connection",
+    TENANT[0],
+    TENANT[1],
     "errorMessage",
     "login_hint",
     EMAIL_FIELD,
@@ -48,7 +53,9 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     let unavailable = params.get("errorMessage").is_some();
     let typed = params.get(EMAIL_FIELD).map(str::trim);
     // Whoever asked for another connection than a session has does not want that session.
-    if let Some((session, user)) = session.filter(|_| !unavailable && typed.is_none()) {
+    let several = choice::several(&authorization, &app).filter(|_| !unavailable && typed.is_none());
+    let asked = unavailable || typed.is_some() || several.is_some();
+    if let Some((session, user)) = session.filter(|_| !asked) {
         return authorize::continue_session(&request, &broker, &app, &authorization, &params, session, user)
             .await;
     }
@@ -56,10 +63,13 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
         return authorize::refuse(&request, &app, &authorization, &refusal);
     }
+    if let Some(several) = several {
+        return chooser::page(&request, &app, &authorization, &params, &several);
+    }
     let problem = match typed.map(Email::parse) {
         None => None,
         Some(Err(_)) => Some(EMAIL_MALFORMED),
-        Some(Ok(address)) if authorize::by_identifier(&app, address.domain()).is_some() => {
+        Some(Ok(address)) if !app.routes.of_domain(address.domain()).is_empty() => {
             return to_organisation(&params, &authorization, &address);
         }
         Some(Ok(_)) => Some(EMAIL_UNKNOWN),
@@ -109,7 +119,7 @@ fn onward(params: &Params, authorization: &Authorization) -> Vec<(String, String
 }
 
 /// What has been made of the page's looks, with its links in this language.
-fn look(app: &App, lang: &str) -> Look {
+pub(super) fn look(app: &App, lang: &str) -> Look {
     let texts = pages::texts(lang);
     let language = match texts.lang {
         "de" => "cognito:german",
@@ -123,25 +133,66 @@ fn look(app: &App, lang: &str) -> Look {
         "pt-BR" => "cognito:portuguese-brazil",
         "zh-CN" => "cognito:chinese-simplified",
         "zh-TW" => "cognito:chinese-traditional",
-        _ => "cognito:default",
+        _ => ANY_LANGUAGE,
     };
     let href = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
     let terms = app.look.terms.iter().filter_map(|terms| {
         let link = terms
             .links
             .get(language)
-            .or_else(|| terms.links.get("cognito:default"))?;
+            .or_else(|| terms.links.get(ANY_LANGUAGE))?;
         let text = match terms.name {
             TermsName::TermsOfUse => texts.terms_of_use,
             TermsName::PrivacyPolicy => texts.privacy_policy,
         };
         Some((text.to_owned(), link.clone()))
     });
+    let own = &app.look.texts;
     Look {
         style: href(&app.look.style),
         logo: href(&app.look.logo),
+        texts: own
+            .get(language)
+            .or_else(|| own.get(ANY_LANGUAGE))
+            .cloned()
+            .unwrap_or_default(),
         terms: terms.collect(),
     }
+}
+
+/// A button for each connection; `address` goes on with it.
+pub(super) fn buttons(
+    providers: &[&Provider],
+    params: &Params,
+    authorization: &Authorization,
+    address: Option<&str>,
+) -> Vec<LoginButton> {
+    let mut labels: HashMap<&str, usize> = HashMap::new();
+    for provider in providers {
+        *labels.entry(provider.settings.label.as_str()).or_default() += 1;
+    }
+    let button = |provider: &&Provider| {
+        let label = provider.settings.label.clone();
+        let several = labels.get(label.as_str()).copied().unwrap_or_default() > 1;
+        let mut pairs = onward(params, authorization);
+        pairs.push(("identity_provider".into(), provider.name.clone()));
+        pairs.extend(address.map(|address| ("login_hint".into(), address.to_owned())));
+        LoginButton {
+            detail: several.then(|| provider.name.clone()),
+            href: format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)),
+            label,
+            logo: None,
+        }
+    };
+    providers.iter().map(button).collect()
+}
+
+/// The connections that have a button. Where the address is asked first a tenant's has none but at the tenant's own host:
+/// the page would tell every stranger whose customers they are.
+fn shown(app: &App) -> Vec<&Provider> {
+    let hides = app.client.settings.email_first && app.tenant_id.is_none();
+    let shown = |provider: &&Provider| !(hides && provider.tenant_id.is_some());
+    app.providers.iter().filter(shown).collect()
 }
 
 /// What is wrong when the page is shown, and with which status.
@@ -167,28 +218,8 @@ pub fn show(
     problems: Problems<'_>,
 ) -> HttpResponse {
     let lang = error::lang(request);
-    let reachable = app.identifiers.keys().any(|identifier| identifier.contains('.'));
-
-    let mut labels: HashMap<&str, usize> = HashMap::new();
-    for provider in &app.providers {
-        *labels.entry(provider.settings.label.as_str()).or_default() += 1;
-    }
-    let buttons = app
-        .providers
-        .iter()
-        .map(|provider| {
-            let label = provider.settings.label.clone();
-            let several = labels.get(label.as_str()).copied().unwrap_or_default() > 1;
-            let mut pairs = onward(params, authorization);
-            pairs.push(("identity_provider".into(), provider.name.clone()));
-            LoginButton {
-                detail: several.then(|| provider.name.clone()),
-                href: format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)),
-                label,
-                logo: None,
-            }
-        })
-        .collect();
+    let reachable = app.client.settings.email_first || app.routes.lead_anywhere();
+    let buttons = buttons(&shown(app), params, authorization, None);
 
     // Only our own words are ever shown, whatever the link says.
     let message = problems.unavailable.then(|| Message {
@@ -204,7 +235,7 @@ pub fn show(
         problem: problems.email.map(str::to_owned),
     });
     let visitor = app.has_native_users().then(|| Visitor::of(request, broker));
-    let hint = params.get("login_hint").unwrap_or_default();
+    let hint = value.unwrap_or_default();
     let password_form = visitor.as_ref().map(|visitor| {
         // What a link says under the form's own names is none of its business.
         let dropped = [&["errorMessage", EMAIL_FIELD], password_form::OURS].concat();

@@ -35,6 +35,9 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
         user: &exchanged.user,
         groups: &exchanged.groups,
         identities: &exchanged.identities,
+        tenant_id: app
+            .provider(&exchanged.family.granted.provider_id)
+            .and_then(|provider| provider.tenant_id.as_deref()),
     };
     let mut granted = exchanged.family.granted.0.clone();
     granted.scopes.clone_from(&exchanged.scopes);

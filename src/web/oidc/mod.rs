@@ -1,6 +1,8 @@
 //! The OpenID Connect surface: Cognito's endpoints at the root of the host, metadata under the issuer.
 
 pub mod authorize;
+mod choice;
+mod chooser;
 mod confirm;
 pub mod cors;
 pub mod error;

@@ -145,7 +145,7 @@ async fn prepare(
         Some(id) => broker.connection(id).await?,
         None => None,
     };
-    let ours = |connection: &Arc<Connection>| domains::serves(request, &connection.provider.user_pool_id);
+    let ours = |connection: &Arc<Connection>| domains::offers(request, &connection.provider);
     let Some(connection) = connection.filter(ours) else {
         return Ok(Err(Stopped::NoConnection));
     };

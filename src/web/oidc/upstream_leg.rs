@@ -58,7 +58,8 @@ pub async fn start(
     let state = secret::short_token(&broker.entropy);
     let leg = UpstreamLeg {
         provider_id: provider.id.clone(),
-        shared_callback: provider.settings.shared_callback,
+        // At a tenant's own host the callback needs no name: all connections there are that tenant's.
+        shared_callback: provider.settings.shared_callback || domains::tenant_of(request).is_some(),
         nonce: secret::short_token(&broker.entropy),
         verifier: secret::token(&broker.entropy),
         by_address: hints.by_address,

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::broker::Broker;
 use crate::rules::params::Params;
 use crate::rules::secret;
-use crate::web::cookies::{self, Cookies};
+use crate::web::cookies;
 
 const COOKIE: &str = "__Host-visitor";
 /// The hidden field of the forms.
@@ -26,7 +26,7 @@ pub struct Visitor {
 
 impl Visitor {
     pub fn of(request: &HttpRequest, broker: &Broker) -> Visitor {
-        let known = token(request).unwrap_or_else(|| secret::token(&broker.entropy));
+        let known = cookies::token(request, COOKIE).unwrap_or_else(|| secret::token(&broker.entropy));
         Visitor {
             csrf: csrf(broker, &known),
             cookie: cookies::set(COOKIE.into(), known, SECONDS),
@@ -37,15 +37,8 @@ impl Visitor {
 /// Whether the form was shown to this very browser.
 pub fn is_theirs(request: &HttpRequest, broker: &Broker, form: &Params) -> bool {
     let came = form.get(FIELD).unwrap_or_default();
-    token(request).is_some_and(|token| secret::equal(csrf(broker, &token).as_bytes(), came.as_bytes()))
-}
-
-fn token(request: &HttpRequest) -> Option<String> {
-    let cookies = Cookies::of(request).ok()?;
-    cookies
-        .get(COOKIE)
-        .filter(|token| token.len() == 43)
-        .map(str::to_owned)
+    cookies::token(request, COOKIE)
+        .is_some_and(|token| secret::equal(csrf(broker, &token).as_bytes(), came.as_bytes()))
 }
 
 fn csrf(broker: &Broker, token: &str) -> String {

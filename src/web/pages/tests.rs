@@ -106,6 +106,11 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                 look: Look {
                     style: Some(link()),
                     logo: Some(link()),
+                    texts: login_style::Texts {
+                        heading: Some(text()),
+                        introduction: Some(text()),
+                        help: Some(text()),
+                    },
                     terms: vec![(text(), link())],
                 },
             }

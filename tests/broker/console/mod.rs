@@ -22,6 +22,7 @@ mod set_up;
 mod setup_links;
 mod sign_in;
 mod sso;
+mod tenant_domains;
 mod tenants;
 mod traces;
 mod users;

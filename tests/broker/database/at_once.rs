@@ -6,12 +6,16 @@ use std::thread;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 use forebay::actions::clients::{self, ClientChange};
+use forebay::actions::native::accounts::{self, NewUser};
 use forebay::actions::providers::{self, Expiries, ProviderChange};
 use forebay::actions::{Ctx, mappings, tenants};
 use forebay::db::Conn;
-use forebay::demo::{OPERATOR, WEB_CLIENT};
-use forebay::model::client;
+use forebay::demo::{OPERATOR, POOL, WEB_CLIENT};
+use forebay::error::Error;
 use forebay::model::provider::{self, Provider, Replay};
+use forebay::model::{client, pool};
+
+use serde_json::{Map, json};
 
 use crate::support::{NOW, Stage};
 
@@ -149,4 +153,43 @@ async fn two_changes_of_a_client_both_stay() {
     );
     let now = stage.act(|conn| client::find(conn, WEB_CLIENT).unwrap().unwrap());
     assert_eq!((now.name.as_str(), now.enabled), ("Renamed", false));
+}
+
+#[actix_web::test]
+async fn one_address_is_not_given_to_two() {
+    let stage = Stage::new().await;
+    stage.change_pool(|settings| {
+        settings
+            .cognito
+            .insert("UsernameAttributes".into(), json!(["email"]));
+    });
+    let ctx = stage.ctx();
+    let give = |conn: &mut Conn, ctx: &Ctx, sub: &str| {
+        let pool = pool::find(conn, POOL).unwrap().unwrap();
+        let new = NewUser {
+            pool: &pool,
+            sub: sub.to_owned(),
+            username: sub.to_owned(),
+            attributes: Map::from_iter([("email".to_owned(), json!("ada@native.test"))]),
+            takes_alias: false,
+            password: None,
+            temporary_until: NOW,
+        };
+        accounts::create(conn, ctx, new).map(|user| user.sub)
+    };
+    let by = ctx.clone();
+    let (tells, told) = mpsc::channel();
+    at_once(
+        &stage,
+        |conn| {
+            give(conn, &ctx, "first").unwrap();
+        },
+        move |conn| {
+            // What is refused is undone.
+            let second = conn.transaction(|conn| give(conn, &by, "second"));
+            tells.send(second).unwrap();
+        },
+    );
+    let refused = told.recv().unwrap();
+    assert!(matches!(refused, Err(Error::Exists(_))), "{refused:?}");
 }

@@ -100,3 +100,36 @@ async fn an_alias_is_one_user_s_once_it_is_verified() {
     assert_eq!(refusal(&taken).0, "AliasExistsException");
     sign_in(&stage, ADA, PASSWORD).await.expect(200);
 }
+
+#[actix_web::test]
+async fn an_alias_moves_to_a_new_user_only_when_it_is_forced() {
+    let stage = Stage::new().await;
+    by_address(&stage, "AliasAttributes");
+    make(&stage, "alan").await;
+    set(&stage, "alan", &[("email", ADA), ("email_verified", "true")])
+        .await
+        .expect(200);
+    let mut input = json!({
+        "UserPoolId": POOL, "Username": "bob", "TemporaryPassword": PASSWORD, "MessageAction": "SUPPRESS",
+        "UserAttributes": [{ "Name": "email", "Value": ADA }, { "Name": "email_verified", "Value": "true" }],
+    });
+    let taken = call(&stage, "AdminCreateUser", input.clone()).await;
+    assert_eq!(refusal(&taken).0, "AliasExistsException");
+    let nobody = json!({ "UserPoolId": POOL, "Username": "bob" });
+    assert_eq!(
+        refusal(&call(&stage, "AdminGetUser", nobody).await).0,
+        "UserNotFoundException"
+    );
+
+    input["ForceAliasCreation"] = json!(true);
+    call(&stage, "AdminCreateUser", input).await.expect(200);
+    let challenge = sign_in(&stage, ADA, PASSWORD).await.expect(200).json();
+    assert_eq!(
+        challenge["ChallengeParameters"]["USER_ID_FOR_SRP"], "bob",
+        "{challenge}"
+    );
+    sign_in(&stage, "alan", PASSWORD).await.expect(200);
+    let alan = json!({ "UserPoolId": POOL, "Username": "alan" });
+    let alan = call(&stage, "AdminGetUser", alan).await.expect(200).body;
+    assert!(alan.contains(ADA) && !alan.contains("email_verified"), "{alan}");
+}

@@ -195,6 +195,42 @@ async fn a_branding_is_kept_whole_and_its_colours_and_logo_are_shown() {
     assert_eq!(refusal(&gone).0, "ResourceNotFoundException");
 }
 
+#[actix_web::test]
+async fn the_page_speaks_in_the_words_of_a_branding() {
+    let stage = Stage::new().await;
+    let with = |texts: Value| {
+        let mut branding = branding();
+        branding["Settings"]["texts"] = texts;
+        branding
+    };
+    let refused = with(json!({ "cognito:default": { "heading": "two\nlines" } }));
+    let (name, message) = refusal(&call(&stage, "CreateManagedLoginBranding", refused).await);
+    assert_eq!(name, "InvalidParameterException");
+    assert!(message.contains("heading of cognito:default"), "{message}");
+
+    let texts = json!({
+        "cognito:default": { "heading": "Welcome to <Acme>", "introduction": "Staff only.", "help": "Ask Linus, extension 7." },
+        "cognito:german": { "heading": "Willkommen" },
+    });
+    call(&stage, "CreateManagedLoginBranding", with(texts))
+        .await
+        .expect(200);
+    let english = page(&stage, &[]).await;
+    for text in ["Staff only.", "Ask Linus, extension 7."] {
+        assert!(english.shows(text), "{text}: {english:?}");
+    }
+    assert!(
+        english.body.contains("Welcome to &#60;Acme&#62;")
+            || english.body.contains("Welcome to &lt;Acme&gt;"),
+        "{english:?}"
+    );
+    let german = page(&stage, &[("lang", "de")]).await;
+    assert!(
+        german.shows("Willkommen") && !german.shows("Staff only."),
+        "{german:?}"
+    );
+}
+
 fn terms(name: &str) -> Value {
     json!({
         "UserPoolId": POOL, "ClientId": WEB_CLIENT, "TermsName": name, "TermsSource": "LINK", "Enforcement": "NONE",

@@ -6,6 +6,7 @@ mod authenticator;
 mod browser;
 mod clients;
 pub mod database;
+mod dns;
 mod native;
 mod node;
 mod other_pool;
@@ -16,6 +17,7 @@ pub use authenticator::Authenticator;
 #[allow(unused_imports)]
 pub use browser::{Browser, Form, links, unescape};
 pub use clients::{SPA_CALLBACK, assert_refused, path_of};
+pub use dns::NameServer;
 pub use native::{PASSWORD, SrpClient};
 pub use other_pool::{OTHER_CLIENT, OTHER_POOL, OTHER_SECRET, other_keys};
 pub use stage::{APP, NOW, PUBLIC_URL, Stage, Tokens, VERIFIER, keys};

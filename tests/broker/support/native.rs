@@ -46,6 +46,7 @@ impl Stage {
                 sub: secret::uuid(&ctx.entropy),
                 username: username.into(),
                 attributes,
+                takes_alias: false,
                 password: Some(new),
                 temporary_until: ctx.now.plus(7 * 86_400),
             };

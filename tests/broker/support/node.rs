@@ -22,6 +22,7 @@ impl Stage {
             allow: Vec::new(),
             ca_pem: None,
             proxy: None,
+            dns_servers: Vec::new(),
         };
         let broker = Data::new(Broker::new(Parts {
             public_url: first.public_url.clone(),

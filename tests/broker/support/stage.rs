@@ -31,7 +31,7 @@ use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use super::database::TestDatabase;
-use super::{Answer, Browser, basic, query_of};
+use super::{Answer, Browser, NameServer, basic, query_of};
 
 /// 2026-11-21T00:00:00Z: when every test begins.
 pub const NOW: UnixTime = UnixTime(1_795_219_200);
@@ -49,6 +49,8 @@ pub struct Stage {
     pub clock: ClockHandle,
     pub acme: Okta,
     pub globex: Okta,
+    /// Whom the broker asks for TXT records.
+    pub dns: NameServer,
     call: Call,
     database: TestDatabase,
 }
@@ -118,6 +120,7 @@ impl Stage {
             .iter()
             .map(|host| AllowedHost::parse(host).unwrap())
             .collect();
+        let dns = NameServer::start();
         let mut conn = database.target.open().unwrap();
         demo::seed(&mut conn, &ctx, keys(), APP, &registrations, &allowed).unwrap();
         drop(conn);
@@ -128,6 +131,7 @@ impl Stage {
                 .collect(),
             ca_pem: None,
             proxy: None,
+            dns_servers: vec![dns.address()],
         };
         let broker = Data::new(Broker::new(Parts {
             public_url: public_url.into(),
@@ -147,6 +151,7 @@ impl Stage {
             clock: handle,
             acme,
             globex,
+            dns,
             call,
             database,
         }

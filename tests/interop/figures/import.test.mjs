@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { forebayJson, freshDatabase, scratch, start } from '../support/process.mjs';
 
 const USERS = 100_000;
-const PER_SECOND = 500;
+const PER_SECOND = 2_000;
 const POOL = 'eu-west-1_Figures01';
 
 let folder;

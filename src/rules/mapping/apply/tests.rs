@@ -15,7 +15,14 @@ fn apply(
     pool: &Pool,
     write_attributes: Option<&[String]>,
 ) -> Outcome {
-    super::apply(&Compiled::new(rules), claims, existing, pool, write_attributes)
+    super::apply(
+        &Compiled::new(rules),
+        claims,
+        existing,
+        pool,
+        write_attributes,
+        &Vouching::Everybody,
+    )
 }
 
 fn pool() -> Pool {
@@ -673,4 +680,51 @@ fn stored_values_survive_their_text_form() {
         let back: Map<String, Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(back, outcome.attributes, "{level}");
     }
+}
+
+#[test]
+fn an_address_outside_the_tenants_domains_is_not_verified() {
+    use crate::model::tenant_domain::Proven;
+    let rules = Rules {
+        attributes: vec![
+            Rule::new("email", Source::claim("email")),
+            Rule::new("email_verified", Source::claim("email_verified")),
+        ],
+        groups: None,
+    };
+    let within = Vouching::Within(vec![Proven {
+        tenant_id: "acme".into(),
+        domain: "acme.test".into(),
+        subdomains: false,
+    }]);
+    let settle = |address: &str, flag: Value, existing: Option<&Map<String, Value>>| {
+        let claims = json!({ "email": address, "email_verified": flag });
+        let claims = claims.as_object().cloned().unwrap();
+        super::apply(&Compiled::new(&rules), &claims, existing, &pool(), None, &within)
+    };
+    for (address, flag, verified) in [
+        ("ann@acme.test", json!(true), true),
+        ("ann@acme.test", json!("true"), true),
+        ("ann@acme.test", json!(false), false),
+        ("ann@globex.test", json!(true), false),
+        ("ann@globex.test", json!("true"), false),
+        ("ann@globex.test", json!(1), false),
+    ] {
+        let outcome = settle(address, flag.clone(), None);
+        assert_ne!(
+            outcome.attributes.get("email_verified"),
+            Some(&json!(!verified)),
+            "{address} {flag}"
+        );
+        assert_eq!(outcome.attributes["email"], address);
+    }
+    // The domain was taken back since: what was verified by it is so no more.
+    let before = json!({ "email": "ann@globex.test", "email_verified": true });
+    let outcome = settle("ann@globex.test", json!(true), before.as_object());
+    assert_eq!(outcome.attributes["email_verified"], json!(false));
+    let told = outcome
+        .effects
+        .iter()
+        .find(|effect| effect.target == "email_verified");
+    assert!(told.unwrap().reason.contains("no proven domain"));
 }

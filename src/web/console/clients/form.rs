@@ -92,6 +92,7 @@ pub struct Fields {
     pub grace_seconds: String,
     pub revocation: bool,
     pub require_pkce: bool,
+    pub email_first: bool,
     pub read: Attributes,
     pub write: Attributes,
 }
@@ -119,6 +120,7 @@ pub fn shown(name: &str, settings: &Settings, offer: &Offer) -> Fields {
         grace_seconds: settings.rotation.grace_seconds.to_string(),
         revocation: settings.revocation,
         require_pkce: settings.require_pkce,
+        email_first: settings.email_first,
         read: Attributes {
             limited: settings.read_attributes.is_some(),
             choices: attributes(offer, false, named(&settings.read_attributes)),
@@ -153,6 +155,7 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
         grace_seconds: form.text("grace_seconds").to_owned(),
         revocation: form.is_checked("revocation"),
         require_pkce: form.is_checked("require_pkce"),
+        email_first: form.is_checked("email_first"),
         read: Attributes {
             limited: form.is_checked("limit_read"),
             choices: attributes(offer, false, ticked("read_attributes")),
@@ -195,6 +198,7 @@ pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings 
         },
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
+        email_first: form.is_checked("email_first"),
         ..before
     }
 }

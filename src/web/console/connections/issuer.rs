@@ -13,6 +13,7 @@ use crate::error::{Error, StoreError};
 use crate::model::pool;
 use crate::model::reach::Reach;
 use crate::model::tenant;
+use crate::model::tenant_domain::{self, Proven};
 use crate::rules::connection::{self, Kind};
 use crate::rules::okta_issuer::Candidate;
 use crate::web::console::door::{Admin, Form};
@@ -101,9 +102,10 @@ pub async fn begun(
         return Ok(page::refused(&page));
     };
     let by_tenant = by_tenant(&admin, &place.user_pool_id);
+    let bounds = bounds(&broker, by_tenant, place.tenant_id.as_deref()).await?;
     let chosen = form.text("issuer").to_owned();
     if chosen.is_empty() || !page.is_looked_up(&form) {
-        return Ok(ask(&broker, page, by_tenant).await);
+        return Ok(ask(&broker, page, bounds.as_deref()).await);
     }
     let (ctx, allowed) = (admin.ctx(&broker), broker.upstream.allowed().to_vec());
     let new = NewDraft {
@@ -136,14 +138,14 @@ pub async fn begun(
         }
         Err(Error::Exists(what)) => {
             page.name_error = Some(format!("{what} already exists: give this one another name."));
-            Ok(ask_again(&broker, page, by_tenant, &chosen).await)
+            Ok(ask_again(&broker, page, bounds.as_deref(), &chosen).await)
         }
         Err(error) => {
             match field_error(error, &["name", "issuer"])? {
                 ("name", why) => page.name_error = Some(why),
                 (_, why) => page.typed_error = Some(format!("The issuer {why}.")),
             }
-            Ok(ask_again(&broker, page, by_tenant, &chosen).await)
+            Ok(ask_again(&broker, page, bounds.as_deref(), &chosen).await)
         }
     }
 }
@@ -168,11 +170,12 @@ pub async fn changed(
 ) -> Result<HttpResponse, Problem> {
     let opened = open(&broker, admin.changes(), &id).await?;
     let by_tenant = by_tenant(&admin, &opened.provider.user_pool_id);
+    let bounds = bounds(&broker, by_tenant, opened.provider.tenant_id.as_deref()).await?;
     let mut page = change_page(&admin, &request, At::new(&admin, &opened, "/issuer"));
     page.typed = bounded(form.text("domain"));
     let chosen = form.text("issuer").to_owned();
     if chosen.is_empty() || !page.is_looked_up(&form) {
-        return Ok(ask(&broker, page, by_tenant).await);
+        return Ok(ask(&broker, page, bounds.as_deref()).await);
     }
     let (ctx, allowed) = (admin.ctx(&broker), broker.upstream.allowed().to_vec());
     let (reach, wanted, issuer) = (admin.changes().clone(), id.clone(), chosen.clone());
@@ -200,18 +203,35 @@ pub async fn changed(
         }
         Err(Error::Conflict(why)) => {
             page.typed_error = Some(why);
-            Ok(ask_again(&broker, page, by_tenant, &chosen).await)
+            Ok(ask_again(&broker, page, bounds.as_deref(), &chosen).await)
         }
         Err(error) => {
             let (_, why) = field_error(error, &["issuer"])?;
             page.typed_error = Some(format!("The issuer {why}."));
-            Ok(ask_again(&broker, page, by_tenant, &chosen).await)
+            Ok(ask_again(&broker, page, bounds.as_deref(), &chosen).await)
         }
     }
 }
 
 /// Reads what was typed, tries what it may stand for, and shows the choice.
-async fn ask(broker: &Broker, mut page: IssuerPage, by_tenant: bool) -> HttpResponse {
+/// The domains that are proven to be the tenant's, where its administrator may name no other hosts than Okta's beside them.
+async fn bounds(
+    broker: &Broker,
+    by_tenant: bool,
+    tenant_id: Option<&str>,
+) -> Result<Option<Vec<Proven>>, Problem> {
+    if !by_tenant {
+        return Ok(None);
+    }
+    let id = tenant_id.unwrap_or_default().to_owned();
+    let proven = broker
+        .db
+        .read(move |conn| Ok::<_, Error>(tenant_domain::proven_of_tenant(conn, &id)?))
+        .await?;
+    Ok(Some(proven))
+}
+
+async fn ask(broker: &Broker, mut page: IssuerPage, bounds: Option<&[Proven]>) -> HttpResponse {
     let allowed = broker.upstream.allowed();
     let candidates = match connection::candidates(&page.typed, allowed) {
         Ok(candidates) => candidates,
@@ -221,10 +241,10 @@ async fn ask(broker: &Broker, mut page: IssuerPage, by_tenant: bool) -> HttpResp
             return page::refused(&page);
         }
     };
-    if by_tenant
+    if let Some(proven) = bounds
         && let Some(why) = candidates
             .iter()
-            .find_map(|candidate| connection::check_tenants_issuer(&candidate.issuer, allowed).err())
+            .find_map(|candidate| connection::check_tenants_issuer(&candidate.issuer, allowed, proven).err())
     {
         page.typed_error = Some(format!("The issuer {why}."));
         return page::refused(&page);
@@ -240,7 +260,12 @@ async fn ask(broker: &Broker, mut page: IssuerPage, by_tenant: bool) -> HttpResp
 }
 
 /// The choice once more, with what was wrong about it.
-async fn ask_again(broker: &Broker, mut page: IssuerPage, by_tenant: bool, chosen: &str) -> HttpResponse {
+async fn ask_again(
+    broker: &Broker,
+    mut page: IssuerPage,
+    bounds: Option<&[Proven]>,
+    chosen: &str,
+) -> HttpResponse {
     let typed = if page.typed.is_empty() {
         chosen
     } else {
@@ -251,7 +276,9 @@ async fn ask_again(broker: &Broker, mut page: IssuerPage, by_tenant: bool, chose
         .unwrap_or_default()
         .into_iter()
         .filter(|candidate| {
-            !by_tenant || connection::check_tenants_issuer(&candidate.issuer, allowed).is_ok()
+            bounds.is_none_or(|proven| {
+                connection::check_tenants_issuer(&candidate.issuer, allowed, proven).is_ok()
+            })
         })
         .collect();
     page.choices = choices(broker, candidates).await;

@@ -13,6 +13,7 @@ use crate::model::group::{self, Group};
 use crate::model::mapping;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::tenant_domain;
 use crate::model::user::{self, User};
 use crate::rules::claims::TooLarge;
 use crate::rules::claims::sample::{Sample, Someone, sample};
@@ -74,6 +75,7 @@ pub fn of(conn: &mut Conn, visit: &Visit<'_>) -> Result<Preview, StoreError> {
     let known = user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let given = Groups::of(conn, pool, provider, known.as_ref())?;
     let pool_groups: BTreeSet<String> = group::names(conn, &pool.id)?.into_iter().collect();
+    let vouching = tenant_domain::vouching(conn, provider)?;
     let work_out = |write_attributes: Option<&[String]>| {
         let sign_in = SignIn {
             pool,
@@ -82,6 +84,7 @@ pub fn of(conn: &mut Conn, visit: &Visit<'_>) -> Result<Preview, StoreError> {
             held: &given.from_here,
             pool_groups: &pool_groups,
             write_attributes,
+            vouching: &vouching,
         };
         rules::preview(&rules, &sign_in)
     };
@@ -109,6 +112,7 @@ pub fn of(conn: &mut Conn, visit: &Visit<'_>) -> Result<Preview, StoreError> {
             groups: &groups,
             provider_id: &provider.id,
             provider_name: &provider.name,
+            tenant_id: provider.tenant_id.as_deref(),
             subject: &came.subject,
         };
         let tokens = sample(visit.issuer, pool, &client, &someone, visit.now);

@@ -20,7 +20,7 @@ use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::reach::Reach;
 use crate::model::trace::Step;
-use crate::model::{admin_session, administrator, mapping, pool};
+use crate::model::{admin_session, administrator, mapping, pool, tenant_domain};
 use crate::rules::connection::fingerprint;
 use crate::rules::mapping::{apply, saved};
 use crate::rules::params::Params;
@@ -375,7 +375,8 @@ fn refuse_by_mapping(conn: &mut Conn, found: &mut Found) -> Result<(), StoreErro
     let existing = crate::model::user::find_by_identity(conn, &provider.id, &came.issuer, &came.subject)?;
     let before = existing.as_ref().map(|user| &user.attributes.0);
     let rules = saved(&provider.id, &rules.unwrap_or_default());
-    let outcome = apply(&rules, &came.claims, before, &pool, None);
+    let vouching = tenant_domain::vouching(conn, &provider)?;
+    let outcome = apply(&rules, &came.claims, before, &pool, None, &vouching);
     if let Some(refusal) = outcome.refusal {
         found.trouble = Some(Trouble {
             cause: refusal.cause.to_owned(),

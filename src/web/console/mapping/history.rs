@@ -4,7 +4,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Room, Version, judge_and_save, path_of};
+use super::editor::{Room, Version};
+use super::{judge_and_save, path_of};
 use crate::actions::mappings;
 use crate::broker::Broker;
 use crate::db::Conn;

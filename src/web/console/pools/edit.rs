@@ -21,6 +21,7 @@ struct Edit {
     name: String,
     trace_days: String,
     key_rotation_days: String,
+    tenant_claim: String,
     cognito_exact: bool,
     deletion_protection: bool,
 }
@@ -39,6 +40,7 @@ pub async fn form(
         name: view.pool.name.clone(),
         trace_days: settings.trace_days.to_string(),
         key_rotation_days: settings.key_rotation_days.to_string(),
+        tenant_claim: settings.tenant_claim.clone(),
         cognito_exact: settings.cognito_exact,
         deletion_protection: settings.deletion_protection,
         view,
@@ -58,6 +60,7 @@ pub async fn submit(
     if mistakes.is_empty() {
         let (ctx, reach, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
         let name = form.text("name").to_owned();
+        let tenant_claim = form.text("tenant_claim").to_owned();
         let (cognito_exact, deletion_protection) = (
             form.is_checked("cognito_exact"),
             form.is_checked("deletion_protection"),
@@ -70,6 +73,7 @@ pub async fn submit(
                 settings.deletion_protection = deletion_protection;
                 settings.trace_days = trace_days;
                 settings.key_rotation_days = key_rotation_days;
+                settings.tenant_claim = tenant_claim;
                 let change = PoolChange {
                     name: Some(name),
                     settings: Some(settings),
@@ -92,6 +96,7 @@ pub async fn submit(
         name: form.text("name").into(),
         trace_days: form.text("trace_days").into(),
         key_rotation_days: form.text("key_rotation_days").into(),
+        tenant_claim: form.text("tenant_claim").into(),
         cognito_exact: form.is_checked("cognito_exact"),
         deletion_protection: form.is_checked("deletion_protection"),
     }))

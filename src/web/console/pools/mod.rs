@@ -10,6 +10,7 @@ mod moves;
 mod new;
 mod resource_servers;
 mod setup_links;
+mod tenant_domains;
 mod tenants;
 
 use actix_web::web::{Data, Path, ServiceConfig};
@@ -60,6 +61,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .configure(resource_servers::routes)
         .configure(tenants::routes)
+        .configure(tenant_domains::routes)
         .configure(setup_links::routes)
         .configure(moves::routes);
 }

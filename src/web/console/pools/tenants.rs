@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::super::Problem;
 use super::super::door::{Admin, Form};
-use super::super::filled::Mistakes;
+use super::super::filled::{Choice, Mistakes};
 use super::super::page::{self, Frame};
 use super::super::time::Moment;
 use super::{View, look_to_change};
@@ -16,9 +16,13 @@ use crate::actions::{mappings, pools, providers};
 use crate::broker::Broker;
 use crate::error::Error;
 use crate::model::administrator::{self, Role};
+use crate::model::client;
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
 use crate::model::tenant::{self, Tenant};
+use crate::model::tenant_domain::{self, TenantDomain};
+use crate::rules::discovery::paths;
+use crate::rules::domain::Place;
 use crate::web::resource;
 
 pub fn routes(cfg: &mut ServiceConfig) {
@@ -31,6 +35,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/console/pools/{pool}/tenants/{tenant}").document(show))
         .service(resource("/console/pools/{pool}/tenants/{tenant}/rename").post(rename))
         .service(resource("/console/pools/{pool}/tenants/{tenant}/connections").post(give))
+        .service(resource("/console/pools/{pool}/tenants/{tenant}/clients").post(clients))
         .service(resource("/console/pools/{pool}/tenants/{tenant}/keep").post(keep))
         .service(
             resource("/console/pools/{pool}/tenants/{tenant}/delete")
@@ -40,10 +45,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 /// What a page about tenants stands under: for a tenant's own administrator the pool is only an id.
-struct Under {
-    pool_id: String,
+pub(super) struct Under {
+    pub(super) pool_id: String,
     /// The pool, for those who see it as a whole.
-    view: Option<View>,
+    pub(super) view: Option<View>,
 }
 
 #[derive(Template)]
@@ -74,6 +79,13 @@ struct Show {
     /// What stands in the field that renames it.
     name: String,
     created: Moment,
+    /// Its own host, and the callback to register for its connections there.
+    origin: String,
+    callback: String,
+    /// The pool's app clients, for those who say which of them the tenant may use.
+    apps: Vec<Choice>,
+    /// Its email domains.
+    domains: Vec<TenantDomain>,
     connections: Vec<Provider>,
     /// The pool's connections that could be given to it.
     others: Vec<Provider>,
@@ -94,12 +106,12 @@ struct Delete {
     administrators: usize,
 }
 
-fn room(pool_id: &str) -> String {
+pub(super) fn room(pool_id: &str) -> String {
     format!("/console/pools/{pool_id}/tenants")
 }
 
 /// The pool of a page, if the administrator sees it as a whole.
-fn under(broker: &Broker, admin: &Admin, pool_id: &str, pool: Option<Pool>) -> Under {
+pub(super) fn under(broker: &Broker, admin: &Admin, pool_id: &str, pool: Option<Pool>) -> Under {
     Under {
         pool_id: pool_id.to_owned(),
         view: pool.map(|pool| View {
@@ -211,7 +223,7 @@ async fn prepare(
     query: &str,
 ) -> Result<Show, Problem> {
     let (reach, (pool_id, id)) = (admin.sees().clone(), path.clone());
-    let (pool, tenant, connections, administrators) = broker
+    let (pool, clients, domains, connections, administrators, tenant) = broker
         .db
         .read(move |conn| -> Result<_, Error> {
             let tenant = tenants::find(conn, &reach, &id)?;
@@ -220,9 +232,11 @@ async fn prepare(
             }
             Ok((
                 pool::find_within(conn, &reach, &pool_id)?,
-                tenant,
+                client::list(conn, &pool_id)?,
+                tenant_domain::of_tenant(conn, &id)?,
                 provider::list_within(conn, &reach, Some(&pool_id))?,
                 administrator::of_tenant(conn, &id)?,
+                tenant,
             ))
         })
         .await?;
@@ -230,12 +244,28 @@ async fn prepare(
         .into_iter()
         .partition(|connection| connection.tenant_id.as_ref() == Some(&tenant.id));
     let has_pool = admin.changes().has_pool(&tenant.user_pool_id);
+    let allowed = &tenant.settings.clients;
+    let apps = clients
+        .into_iter()
+        .filter(|_| has_pool)
+        .map(|client| Choice {
+            checked: allowed.contains(&client.id),
+            label: client.name,
+            hint: String::new(),
+            value: client.id,
+        })
+        .collect();
+    let origin = broker.place.origin_below(&Place::of_tenant(&tenant.id));
     Ok(Show {
+        callback: format!("{origin}{}", paths::IDPRESPONSE),
+        origin,
+        apps,
         frame: Frame::new(admin, "pools", query),
         under: under(broker, admin, &tenant.user_pool_id, pool),
         mistakes: Mistakes::default(),
         name: tenant.name.clone(),
         created: Moment(tenant.created_at),
+        domains,
         connections: own,
         others: others
             .into_iter()
@@ -304,6 +334,31 @@ async fn give(
             }
             let owner = (!takes_back).then_some(tenant.id.as_str());
             tenants::give_connection(conn, &ctx, &provider.id, owner)
+        })
+        .await?;
+    broker.forget();
+    Ok(page::done(&back, "saved"))
+}
+
+/// Says to which app clients the tenant's people may sign in.
+async fn clients(
+    admin: Admin,
+    form: Form,
+    path: Path<(String, String)>,
+    broker: Data<Broker>,
+) -> Result<HttpResponse, Problem> {
+    let (ctx, reach, (pool_id, id)) = (admin.ctx(&broker), admin.changes().clone(), path.into_inner());
+    let back = format!("{}/{id}", room(&pool_id));
+    let chosen: Vec<String> = form.all("clients").map(str::to_owned).collect();
+    broker
+        .db
+        .write(move |conn| {
+            pools::find_within(conn, &reach, &pool_id)?;
+            let tenant = tenants::find(conn, &reach, &id)?;
+            if tenant.user_pool_id != pool_id {
+                return Err(Error::not_found("tenant", id));
+            }
+            tenants::set_clients(conn, &ctx, &reach, &id, chosen)
         })
         .await?;
     broker.forget();

@@ -106,7 +106,7 @@ async fn a_typed_address_that_cannot_be_one_is_explained_where_it_stands() {
         ("https://{yourOktaDomain}", "placeholder"),
         ("acme-admin.okta.com", "https://acme.okta.com"),
         // Not Okta's, and not for a tenant's administrator to have called.
-        ("https://login.acme.test", "which Okta does not operate"),
+        ("https://login.initech.test", "which Okta does not operate"),
         ("http://169.254.169.254", "begins with https://"),
         ("http://localhost:1", "which Okta does not operate"),
     ] {
@@ -159,6 +159,19 @@ async fn the_choice_itself_is_held_against_the_same_rule() {
         .await
         .expect(422);
     assert!(!page.body.contains("globex"), "{page:?}");
+    // A host in the domain that is proven to be the tenant's is the tenant's to name.
+    let page = browser
+        .submit(
+            &form,
+            &[("issuer", "https://login.acme.test"), ("name", "acme-own")],
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        browser.url.path(),
+        "/console/connections/acme-own/okta",
+        "{page:?}"
+    );
 }
 
 #[actix_web::test]
