@@ -115,7 +115,11 @@ impl Visit<'_> {
             None => None,
         };
         let there = self.apply(None).attributes;
-        Ok(pairing::contradiction(&user.attributes, &there, number.as_deref()))
+        Ok(pairing::contradiction(
+            &user.attributes,
+            &there,
+            number.as_deref(),
+        ))
     }
 
     /// That somebody else has come by this connection as that user.

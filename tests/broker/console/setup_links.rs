@@ -257,8 +257,14 @@ async fn whoever_has_a_link_gets_no_further() {
     let domains = format!("{pool}/tenants/acme/domains");
     let page = browser.open(&domains).await.expect(200);
     let form = Form::to(&page.body, &domains);
-    let page = browser.submit(&form, &[("domain", "acme-two.test")]).await.expect(200);
-    assert!(page.shows("acme-two.test") && page.shows("not proven"), "{page:?}");
+    let page = browser
+        .submit(&form, &[("domain", "acme-two.test")])
+        .await
+        .expect(200);
+    assert!(
+        page.shows("acme-two.test") && page.shows("not proven"),
+        "{page:?}"
+    );
     for action in ["assert", "remove", "subdomains"] {
         let path = format!("{domains}/acme-two.test/{action}");
         assert!(!page.body.contains(&path), "{page:?}");
