@@ -4,6 +4,7 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+pub mod arrival;
 mod attempts;
 mod connections;
 mod domains;
@@ -44,6 +45,7 @@ use crate::model::hook;
 use crate::model::key::{self, State, Usage};
 use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
+use crate::model::registered_client;
 use crate::model::resource_server::{self, ResourceServer};
 use crate::model::{tenant, tenant_domain};
 use crate::rules::canary::takes;
@@ -166,12 +168,14 @@ pub struct App {
     pub client: Client,
     pub secrets: Vec<Secret>,
     pub pool: Arc<PoolFacts>,
-    /// The enabled connections that the client lists, by name.
+    /// The enabled connections that the client lists, by name: those that people are sent to.
     pub providers: Vec<Provider>,
-    /// The enabled connections that some of those connections' people are sent to instead.
-    pub canaries: Vec<Provider>,
     /// The place of each by its id.
     places: HashMap<String, usize>,
+    /// The enabled connections that some of those connections' people are sent to instead.
+    pub canaries: Vec<Provider>,
+    /// And those whose ID tokens it may bring.
+    pub token_in: Vec<Provider>,
     /// Identifiers (lower case) that lead to one of them, with the provider's id.
     pub identifiers: HashMap<String, String>,
     /// Where addresses and tenants' codes lead.
@@ -180,6 +184,8 @@ pub struct App {
     pub tenant_id: Option<String>,
     /// How its login page looks.
     pub look: Look,
+    /// When it ends, where it was registered until then.
+    pub expires_at: Option<UnixTime>,
 }
 
 impl App {
@@ -193,6 +199,7 @@ impl App {
         self.providers
             .iter()
             .chain(&self.canaries)
+            .chain(&self.token_in)
             .map(|provider| Live {
                 id: provider.id.clone(),
                 created_at: provider.created_at,
@@ -219,11 +226,15 @@ impl App {
             let canary = one.settings.canary.as_ref();
             canary.is_some_and(|canary| canary.to == provider.id)
         };
-        let is_offered = self.providers.iter().any(|one| one.id == provider.id);
         match self.providers.iter().find(leads_to) {
-            Some(main) if !is_offered => main,
+            Some(main) if !self.places.contains_key(&provider.id) => main,
             _ => provider,
         }
+    }
+
+    /// Whether it has not come to the end until which it was registered.
+    fn lives(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
     }
 
     /// The same with nothing but the tenant's connections, for the tenant's own host.
@@ -234,27 +245,25 @@ impl App {
         let mut client = self.client.clone();
         client.settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
         let leads_there = |(_, id): &(&String, &String)| places.contains_key(*id);
+        let its_own = |provider: &&Provider| provider.tenant_id.as_deref() == Some(tenant_id);
         App {
             client,
             secrets: self.secrets.clone(),
             pool: self.pool.clone(),
+            canaries: self.canaries.iter().filter(its_own).cloned().collect(),
+            token_in: self.token_in.iter().filter(its_own).cloned().collect(),
             identifiers: self
                 .identifiers
                 .iter()
                 .filter(leads_there)
                 .map(|(name, id)| (name.clone(), id.clone()))
                 .collect(),
-            canaries: self
-                .canaries
-                .iter()
-                .filter(|canary| canary.tenant_id.as_deref() == Some(tenant_id))
-                .cloned()
-                .collect(),
             providers,
             places,
             routes: self.routes.within(tenant_id),
             tenant_id: Some(tenant_id.to_owned()),
             look: self.look.clone(),
+            expires_at: self.expires_at,
         }
     }
 }
@@ -354,8 +363,10 @@ impl Broker {
             return Ok(None);
         }
         let generation = self.generation.load(Ordering::SeqCst);
+        let now = self.clock.now();
+        let lives = |app: &Arc<App>| app.lives(now);
         if let Some(known) = self.apps.get(client_id) {
-            return Ok(Some(known));
+            return Ok(Some(known).filter(lives));
         }
         let wanted = client_id.to_owned();
         let found = self
@@ -366,56 +377,80 @@ impl Broker {
                 };
                 let secrets = client::secrets(conn, &client.id)?;
                 let pool_id = &client.user_pool_id;
-                let mut providers = provider::list_named(conn, pool_id, &client.settings.providers)?;
+                let mut listed = provider::list_named(conn, pool_id, &client.settings.providers)?;
                 let choosy = tenant::choosy(conn, pool_id)?;
-                providers.retain(|provider| {
+                let takes_them = |provider: &Provider| {
                     let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
                     tenant.is_none_or(|clients| clients.contains(&client.id))
-                });
+                };
+                listed.retain(takes_them);
+                let (token_in, providers): (Vec<_>, Vec<_>) = listed
+                    .into_iter()
+                    .partition(|provider| provider.settings.token_in.is_some());
                 let places = places(&providers);
+                let mut canaries = Vec::new();
+                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
+                    let to = provider::find(conn, &canary.to)?
+                        .filter(|to| to.enabled && !places.contains_key(&to.id) && takes_them(to));
+                    canaries.extend(to);
+                }
                 let mut identifiers: HashMap<String, String> = provider::identifiers_of_pool(conn, pool_id)?
                     .into_iter()
                     .collect();
                 identifiers.retain(|_, id| places.contains_key(id));
                 let proven = tenant_domain::proven_of_pool(conn, pool_id)?;
                 let routes = Routes::new(&providers, &identifiers, proven);
-                let mut canaries = Vec::new();
-                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
-                    let to = provider::find(conn, &canary.to)?
-                        .filter(|to| to.enabled && providers.iter().all(|one| one.id != to.id));
-                    canaries.extend(to);
-                }
                 let look = looks::of(conn, &client)?;
+                let expires_at = registered_client::find(conn, &client.id)?.map(|row| row.expires_at);
                 Ok(Some((
                     client,
                     secrets,
-                    (providers, canaries),
-                    places,
+                    (providers, places, canaries, token_in),
                     identifiers,
                     routes,
                     look,
+                    expires_at,
                 )))
             })
             .await?;
-        let Some((client, secrets, (providers, canaries), places, identifiers, routes, look)) = found else {
+        let Some((client, secrets, ways, identifiers, routes, look, expires_at)) = found else {
             return Ok(None);
         };
         let Some(pool) = self.pool(&client.user_pool_id).await? else {
             return Ok(None);
         };
+        let (providers, places, canaries, token_in) = ways;
         let app = App {
             client,
             secrets,
             pool,
             providers,
-            canaries,
             places,
+            canaries,
+            token_in,
             identifiers,
             routes,
             tenant_id: None,
             look,
+            expires_at,
         };
-        Ok(Some(self.keep(&self.apps, generation, client_id, app)))
+        Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
+    }
+
+    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
+    pub async fn app_of_tenant(
+        &self,
+        client_id: &str,
+        tenant_id: &str,
+    ) -> Result<Option<Arc<App>>, StoreError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let key = format!("{tenant_id} {client_id}");
+        let now = self.clock.now();
+        if let Some(known) = self.tenant_apps.get(&key) {
+            return Ok(Some(known).filter(|app| app.lives(now)));
+        }
+        let app = self.app(client_id).await?;
+        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
     }
 
     /// The connection that this person is sent to where a connection has a canary; none where it stays.
@@ -442,21 +477,6 @@ impl Broker {
             _ => false,
         };
         Ok(takes(canary, address, is_member).then(|| to.clone()))
-    }
-
-    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
-    pub async fn app_of_tenant(
-        &self,
-        client_id: &str,
-        tenant_id: &str,
-    ) -> Result<Option<Arc<App>>, StoreError> {
-        let generation = self.generation.load(Ordering::SeqCst);
-        let key = format!("{tenant_id} {client_id}");
-        if let Some(known) = self.tenant_apps.get(&key) {
-            return Ok(Some(known));
-        }
-        let app = self.app(client_id).await?;
-        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
     }
 
     /// An enabled connection by its id, with its secrets unsealed.

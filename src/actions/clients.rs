@@ -71,7 +71,22 @@ pub struct ClientChange {
 }
 
 /// Makes a client.
-pub fn create(conn: &mut Conn, ctx: &Ctx, mut new: NewClient) -> Result<Created, Error> {
+pub fn create(conn: &mut Conn, ctx: &Ctx, new: NewClient) -> Result<Created, Error> {
+    let created = insert(conn, ctx, new)?;
+    let client = &created.client;
+    record(
+        conn,
+        ctx,
+        "client.create",
+        Some(&client.user_pool_id),
+        &client.id,
+        json!({ "name": client.name, "confidential": !client.settings.public, "settings": client.settings }),
+    )?;
+    Ok(created)
+}
+
+/// The same without its audit event, for whoever has more to say in it.
+pub(super) fn insert(conn: &mut Conn, ctx: &Ctx, mut new: NewClient) -> Result<Created, Error> {
     pools::find(conn, &new.user_pool_id)?;
     registration::display_name("name", &new.name)?;
     if let Some(id) = &new.id {
@@ -98,14 +113,6 @@ pub fn create(conn: &mut Conn, ctx: &Ctx, mut new: NewClient) -> Result<Created,
         NewSecret::Generate => Some(insert_secret(conn, ctx, &client, None)?),
         NewSecret::Given(text) => Some(insert_secret(conn, ctx, &client, Some(text))?),
     };
-    record(
-        conn,
-        ctx,
-        "client.create",
-        Some(&client.user_pool_id),
-        &client.id,
-        json!({ "name": client.name, "confidential": confidential, "settings": client.settings }),
-    )?;
     Ok(Created { client, secret })
 }
 

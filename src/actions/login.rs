@@ -1,11 +1,13 @@
 //! The end of a login: the upstream has said who it is; now the profile is settled, the browser gets a session and the
-//! app its code. One transaction, with the trace in it; two where the pool has hooks that are asked in between.
+//! app its code. An app that has brought the upstream's ID token itself gets tokens, and nobody a session. One transaction,
+//! with the trace in it; two where the pool has hooks that are asked in between.
 
+use super::access::Way;
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::{self, Exchanged};
 use super::traces::{self, Draft};
-use super::{Ctx, identity_moves, watch};
+use super::{Ctx, access, identity_moves, watch};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -16,6 +18,7 @@ use crate::model::overrides::Overrides;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
 use crate::model::session::{self, Facts, Session};
+use crate::model::single_use::{self, SingleUse};
 use crate::model::token::{Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, Identity, User};
@@ -27,6 +30,7 @@ use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
 use crate::rules::registration::client;
 use crate::rules::secret;
+use crate::rules::token_in::Fault;
 use crate::world::UnixTime;
 use serde_json::Value;
 
@@ -34,6 +38,8 @@ use serde_json::Value;
 pub const SESSION_SECONDS: i64 = 3_600;
 /// How long after it a sign-out still reaches the upstream, where the connection asks for that.
 pub const SIGN_OUT_SECONDS: i64 = 30 * 86_400;
+/// What the tokens that apps have brought are noted under.
+const TOKEN_IN_PURPOSE: &str = "token-in";
 /// A code waits five minutes for its exchange (as Cognito's; RFC 6749 §4.1.2 allows ten).
 pub const CODE_SECONDS: i64 = 300;
 
@@ -42,21 +48,62 @@ pub struct Completion<'a> {
     pub pool: &'a Pool,
     pub client: &'a Client,
     pub provider: &'a Provider,
-    pub login: &'a Login,
-    pub redirect_uri: &'a str,
+    pub errand: &'a Errand,
+    pub arrival: &'a Arrival,
+    pub facts: &'a Facts,
+}
+
+/// What the answer is wanted for.
+#[derive(Clone, Debug)]
+pub enum Errand {
+    /// A browser has come back from the upstream.
+    Login(Box<Returned>),
+    /// An app has brought the upstream's ID token (RFC 8693).
+    Exchange(Exchange),
+}
+
+/// A login that has come back.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    pub login: Login,
+    pub redirect_uri: String,
     /// Hash of the upstream `state`: one login, one session.
     pub login_hash: Vec<u8>,
-    pub arrival: &'a Arrival,
-    pub facts: Facts,
     /// The upstream ID token, sealed, where it will be needed for logging out there.
     pub id_token_sealed: Option<Vec<u8>>,
+}
+
+/// A token that was brought, and what is granted for it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Hash of what the token's signature covers, which nobody can write in two ways: one token, one exchange.
+    pub token_hash: Vec<u8>,
+    /// When the token is worth nothing any more.
+    pub token_ends: UnixTime,
+    pub scopes: Vec<String>,
+    pub nonce: Option<String>,
+    pub resource: Option<String>,
+}
+
+impl Errand {
+    /// What was granted, as far as the client may still have it.
+    pub fn live_scopes(&self, client: &Client) -> Vec<String> {
+        let granted = match self {
+            Errand::Login(returned) => &returned.login.scopes,
+            Errand::Exchange(exchange) => &exchange.scopes,
+        };
+        let live = granted
+            .iter()
+            .filter(|scope| client.settings.scopes.contains(scope));
+        live.cloned().collect()
+    }
 }
 
 /// What goes to the app.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
     Code(String),
-    /// Implicit: to be minted by the caller.
+    /// Implicit, or for a token that was brought: to be minted by the caller.
     Tokens(Box<Exchanged>),
 }
 
@@ -64,7 +111,8 @@ pub enum Outgoing {
 #[derive(Clone, Debug)]
 pub enum Completed {
     SignedIn {
-        session_token: String,
+        /// For the browser, where there is one.
+        session_token: Option<String>,
         outgoing: Outgoing,
     },
     Refused {
@@ -131,6 +179,13 @@ pub fn arrive(
         trace.story.remedy = refusal.remedy.to_string();
         traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)
     };
+    if let Errand::Exchange(exchange) = work.errand
+        && !spend(conn, ctx, client, exchange)?
+    {
+        let refusal = Fault::TokenReplayed.refusal();
+        let trace_code = refused(conn, trace, "replay", "exchanged before".to_owned(), &refusal)?;
+        return Ok(Err(Completed::Refused { refusal, trace_code }));
+    }
     // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
     let Arrival { subject, claims, .. } = &work.arrival;
     watch::note_claims(conn, ctx, &provider.id, subject, claims)?;
@@ -198,6 +253,26 @@ pub fn arrive(
         if created { "created just in time" } else { "known" },
     );
     let sealed = seal_past(ctx, provider, &contents, &mut trace);
+    let way = Way {
+        connection: &provider.id,
+        amr: &work.facts.amr,
+        acr: work.facts.acr.as_deref(),
+    };
+    // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
+        let refusal = barred.refusal(&client.name);
+        let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
+        if let Some(sealed) = sealed {
+            let about = About {
+                client,
+                trace_code: &trace_code,
+                user_sub: Some(user.sub),
+                mapping_version,
+            };
+            past::keep(conn, ctx, provider, about, sealed)?;
+        }
+        return Ok(Err(Completed::Refused { refusal, trace_code }));
+    }
     Ok(Ok(Arrived {
         user,
         groups,
@@ -221,12 +296,30 @@ pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expec
 
 /// Whether it is the user that the app insists on, if it does.
 fn is_required_user(conn: &mut Conn, work: &Completion<'_>) -> Result<bool, StoreError> {
-    let Some(required) = &work.login.required_sub else {
+    let required = match work.errand {
+        Errand::Login(returned) => returned.login.required_sub.as_ref(),
+        Errand::Exchange(_) => None,
+    };
+    let Some(required) = required else {
         return Ok(true);
     };
     let Arrival { issuer, subject, .. } = work.arrival;
     let known = user::find_by_identity(conn, &work.provider.id, issuer, subject)?;
     Ok(known.is_some_and(|user| user.sub == *required))
+}
+
+/// Uses a token that was brought. Whether what follows is refused or not: what is wrong is mended with a fresh one.
+fn spend(conn: &mut Conn, ctx: &Ctx, client: &Client, exchange: &Exchange) -> Result<bool, StoreError> {
+    let row = SingleUse {
+        hash: exchange.token_hash.clone(),
+        purpose: TOKEN_IN_PURPOSE.to_owned(),
+        subject: client.id.clone(),
+        sealed: None,
+        created_at: ctx.now,
+        expires_at: exchange.token_ends,
+        used_at: Some(ctx.now),
+    };
+    Ok(single_use::spend(conn, &row)?)
 }
 
 /// The second half: the session, and what goes to the app.
@@ -241,7 +334,6 @@ pub fn finish(
         pool,
         client,
         provider,
-        login,
         ..
     } = *work;
     let Arrived {
@@ -254,60 +346,33 @@ pub fn finish(
         ..
     } = arrived;
     tell_contract(ctx, work, &user, &groups, overrides.as_ref(), &mut trace);
-    let session_token = secret::token(&ctx.entropy);
-    let session = Session {
-        hash: secret::hash(&session_token),
-        user_pool_id: pool.id.clone(),
-        user_sub: user.sub.clone(),
-        provider_id: Some(provider.id.clone()),
-        login_hash: work.login_hash.clone(),
-        facts: Json(work.facts.clone()),
-        id_token_sealed: work.id_token_sealed.clone(),
-        created_at: ctx.now,
-        expires_at: ctx.now.plus(SESSION_SECONDS),
-    };
-    if !session::insert(conn, &session)? {
-        return Ok(Completed::Repeated);
-    }
-    // The client may have lost some while the user was away.
-    let scopes = live_scopes(login, client);
-    let grant = Grant {
-        client,
-        redirect_uri: work.redirect_uri,
-        redirect_uri_given: login.redirect_uri_given,
-        scopes: &scopes,
-        nonce: login.nonce.as_deref(),
-        resource: login.resource.as_deref(),
-        code_challenge: login.code_challenge.as_deref(),
+    let user_sub = user.sub.clone();
+    let bearer = Bearer {
+        user,
+        groups,
+        identities,
         mapping_version,
         overrides,
     };
-    let outgoing = match login.response_type {
-        ResponseType::Code => {
-            let (code, origin_jti) = issue_code(conn, ctx, &session, &grant)?;
-            trace.story.origin_jti = Some(origin_jti);
-            Outgoing::Code(code)
-        }
-        ResponseType::Token => {
-            let family = grant.family(ctx, &session);
-            tokens::begin_family(conn, ctx, &family)?;
-            trace.story.origin_jti = Some(family.origin_jti.clone());
-            Outgoing::Tokens(Box::new(Exchanged {
-                family,
-                user,
-                groups,
-                identities,
-                refresh_token: None,
-                scopes,
-            }))
-        }
+    let given = match work.errand {
+        Errand::Login(returned) => give_browser(conn, ctx, work, returned, bearer)?,
+        Errand::Exchange(exchange) => Some(give_app(conn, ctx, work, exchange, bearer)?),
     };
+    let Some(Given {
+        session_token,
+        outgoing,
+        origin_jti,
+    }) = given
+    else {
+        return Ok(Completed::Repeated);
+    };
+    trace.story.origin_jti = Some(origin_jti);
     trace.step(
         "response",
         true,
-        match login.response_type {
-            ResponseType::Code => "a code went to the app",
-            ResponseType::Token => "tokens went to the app",
+        match outgoing {
+            Outgoing::Code(_) => "a code went to the app",
+            Outgoing::Tokens(_) => "tokens went to the app",
         },
     );
     let days = pool.settings.trace_days;
@@ -316,7 +381,7 @@ pub fn finish(
         let about = About {
             client,
             trace_code: &trace_code,
-            user_sub: Some(session.user_sub.clone()),
+            user_sub: Some(user_sub),
             mapping_version,
         };
         past::keep(conn, ctx, provider, about, sealed)?;
@@ -327,13 +392,133 @@ pub fn finish(
     })
 }
 
-/// What the login was granted, as far as the client may still have it.
-pub fn live_scopes(login: &Login, client: &Client) -> Vec<String> {
-    let live = login
-        .scopes
-        .iter()
-        .filter(|scope| client.settings.scopes.contains(scope));
-    live.cloned().collect()
+/// Who is about to be given something, and what the pool's hook wants of it.
+struct Bearer {
+    user: User,
+    groups: Vec<Group>,
+    identities: Vec<Identity>,
+    mapping_version: i64,
+    overrides: Option<Overrides>,
+}
+
+struct Given {
+    session_token: Option<String>,
+    outgoing: Outgoing,
+    /// The token family that it leads to.
+    origin_jti: String,
+}
+
+/// A session, and a code or implicit tokens out of it; `None` when this login has made its session before.
+fn give_browser(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    work: &Completion<'_>,
+    returned: &Returned,
+    bearer: Bearer,
+) -> Result<Option<Given>, StoreError> {
+    let (client, login) = (work.client, &returned.login);
+    let session_token = secret::token(&ctx.entropy);
+    let session = Session {
+        hash: secret::hash(&session_token),
+        user_pool_id: work.pool.id.clone(),
+        user_sub: bearer.user.sub.clone(),
+        provider_id: Some(work.provider.id.clone()),
+        login_hash: returned.login_hash.clone(),
+        facts: Json(work.facts.clone()),
+        id_token_sealed: returned.id_token_sealed.clone(),
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(SESSION_SECONDS),
+    };
+    if !session::insert(conn, &session)? {
+        return Ok(None);
+    }
+    // The client may have lost some while the user was away.
+    let scopes = work.errand.live_scopes(client);
+    let grant = Grant {
+        client,
+        redirect_uri: &returned.redirect_uri,
+        redirect_uri_given: login.redirect_uri_given,
+        scopes: &scopes,
+        nonce: login.nonce.as_deref(),
+        resource: login.resource.as_deref(),
+        code_challenge: login.code_challenge.as_deref(),
+        mapping_version: bearer.mapping_version,
+        overrides: bearer.overrides.clone(),
+    };
+    let (outgoing, origin_jti) = match login.response_type {
+        ResponseType::Code => {
+            let (code, origin_jti) = issue_code(conn, ctx, &session, &grant)?;
+            (Outgoing::Code(code), origin_jti)
+        }
+        ResponseType::Token => brief(conn, ctx, grant.family(ctx, &session), bearer)?,
+    };
+    Ok(Some(Given {
+        session_token: Some(session_token),
+        outgoing,
+        origin_jti,
+    }))
+}
+
+/// Tokens for a token that was brought. Without a refresh token: the next ID token is as good, and the upstream is asked
+/// for it.
+fn give_app(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    work: &Completion<'_>,
+    exchange: &Exchange,
+    bearer: Bearer,
+) -> Result<Given, StoreError> {
+    let client = work.client;
+    let granted = Granted {
+        scopes: work.errand.live_scopes(client),
+        nonce: exchange.nonce.clone(),
+        resource: exchange.resource.clone(),
+        provider_id: work.provider.id.clone(),
+        mapping_version: bearer.mapping_version,
+        auth_time: work.facts.auth_time,
+        amr: work.facts.amr.clone(),
+        acr: work.facts.acr.clone(),
+        event_id: secret::uuid(&ctx.entropy),
+        overrides: bearer.overrides.clone(),
+        ..Granted::default()
+    };
+    let family = Family {
+        origin_jti: secret::uuid(&ctx.entropy),
+        user_pool_id: work.pool.id.clone(),
+        client_id: client.id.clone(),
+        user_sub: bearer.user.sub.clone(),
+        session_hash: None,
+        granted: Json(granted),
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(client.settings.access_token_seconds),
+        revoked_at: None,
+    };
+    let (outgoing, origin_jti) = brief(conn, ctx, family, bearer)?;
+    Ok(Given {
+        session_token: None,
+        outgoing,
+        origin_jti,
+    })
+}
+
+/// Begins a family that lives as long as one access token.
+fn brief(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    family: Family,
+    bearer: Bearer,
+) -> Result<(Outgoing, String), StoreError> {
+    tokens::begin_family(conn, ctx, &family)?;
+    let (origin_jti, scopes) = (family.origin_jti.clone(), family.granted.scopes.clone());
+    let exchanged = Exchanged {
+        family,
+        user: bearer.user,
+        groups: bearer.groups,
+        identities: bearer.identities,
+        refresh_token: None,
+        scopes,
+    };
+    Ok((Outgoing::Tokens(Box::new(exchanged)), origin_jti))
 }
 
 /// Seals what the mapping saw; why it is not kept stands in the trace.

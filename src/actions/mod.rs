@@ -1,11 +1,13 @@
 //! What changes things: each action is one synchronous function over one connection and, run by `Db::write`, one
 //! transaction. It looks up, asks the rules, changes, records one audit event and answers. Shared by every surface.
 
+pub mod access;
 pub mod admins;
 pub mod canaries;
 pub mod clients;
 pub mod credentials;
 pub mod domains;
+pub mod enforcement;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod groups;
@@ -22,6 +24,7 @@ pub mod native;
 pub mod pools;
 pub mod profile;
 pub mod providers;
+pub mod registrations;
 pub mod resource_servers;
 pub mod setup_links;
 pub mod tenant_domains;

@@ -24,7 +24,8 @@ use crate::seal::Label;
 use crate::world::UnixTime;
 
 pub use lifecycle::{
-    Delivery, NewDraft, TEST_PURPOSE, TestEnd, draft, go_live, keep_test, promote_next_secret, receivers,
+    Delivery, NewDraft, TEST_PURPOSE, TestEnd, draft, go_live, keep_test, passed_check, promote_next_secret,
+    receivers,
 };
 
 /// Sealing purposes of what a connection holds; the pool is the scope, the provider's id the name.
@@ -109,7 +110,7 @@ pub fn create(
     new: NewProvider,
 ) -> Result<Provider, Error> {
     require_credentials(
-        new.settings.client_auth,
+        &new.settings,
         new.credentials.client_secret.is_some(),
         new.credentials.private_key.is_some(),
     )?;
@@ -127,7 +128,7 @@ pub fn move_in(
     live: bool,
 ) -> Result<Provider, Error> {
     let complete = require_credentials(
-        new.settings.client_auth,
+        &new.settings,
         new.credentials.client_secret.is_some(),
         new.credentials.private_key.is_some(),
     );
@@ -146,6 +147,7 @@ fn insert(
     rules::name(&new.name)?;
     check_issuer(&new.issuer, allowed)?;
     rules::settings(&new.settings, allowed)?;
+    rules::token_in(&new.issuer, &new.settings)?;
     check_credentials(&new.credentials)?;
     let identifiers = rules::identifiers(&new.identifiers)?;
     mappings::check_rules(&new.rules, &pool.settings)?;
@@ -205,6 +207,7 @@ pub fn update(
         rules::settings(&settings, allowed)?;
         new.settings = Json(settings);
     }
+    rules::token_in(&new.issuer, &new.settings)?;
     if change.by_tenant {
         let proven = match &old.tenant_id {
             Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
@@ -250,9 +253,11 @@ pub fn update(
     if connection::fingerprint(&new) != connection::fingerprint(&old) {
         new.tested_at = None;
     }
-    if new.settings.client_auth != old.settings.client_auth {
+    if new.settings.client_auth != old.settings.client_auth
+        || new.settings.token_in.is_some() != old.settings.token_in.is_some()
+    {
         require_credentials(
-            new.settings.client_auth,
+            &new.settings,
             new.client_secret_sealed.is_some(),
             new.private_key_sealed.is_some(),
         )?;
@@ -461,8 +466,11 @@ fn check_credentials(credentials: &Credentials) -> Result<(), Error> {
     Ok(())
 }
 
-fn require_credentials(method: ClientAuth, secret: bool, key: bool) -> Result<(), Error> {
+fn require_credentials(settings: &Settings, secret: bool, key: bool) -> Result<(), Error> {
+    let method = settings.client_auth;
     match method {
+        // It never comes to the upstream as a client: all that it needs there are public keys.
+        _ if settings.token_in.is_some() => Ok(()),
         ClientAuth::SecretBasic | ClientAuth::SecretPost if !secret => Err(Error::invalid(
             "client_secret",
             format!("is needed for {method}: copy it from the upstream's app page"),

@@ -1,6 +1,6 @@
 //! Tenants: customer organisations inside a pool, and which connections are theirs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ctx, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
@@ -85,17 +85,8 @@ pub fn set_clients(
         }
     }
     let old = std::mem::replace(&mut row.settings.clients, clients);
-    row.updated_at = ctx.now;
-    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
-    record(
-        conn,
-        ctx,
-        "tenant.update",
-        Some(&row.user_pool_id),
-        id,
-        json!({ "clients": { "old": old, "new": row.settings.clients } }),
-    )?;
-    Ok(row)
+    let changes = json!({ "clients": { "old": old, "new": row.settings.clients } });
+    set(conn, ctx, row, changes)
 }
 
 /// Says by what the tenant's people are recognised at their first sign-in by one of its connections.
@@ -118,16 +109,16 @@ pub fn set_linking(
         ));
     }
     let old = std::mem::replace(&mut row.settings.linking, linking);
+    let changes = json!({ "linking": { "old": old, "new": row.settings.linking } });
+    set(conn, ctx, row, changes)
+}
+
+/// Keeps changed settings.
+fn set(conn: &mut Conn, ctx: &Ctx, mut row: Tenant, changes: Value) -> Result<Tenant, Error> {
+    let id = row.id.clone();
     row.updated_at = ctx.now;
-    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(id))?;
-    record(
-        conn,
-        ctx,
-        "tenant.update",
-        Some(&row.user_pool_id),
-        id,
-        json!({ "linking": { "old": old, "new": row.settings.linking } }),
-    )?;
+    let row = tenant::update(conn, &row)?.ok_or_else(|| missing(&id))?;
+    record(conn, ctx, "tenant.update", Some(&row.user_pool_id), &id, changes)?;
     Ok(row)
 }
 

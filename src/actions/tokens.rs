@@ -7,6 +7,7 @@ use serde_json::json;
 
 pub use rotation::rotates;
 
+use super::access::{self, Way};
 use super::login::CODE_SECONDS;
 use super::{Ctx, record};
 use crate::db::{Conn, Json};
@@ -80,6 +81,8 @@ pub fn exchange(
     let mut request = code.request.0;
     let user = match alive(
         conn,
+        ctx.now,
+        client,
         &code.user_sub,
         &request.granted,
         code.expires_at.plus(-CODE_SECONDS),
@@ -317,6 +320,8 @@ fn refreshable(
     }
     let user = match alive(
         conn,
+        now,
+        client,
         &family.user_sub,
         &family.granted,
         family.created_at,
@@ -376,9 +381,12 @@ pub fn bearer(
     Ok(user.map(|user| (family, user)))
 }
 
-/// The user, if enabled and if the connection it came by is still one that the client may use.
+/// The user, if enabled, if the connection it came by is still one that the client may use, and if the client's access
+/// rules still let it in.
 fn alive(
     conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
     sub: &str,
     granted: &Granted,
     granted_at: UnixTime,
@@ -396,7 +404,10 @@ fn alive(
                 "the connection is disabled, made anew, or not the client's any more",
             )))
         }
-        Some(user) => Ok(Ok(user)),
+        Some(user) => {
+            let admitted = access::check(conn, now, client, &user, Way::of_grant(granted))?;
+            Ok(admitted.map(|()| user).map_err(|barred| barred.invalid_grant()))
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::probe::{self, Facts, Probe, Stage};
 use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
 use crate::model::tenant_domain;
+use crate::model::tile_start;
 use crate::rules::mapping::saved;
 use crate::rules::{drift, watch};
 use crate::world::UnixTime;
@@ -71,6 +72,20 @@ pub fn note_claims(
     };
     claims_seen::insert(conn, provider_id, shape, ctx.now)?;
     Ok(())
+}
+
+/// Clicks on a connection's tile within this time are remembered as one.
+const TILE_SECONDS: i64 = 3_600;
+
+/// Whether a click on the connection's tile was remembered a short while ago.
+pub fn knows_tile(conn: &mut Conn, now: UnixTime, provider_id: &str) -> Result<bool, StoreError> {
+    let known = tile_start::find(conn, provider_id)?;
+    Ok(known.is_some_and(|known| known.last_at > now.plus(-TILE_SECONDS)))
+}
+
+/// Remembers that somebody has clicked on the connection's tile.
+pub fn note_tile(conn: &mut Conn, now: UnixTime, provider_id: &str) -> Result<(), StoreError> {
+    Ok(tile_start::note(conn, provider_id, now, now.plus(-TILE_SECONDS))?)
 }
 
 /// Four bytes of an HMAC under the root key: enough to tell people of one connection apart, and no way back to anybody.

@@ -1,5 +1,5 @@
-//! Which pool, or which tenant, a host belongs to. All hosts are read together: whoever names hosts that are nobody's must not make us ask
-//! the database for each.
+//! Which pool, or which tenant, a host belongs to. All hosts are read together: whoever names hosts that are nobody's must
+//! not make us ask the database for each.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -12,8 +12,9 @@ use super::{Failure, Outcome};
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
 use crate::actions::pools;
 use crate::config::Settings;
-use crate::model::client::{self, Client, Flow};
-use crate::rules::scope;
+use crate::error::Error;
+use crate::model::client::{self, AccessRule, Client, Flow};
+use crate::rules::{dotenv, scope};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -27,6 +28,8 @@ pub enum Command {
     },
     /// Show one app client
     Show { id: String },
+    /// Print an app client as the .env of an app made for Okta; its secret is left for whoever has it
+    Env { id: String },
     /// Change an app client; what is not named stays, a list that is named is replaced
     Update(Update),
     /// Delete an app client with its tokens
@@ -38,6 +41,10 @@ pub enum Command {
     },
     /// Give a confidential client a second secret, shown this once, so that apps can change over
     AddSecret(AddSecret),
+    /// Let only those into the app for whom a rule holds; a rule of that name is replaced
+    AddAccessRule(AddAccessRule),
+    /// Take a rule about who may enter away, by its name
+    DeleteAccessRule { id: String, name: String },
     /// Delete one of a client's two secrets, by its id
     DeleteSecret { id: String, secret_id: String },
 }
@@ -63,6 +70,9 @@ pub struct Create {
     /// A file that holds the secret; - for standard input
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// Print it as the .env of an app made for Okta, with its secret
+    #[arg(long)]
+    env: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -92,12 +102,32 @@ pub struct AddSecret {
     secret_file: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub struct AddAccessRule {
+    id: String,
+    /// What the rule is called; who is refused reads it
+    #[arg(long)]
+    name: String,
+    /// A CEL expression over user, groups, tenant, connection and amr
+    #[arg(long, value_name = "EXPRESSION")]
+    when: String,
+    /// Whom those may ask who are refused
+    #[arg(long)]
+    contact: String,
+}
+
 /// What a client may do; each can be repeated where it is a list.
 #[derive(Args)]
 struct Options {
     /// Where the app takes the answer of a sign-in; compared exactly
     #[arg(long = "callback", value_name = "URL")]
     callbacks: Vec<String>,
+    /// Callbacks of preview deployments below a suffix that the pool admits, such as https://*.preview.example.com/callback
+    #[arg(long = "preview-callback", value_name = "PATTERN")]
+    preview_callbacks: Vec<String>,
+    /// The app is a preview, a sandbox or somebody's own machine
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    non_production: Option<bool>,
     /// The callback used when a request names none
     #[arg(long, value_name = "URL")]
     default_callback: Option<String>,
@@ -134,9 +164,15 @@ struct Options {
     /// A confidential client must use PKCE, too
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
+    /// An acr value of which a sign-in must have one; '' alone requires none any more
+    #[arg(long = "require-acr", value_name = "ACR")]
+    requires_acr: Vec<String>,
     /// The login page asks for the address first and shows no buttons of tenants' connections
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     email_first: Option<bool>,
+    /// The app may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    token_exchange: Option<bool>,
     /// Whether refresh tokens can be revoked [default: true]
     #[arg(long, value_name = "true|false")]
     revocation: Option<bool>,
@@ -157,6 +193,7 @@ impl Options {
             }
         }
         replace(&mut settings.redirect_uris, self.callbacks);
+        replace(&mut settings.preview_redirect_uris, self.preview_callbacks);
         replace(&mut settings.logout_uris, self.logout_urls);
         replace(&mut settings.flows, self.flows);
         replace(
@@ -164,6 +201,8 @@ impl Options {
             self.scopes.iter().flat_map(|text| scope::parse(text)).collect(),
         );
         replace(&mut settings.providers, self.providers);
+        replace(&mut settings.requires_acr, self.requires_acr);
+        settings.requires_acr.retain(|value| !value.is_empty());
         for (list, named) in [
             (&mut settings.read_attributes, self.read_attributes),
             (&mut settings.write_attributes, self.write_attributes),
@@ -193,6 +232,8 @@ impl Options {
             (&mut settings.require_pkce, self.require_pkce),
             (&mut settings.email_first, self.email_first),
             (&mut settings.revocation, self.revocation),
+            (&mut settings.token_exchange, self.token_exchange),
+            (&mut settings.non_production, self.non_production),
         ] {
             *value = named.unwrap_or(*value);
         }
@@ -223,6 +264,11 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                 )
             })
         }
+        Command::Env { id } => {
+            let client = store.read(move |conn| clients::find(conn, &id))?;
+            let block = env_block(settings, &client, None);
+            output.answer(&json!({ "env": block }), || block.clone())
+        }
         Command::Update(args) => update(&store, output, args),
         Command::Delete { id, yes } => {
             output::confirm(yes, "app client", &id)?;
@@ -232,6 +278,28 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::AddSecret(args) => add_secret(&store, output, args),
+        Command::AddAccessRule(args) => {
+            let rule = AccessRule {
+                name: args.name,
+                expression: args.when,
+                contact: args.contact,
+            };
+            change_access(&store, output, args.id, move |rules| {
+                match rules.iter_mut().find(|known| known.name == rule.name) {
+                    Some(known) => *known = rule,
+                    None => rules.push(rule),
+                }
+                Ok(())
+            })
+        }
+        Command::DeleteAccessRule { id, name } => change_access(&store, output, id, move |rules| {
+            let before = rules.len();
+            rules.retain(|known| known.name != name);
+            match rules.len() < before {
+                true => Ok(()),
+                false => Err(Error::not_found("access rule", name)),
+            }
+        }),
         Command::DeleteSecret { id, secret_id } => {
             let deleted = secret_id.clone();
             store.act(move |conn, ctx| clients::delete_secret(conn, ctx, &id, &secret_id))?;
@@ -249,6 +317,10 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
         None => NewSecret::Generate,
     };
     let mut settings = client::Settings::default();
+    if args.options.token_exchange == Some(true) && args.options.callbacks.is_empty() {
+        // A widget whose host app signs people in has nowhere to be returned to, and no other flow unless one is named.
+        settings.flows.clear();
+    }
     args.options.apply(&mut settings);
     if settings.scopes.is_empty() && !settings.flows.contains(&Flow::ClientCredentials) {
         settings.scopes = ["openid", "email", "profile"].map(String::from).to_vec();
@@ -269,6 +341,14 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
     if let Some(secret) = &shown {
         document["client_secret"] = json!(*secret.text);
     }
+    if args.env {
+        let block = env_block(
+            store.settings,
+            client,
+            shown.as_ref().map(|secret| secret.text.as_str()),
+        );
+        return output.answer(&document, || block);
+    }
     let mut next = Vec::new();
     if client.settings.providers.is_empty() && !client.settings.flows.contains(&Flow::ClientCredentials) {
         next.push(format!(
@@ -287,6 +367,11 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             &next,
         )
     })
+}
+
+fn env_block(settings: &Settings, client: &Client, secret: Option<&str>) -> String {
+    let issuer = settings.public_url.issuer(&client.user_pool_id);
+    dotenv::block(&issuer, &client.id, client.settings.public, secret)
 }
 
 fn given_secret(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -342,6 +427,26 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
     })
 }
 
+fn change_access(
+    store: &Store<'_>,
+    output: Output,
+    id: String,
+    change: impl FnOnce(&mut Vec<AccessRule>) -> Result<(), Error> + Send + 'static,
+) -> Outcome {
+    let client = store.act(move |conn, ctx| {
+        let mut settings = clients::lock(conn, &id)?.settings.0;
+        change(&mut settings.access)?;
+        let change = ClientChange {
+            settings: Some(settings),
+            ..ClientChange::default()
+        };
+        clients::update(conn, ctx, &id, change)
+    })?;
+    output.answer(&document(store.settings, &client), || {
+        describe(store.settings, "Changed who may enter", &client, &[], &[])
+    })
+}
+
 fn add_secret(store: &Store<'_>, output: Output, args: AddSecret) -> Outcome {
     let given = given_secret(args.secret, args.secret_file)?;
     let generated = given.is_none();
@@ -386,6 +491,11 @@ fn describe(
         true => format!("at each use, {} s of grace", own.rotation.grace_seconds),
         false => String::new(),
     };
+    let access: Vec<String> = own
+        .access
+        .iter()
+        .map(|rule| format!("{}: {} (ask {})", rule.name, rule.expression, rule.contact))
+        .collect();
     let mut entries = vec![("client id", client.id.clone())];
     entries.extend(first.iter().cloned());
     entries.extend([
@@ -396,6 +506,7 @@ fn describe(
         ("scopes", own.scopes.join(" ")),
         ("providers", own.providers.join(" ")),
         ("callbacks", lines(&own.redirect_uris)),
+        ("preview callbacks", lines(&own.preview_redirect_uris)),
         (
             "default callback",
             own.default_redirect_uri.clone().unwrap_or_default(),
@@ -415,6 +526,8 @@ fn describe(
             format!("{} days", own.refresh_token_seconds / 86_400),
         ),
         ("rotation", rotation),
+        ("who may enter", lines(&access)),
+        ("requires acr", own.requires_acr.join(" ")),
         (
             "reads only",
             own.read_attributes.clone().unwrap_or_default().join(" "),

@@ -58,6 +58,9 @@ pub struct Create {
     /// Days after which a signing key gets a successor; 0: never by itself [default: 90]
     #[arg(long, value_name = "DAYS")]
     key_rotation_days: Option<u32>,
+    /// A domain of yours below which preview deployments of apps have their hosts; repeat it
+    #[arg(long = "preview-suffix", value_name = "DOMAIN")]
+    preview_suffixes: Vec<String>,
 }
 
 #[derive(Args)]
@@ -84,6 +87,9 @@ pub struct Update {
     /// The claim of tokens that names the tenant; '' for none
     #[arg(long, value_name = "CLAIM")]
     tenant_claim: Option<String>,
+    /// A domain of yours below which preview deployments of apps have their hosts; repeat it
+    #[arg(long = "preview-suffix", value_name = "DOMAIN")]
+    preview_suffixes: Vec<String>,
 }
 
 pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
@@ -118,6 +124,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             deletion_protection: args.deletion_protection,
             attributes: args.required.into_iter().chain(args.attributes).collect(),
             trace_days: args.trace_days.unwrap_or(pool::Settings::default().trace_days),
+            preview_suffixes: args.preview_suffixes,
             key_rotation_days: args
                 .key_rotation_days
                 .unwrap_or(pool::Settings::default().key_rotation_days),
@@ -176,6 +183,9 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
         settings.deletion_protection = args.deletion_protection.unwrap_or(settings.deletion_protection);
         settings.trace_days = args.trace_days.unwrap_or(settings.trace_days);
         settings.tenant_claim = args.tenant_claim.unwrap_or(settings.tenant_claim);
+        if !args.preview_suffixes.is_empty() {
+            settings.preview_suffixes = args.preview_suffixes;
+        }
         settings.key_rotation_days = args.key_rotation_days.unwrap_or(settings.key_rotation_days);
         let change = PoolChange {
             name: args.name,
@@ -219,6 +229,7 @@ fn describe(settings: &Settings, heading: &str, pool: &Pool, next: &[String]) ->
         ("usernames", usernames.into()),
         ("cognito exact", yes(pool.settings.cognito_exact)),
         ("protected", yes(pool.settings.deletion_protection)),
+        ("preview suffixes", pool.settings.preview_suffixes.join(" ")),
         ("traces kept", format!("{} days", pool.settings.trace_days)),
         ("keys rotate", rotation),
         ("tenant claim", pool.settings.tenant_claim.clone()),

@@ -2,11 +2,13 @@
 
 mod options;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, Output, facts, line, lines, plain, sheet, table, yes};
-use super::store::Store;
+use super::store::{Store, secret_from};
 use super::{Failure, Outcome};
 use crate::actions::mappings::{self, Save};
 use crate::actions::pools;
@@ -17,7 +19,9 @@ use crate::db::Conn;
 use crate::error::Error;
 use crate::model::mapping::{self, Mapping};
 use crate::model::provider::{self, ClientAuth, Provider};
+use crate::model::reach::Reach;
 use crate::rules::discovery::paths;
+use crate::rules::dotenv::{self, OktaApp};
 use crate::rules::mapping::difference::groups_words;
 use crate::rules::mapping::{parse, usual};
 use crate::rules::okta_issuer;
@@ -73,8 +77,11 @@ pub struct Create {
     #[arg(long)]
     slug: Option<String>,
     /// The issuer, or the Okta domain: acme.okta.com
-    #[arg(long, value_name = "ISSUER_OR_OKTA_DOMAIN")]
-    issuer: String,
+    #[arg(long, value_name = "ISSUER_OR_OKTA_DOMAIN", required_unless_present = "env")]
+    issuer: Option<String>,
+    /// A .env file with OKTA_CLIENT_ID, OKTA_CLIENT_SECRET and OKTA_ISSUER_URI; - for standard input
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
 }
@@ -135,24 +142,37 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
     }
 }
 
-fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
+fn create(store: &Store<'_>, output: Output, mut args: Create) -> Outcome {
     let allowed = store.settings.allow_upstream.clone();
+    let from_env = match &args.env {
+        None => OktaApp::default(),
+        Some(path) => dotenv::read(&secret_from(path)?)
+            .map_err(|why| Failure::Usage(format!("{} {why}", path.display())))?,
+    };
+    let Some(typed) = args.issuer.or_else(|| from_env.issuer.clone()) else {
+        return Err(Failure::Usage(
+            "--issuer is missing, and the file has no OKTA_ISSUER_URI".into(),
+        ));
+    };
+    args.options.complete(from_env);
     let mut settings = provider::Settings::default();
     args.options.apply(&mut settings);
     let new = NewProvider {
         user_pool_id: args.pool,
         name: args.name,
         slug: args.slug,
-        issuer: read_issuer(&args.issuer, &allowed)?,
+        issuer: read_issuer(&typed, &allowed)?,
         settings,
         credentials: args.options.credentials()?,
         rules: args.options.rules(usual())?,
         identifiers: args.options.identifiers,
     };
-    let found = store.act(move |conn, ctx| {
+    let (found, twins) = store.act(move |conn, ctx| {
         let provider = providers::create(conn, ctx, &allowed, new)?;
-        whole(conn, provider)
+        let twins = provider::twins(conn, &Reach::everything(), &provider)?;
+        Ok((whole(conn, provider)?, twins))
     })?;
+    warn_of_twins(&twins);
     let name = &found.provider.name;
     let mut next = vec![
         format!("forebay provider test {}", found.provider.id),
@@ -232,7 +252,7 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
     let old_rules = before.map(|mapping| mapping.rules.0).unwrap_or_default();
     let rules = args.options.rules(old_rules.clone())?;
     let (options, accept_breaches) = (args.options, args.accept_breaches);
-    let (found, cleared) = store.act(move |conn, ctx| {
+    let (found, cleared, twins) = store.act(move |conn, ctx| {
         let mut settings = providers::find(conn, &id)?.settings.0;
         options.apply(&mut settings);
         let change = ProviderChange {
@@ -254,8 +274,10 @@ fn update(store: &Store<'_>, output: Output, args: Update) -> Outcome {
             };
             mappings::save(conn, ctx, &id, save)?;
         }
-        Ok((whole(conn, updated.provider)?, updated.secret_cleared))
+        let twins = provider::twins(conn, &Reach::everything(), &updated.provider)?;
+        Ok((whole(conn, updated.provider)?, updated.secret_cleared, twins))
     })?;
+    warn_of_twins(&twins);
     let next: Vec<String> = cleared
         .then(|| {
             format!(
@@ -303,6 +325,10 @@ fn test(store: &Store<'_>, output: Output, which: Which) -> Outcome {
         .iter()
         .filter(|stage| stage.verdict == Verdict::Failed)
         .count();
+    if failed == 0 && provider.settings.token_in.is_some() {
+        let seen = provider.clone();
+        store.act(move |conn, ctx| providers::passed_check(conn, ctx, &Reach::everything(), &seen))?;
+    }
     let document = json!({
         "connection": provider.id,
         "issuer": provider.issuer,
@@ -409,6 +435,17 @@ fn read_issuer(typed: &str, allowed: &[AllowedHost]) -> Result<String, Failure> 
     }
 }
 
+/// One app in Okta for two environments is mostly a mistake.
+fn warn_of_twins(twins: &[Provider]) {
+    if !twins.is_empty() {
+        let names: Vec<&str> = twins.iter().map(|twin| twin.id.as_str()).collect();
+        eprintln!(
+            "forebay: the same client id is used by {}: production, preview and staging should each have an app in Okta",
+            names.join(", ")
+        );
+    }
+}
+
 fn groups_without_scope(found: &Found) -> bool {
     let mapped = found
         .mapping
@@ -438,6 +475,7 @@ fn document(settings: &Settings, found: &Found) -> Value {
         "secret_expires_at": provider.secret_expires_at.map(|at| at.to_string()),
         "next_secret_expires_at": provider.next_secret_expires_at.map(|at| at.to_string()),
         "state": provider.state(),
+        "tested_at": provider.tested_at.map(|at| at.to_string()),
         "identifiers": found.identifiers,
         "mapping": found.mapping.as_ref().map(|mapping| json!({ "version": mapping.version, "rules": mapping.rules })),
         "redirect_uri": redirect_uri(settings, provider),
@@ -460,7 +498,12 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
         ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
     };
-    let missing = if stored { "" } else { " – its secret is missing" };
+    let authenticates = match (&own.token_in, stored) {
+        (Some(_), _) => String::new(),
+        (None, true) => own.client_auth.to_string(),
+        (None, false) => format!("{} – its secret is missing", own.client_auth),
+    };
+    let origins = own.token_in.as_ref().map(|kind| lines(&kind.origins));
     let rules = found
         .mapping
         .as_ref()
@@ -487,7 +530,9 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("issuer", provider.issuer.clone()),
         ("endpoints", endpoints.unwrap_or_else(|| "by discovery".into())),
         ("client id", own.client_id.clone()),
-        ("authenticates", format!("{}{missing}", own.client_auth)),
+        ("kind", own.way().to_string()),
+        ("origins", origins.unwrap_or_default()),
+        ("authenticates", authenticates),
         (
             "next secret",
             match provider.next_secret_sealed {
@@ -497,6 +542,10 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ),
         ("scopes", own.scopes.join(" ")),
         ("button", own.label.clone()),
+        (
+            "environment",
+            own.environment.map(|one| one.to_string()).unwrap_or_default(),
+        ),
         ("identifiers", lines(&found.identifiers)),
         ("mapping", lines(&mapped)),
         (
@@ -511,7 +560,9 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
         ("Sign-out redirect URI", sign_out_redirect_uri(settings, provider)),
     ]);
     let mut text = sheet(heading, &entries, &[]);
-    text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));
+    if own.token_in.is_none() {
+        text.push_str(&format!("\nPaste into the Okta app, under General:\n{paste}"));
+    }
     if !next.is_empty() {
         text.push_str(&format!("\nNext:\n  {}\n", next.join("\n  ")));
     }

@@ -2,6 +2,7 @@
 //! are theirs.
 
 mod domain;
+
 mod moves;
 mod setup_link;
 
@@ -11,11 +12,12 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::output::{self, Output, lines, sheet, table};
 use super::store::Store;
+use crate::actions::enforcement;
 use crate::actions::tenants::{self, NewTenant};
 use crate::config::Settings;
 use crate::model::reach::Reach;
 use crate::model::tenant::{self, Tenant};
-use crate::model::{administrator, provider};
+use crate::model::{administrator, provider, tenant_domain};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -37,7 +39,7 @@ pub enum Command {
         #[arg(long, value_name = "POOL_ID")]
         pool: Option<String>,
     },
-    /// Show one tenant with its connections and administrators
+    /// Show one tenant with its connections, email domains and administrators
     Show { id: String },
     /// Delete a tenant; its connections stay, switched off, and belong to the pool alone
     Delete {
@@ -46,14 +48,10 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Open the ways in again that "only through Okta" has closed
+    LiftEnforcement { id: String },
     /// Make a connection a tenant's own, or the pool's again
     Give(Give),
-    /// Links by which a customer connects their Okta alone, up to being live
-    #[command(subcommand)]
-    SetupLink(setup_link::Command),
-    /// Move a tenant's people from one connection to another, with the accounts that they have
-    #[command(subcommand)]
-    Move(moves::Command),
     /// Say to which app clients a tenant's people may sign in
     Clients {
         id: String,
@@ -64,6 +62,12 @@ pub enum Command {
     /// Claim email domains, prove them, give them up
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Links by which a customer connects their Okta alone, up to being live
+    #[command(subcommand)]
+    SetupLink(setup_link::Command),
+    /// Move a tenant's people from one connection to another, with the accounts that they have
+    #[command(subcommand)]
+    Move(moves::Command),
 }
 
 #[derive(Args)]
@@ -104,9 +108,14 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                 format!("Tenant {deleted} is deleted; its connections are switched off and belong to the pool alone.")
             })
         }
+        Command::LiftEnforcement { id } => {
+            let lifted = id.clone();
+            store.act(move |conn, ctx| enforcement::lift(conn, ctx, &Reach::everything(), &id))?;
+            output.answer(&json!({ "tenant": lifted, "enforced": false }), || {
+                format!("Tenant {lifted}: every way in that an app offers is open again.")
+            })
+        }
         Command::Give(args) => give(&store, output, args),
-        Command::SetupLink(command) => setup_link::run(&store, output, command),
-        Command::Move(command) => moves::run(&store, output, command),
         Command::Clients { id, clients } => {
             let tenant = store
                 .act(move |conn, ctx| tenants::set_clients(conn, ctx, &Reach::everything(), &id, clients))?;
@@ -115,6 +124,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Domain(command) => domain::run(&store, output, command),
+        Command::SetupLink(command) => setup_link::run(&store, output, command),
+        Command::Move(command) => moves::run(&store, output, command),
     }
 }
 
@@ -141,27 +152,34 @@ fn list(store: &Store<'_>, output: Output, pool: Option<String>) -> Outcome {
 }
 
 fn show(store: &Store<'_>, output: Output, id: String) -> Outcome {
-    let (tenant, connections, administrators) = store.read(move |conn| {
+    let (tenant, connections, domains, administrators) = store.read(move |conn| {
         let tenant = tenants::find(conn, &Reach::everything(), &id)?;
         let its = Reach {
             tenants: vec![id],
             ..Reach::default()
         };
         let connections = provider::list_within(conn, &its, None)?;
+        let domains = tenant_domain::of_tenant(conn, &tenant.id)?;
         let administrators = administrator::of_tenant(conn, &tenant.id)?;
-        Ok((tenant, connections, administrators))
+        Ok((tenant, connections, domains, administrators))
     })?;
     let connections: Vec<String> = connections.into_iter().map(|connection| connection.id).collect();
+    let domains: Vec<String> = domains
+        .into_iter()
+        .map(|row| format!("{} ({})", row.domain, row.proof))
+        .collect();
     let administrators: Vec<String> = administrators
         .into_iter()
         .map(|(administrator, role)| format!("{} ({role})", administrator.email))
         .collect();
     let mut shown = document(&tenant);
     shown["connections"] = json!(connections);
+    shown["domains"] = json!(domains);
     shown["administrators"] = json!(administrators);
     output.answer(&shown, || {
         let mut entries = facts(&tenant);
         entries.push(("connections", lines(&connections)));
+        entries.push(("domains", lines(&domains)));
         entries.push(("administrators", lines(&administrators)));
         sheet("Tenant", &entries, &[])
     })

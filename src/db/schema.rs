@@ -28,6 +28,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    registered_clients (client_id) {
+        client_id -> Text, token_hash -> Binary, created_at -> BigInt, expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     identity_providers (id) {
         id -> Text, user_pool_id -> Text, name -> Text, issuer -> Text, enabled -> Bool, settings -> Text,
         client_secret_sealed -> Nullable<Binary>, private_key_sealed -> Nullable<Binary>,
@@ -317,6 +323,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    enforcements (tenant_id) {
+        tenant_id -> Text, user_pool_id -> Text, provider_id -> Text, actor -> Text, since -> BigInt,
+        confirm_by -> BigInt, confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    passed_tests (provider_id, actor) { provider_id -> Text, actor -> Text, fingerprint -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -329,6 +350,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     resource_servers,
     app_clients,
     client_secrets,
+    registered_clients,
     identity_providers,
     provider_identifiers,
     mappings,
@@ -369,6 +391,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     ui_customizations,
     login_brandings,
     login_terms,
+    tile_starts,
+    enforcements,
+    passed_tests,
     setup_links,
     setup_sessions,
     identity_moves,

@@ -1,10 +1,11 @@
 //! Deletes what has expired: codes, sessions of users and administrators, token families, traces, audit events, links,
-//! challenges, webhook deliveries, sign-ins kept for replays; in small batches, so that no write waits long.
+//! challenges, webhook deliveries, sign-ins kept for replays, app clients that were registered until now; in small
+//! batches, so that no write waits long.
 
-use crate::actions::{admins, login};
+use crate::actions::{admins, login, registrations};
 use crate::broker::Broker;
 use crate::db::Conn;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::model::{
     admin_session, audit, challenge, code, mapper_input, session, setup_link, single_use, token, trace,
     webhook,
@@ -51,6 +52,22 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         audit::delete_before(conn, now.plus(-kept), BATCH)
     })
     .await?;
+    let ctx = broker.ctx("system", "cleanup");
+    loop {
+        let its_ctx = ctx.clone();
+        let over = broker
+            .db
+            .write(move |conn| registrations::delete_expired(conn, &its_ctx, BATCH))
+            .await
+            .map_err(|error| match error {
+                Error::Internal(cause) => cause,
+                other => StoreError::Lost(other.to_string()),
+            })?;
+        gone += over;
+        if over < usize::try_from(BATCH).unwrap_or(usize::MAX) {
+            break;
+        }
+    }
     Ok(gone)
 }
 

@@ -4,6 +4,7 @@
 
 mod cleanup;
 pub mod domains;
+mod enforcement;
 mod keys;
 pub mod watch;
 pub mod webhooks;
@@ -25,6 +26,8 @@ const REFRESH: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_secs(60);
 /// How often deliveries to webhooks are looked for.
 const DELIVER: Duration = Duration::from_secs(5);
+/// How often unconfirmed enforcement is looked for.
+const ENFORCE: Duration = Duration::from_secs(30);
 /// How often domains are looked for whose proof is due to be looked at.
 const DOMAINS: Duration = Duration::from_secs(300);
 /// How often signing keys are looked over.
@@ -47,6 +50,9 @@ pub fn start(broker: &Data<Broker>) {
     });
     every(DELIVER, "the delivery to webhooks", broker, |broker| async move {
         webhooks::run(&broker).await.map(|_| ())
+    });
+    every(ENFORCE, "the look at enforcement", broker, |broker| async move {
+        enforcement::run(&broker).await.map(|_| ())
     });
     every(
         DOMAINS,
@@ -77,4 +83,5 @@ where
 }
 
 pub use cleanup::run as clean_up;
+pub use enforcement::run as revert_enforcement;
 pub use keys::run as turn_keys_over;

@@ -192,6 +192,33 @@ pub fn other_operators(conn: &mut Conn, id: &str) -> QueryResult<i64> {
         .get_result(conn)
 }
 
+/// How many administrators of this tenant or its pool can sign in to the console by themselves: enabled, with a password or
+/// a passkey.
+pub fn with_own_credentials(conn: &mut Conn, user_pool_id: &str, tenant_id: &str) -> QueryResult<i64> {
+    let roles = administrator_roles::table
+        .filter(
+            administrator_roles::role
+                .eq(Role::TenantAdmin)
+                .and(administrator_roles::scope.eq(tenant_id.to_owned()))
+                .or(administrator_roles::role
+                    .eq(Role::PoolAdmin)
+                    .and(administrator_roles::scope.eq(user_pool_id.to_owned()))),
+        )
+        .select(administrator_roles::administrator_id);
+    administrators::table
+        .filter(administrators::id.eq_any(roles))
+        .filter(administrators::enabled.eq(true))
+        .filter(
+            administrators::password_hash
+                .is_not_null()
+                .or(diesel::dsl::exists(
+                    passkeys::table.filter(passkeys::administrator_id.eq(administrators::id)),
+                )),
+        )
+        .count()
+        .get_result(conn)
+}
+
 pub fn find_by_user(conn: &mut Conn, user_sub: &str) -> QueryResult<Option<Administrator>> {
     administrators::table
         .filter(administrators::user_sub.eq(user_sub))

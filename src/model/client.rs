@@ -36,6 +36,11 @@ text_enum! {
 pub struct Settings {
     /// `CallbackURLs`: exact strings.
     pub redirect_uris: Vec<String>,
+    /// Patterns of callbacks of preview deployments, whose hosts nobody knows beforehand: `https://*.` and a suffix that the
+    /// pool admits. Only for clients that are no production app.
+    pub preview_redirect_uris: Vec<String>,
+    /// The app is a preview, a sandbox or somebody's own machine.
+    pub non_production: bool,
     /// `LogoutURLs`: exact strings, also good as `post_logout_redirect_uri`.
     pub logout_uris: Vec<String>,
     pub default_redirect_uri: Option<String>,
@@ -59,6 +64,8 @@ pub struct Settings {
     pub public: bool,
     /// A confidential client must use PKCE, too (RFC 9700 §2.1.1); public clients always must.
     pub require_pkce: bool,
+    /// The client may bring ID tokens of its connections of the kind token-in and gets ours for them (RFC 8693).
+    pub token_exchange: bool,
     /// Members of Cognito's `UserPoolClientType` that mean nothing here, as they were set.
     pub cognito: Map<String, Value>,
     /// The claims that the app needs; empty: none in particular.
@@ -66,6 +73,10 @@ pub struct Settings {
     /// For how many minutes after a sign-in the client takes its session instead of asking again; `None`: as long as the
     /// session lives.
     pub sso_minutes: Option<i64>,
+    /// Who may enter; all of them must hold. Empty: everybody who can sign in.
+    pub access: Vec<AccessRule>,
+    /// The `acr` values of which a sign-in must have one; empty: any sign-in will do.
+    pub requires_acr: Vec<String>,
     /// The login page asks for the address first, and shows no buttons of tenants' connections.
     pub email_first: bool,
 }
@@ -74,6 +85,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             redirect_uris: Vec::new(),
+            preview_redirect_uris: Vec::new(),
+            non_production: false,
             logout_uris: Vec::new(),
             default_redirect_uri: None,
             initiate_login_uri: None,
@@ -89,9 +102,12 @@ impl Default for Settings {
             rotation: Rotation::default(),
             public: false,
             require_pkce: false,
+            token_exchange: false,
             cognito: Map::new(),
             contract: Vec::new(),
             sso_minutes: None,
+            access: Vec::new(),
+            requires_acr: Vec::new(),
             email_first: false,
         }
     }
@@ -118,6 +134,17 @@ pub struct ContractClaim {
     /// The values it may have, or a list's elements; empty: any.
     #[serde(default)]
     pub one_of: Vec<String>,
+}
+
+/// One condition on who may enter the app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AccessRule {
+    pub name: String,
+    /// CEL over `user`, `groups`, `tenant`, `connection` and `amr`.
+    pub expression: String,
+    /// Whom those may ask who are refused.
+    pub contact: String,
 }
 
 /// Cognito's `RefreshTokenRotation`. A public client's tokens rotate whatever it says (RFC 9700 §2.2.2).

@@ -53,6 +53,11 @@ pub fn put(conn: &mut Conn, password: &Password) -> QueryResult<()> {
     .map(|_| ())
 }
 
+/// False when there is none.
+pub fn delete(conn: &mut Conn, user_sub: &str) -> QueryResult<bool> {
+    Ok(diesel::delete(user_passwords::table.find(user_sub)).execute(conn)? == 1)
+}
+
 /// Notes how often it was got wrong, and until when it is not looked at.
 pub fn set_failures(
     conn: &mut Conn,

@@ -51,6 +51,8 @@ pub struct Settings {
     pub sessions: Sessions,
     /// The claim of tokens that has the id of the tenant by whose connection the user came; empty: none.
     pub tenant_claim: String,
+    /// Domains of the operator's own below which preview deployments of apps have their hosts.
+    pub preview_suffixes: Vec<String>,
 }
 
 /// What the claim is called unless a pool says otherwise.
@@ -80,6 +82,7 @@ impl Default for Settings {
             lambda: LambdaConfig::default(),
             sessions: Sessions::default(),
             tenant_claim: TENANT_CLAIM.into(),
+            preview_suffixes: Vec::new(),
         }
     }
 }

@@ -46,6 +46,9 @@ pub struct Provider {
     pub next_secret_expires_at: Option<UnixTime>,
 }
 
+/// More of them say nothing more.
+const MOST_TWINS: i64 = 20;
+
 text_enum! {
     /// How far a connection has come.
     pub enum State { Draft = "draft", Tested = "tested", Live = "live", Disabled = "disabled" }
@@ -100,11 +103,20 @@ pub struct Settings {
     pub shared_callback: bool,
     /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
     pub id_token_algorithms: Vec<String>,
+    /// Instead of sending people upstream the connection takes ID tokens that apps bring (RFC 8693), and so needs no
+    /// secret; `None`: the usual kind.
+    pub token_in: Option<TokenIn>,
     pub replay: Replay,
     /// Another connection that some of its people are sent to instead.
     pub canary: Option<Canary>,
     /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
     pub cognito: Map<String, Value>,
+    /// What the connection is for, where its tenant has one for each environment.
+    pub environment: Option<Environment>,
+}
+
+text_enum! {
+    pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
 }
 
 /// Whom a second connection of the tenant gets, to be tried before everybody does.
@@ -122,6 +134,37 @@ pub struct Canary {
     /// Everybody goes there, also those of whom nothing is known.
     pub promoted: bool,
     pub since: UnixTime,
+}
+
+text_enum! {
+    /// How people come through a connection: they are sent upstream, or apps bring the upstream's ID token.
+    pub enum Way { SignIn = "sign-in", TokenIn = "token-in" }
+}
+
+impl Settings {
+    pub fn way(&self) -> Way {
+        match self.token_in {
+            Some(_) => Way::TokenIn,
+            None => Way::SignIn,
+        }
+    }
+
+    pub fn set_way(&mut self, way: Way) {
+        match way {
+            Way::SignIn => self.token_in = None,
+            Way::TokenIn => {
+                self.token_in.get_or_insert_default();
+            }
+        }
+    }
+}
+
+/// What a connection that takes ID tokens allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenIn {
+    /// Origins of the pages that may bring a token, as browsers write them; servers have none and always may.
+    pub origins: Vec<String>,
 }
 
 /// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
@@ -153,9 +196,11 @@ impl Default for Settings {
             upstream_logout_return: true,
             shared_callback: false,
             id_token_algorithms: vec!["RS256".into()],
+            token_in: None,
             replay: Replay::default(),
             canary: None,
             cognito: Map::new(),
+            environment: None,
         }
     }
 }
@@ -261,6 +306,29 @@ pub fn search_within(
     query.load(conn)
 }
 
+/// Other connections within reach that come with the same client id: environments that were mixed up, mostly.
+pub fn twins(conn: &mut Conn, reach: &Reach, provider: &Provider) -> QueryResult<Vec<Provider>> {
+    let client_id = &provider.settings.client_id;
+    if client_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let member = format!("\"client_id\":{}", Value::from(client_id.as_str()));
+    let mut found: Vec<Provider> = within(reach)
+        .filter(
+            lower(identity_providers::settings)
+                .like(anywhere(&member))
+                .escape('!'),
+        )
+        .filter(identity_providers::id.ne(provider.id.clone()))
+        .order(identity_providers::name)
+        .limit(MOST_TWINS)
+        .select(Provider::as_select())
+        .load(conn)?;
+    // Case, and what else in the settings may look the same.
+    found.retain(|other| other.settings.client_id == *client_id);
+    Ok(found)
+}
+
 /// When somebody last got in through the connection, as far as traces reach back.
 pub fn last_sign_in(conn: &mut Conn, id: &str) -> QueryResult<Option<UnixTime>> {
     login_traces::table
@@ -342,6 +410,30 @@ pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> Quer
         .order(identity_providers::name)
         .select(Provider::as_select())
         .load(conn)
+}
+
+/// The enabled connections, of one pool or of all, whose issuer is at this origin (a few more where that has a wildcard's
+/// characters in it), or at any.
+pub fn enabled_of(
+    conn: &mut Conn,
+    user_pool_id: Option<&str>,
+    origin: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Provider>> {
+    let mut query = identity_providers::table
+        .filter(identity_providers::enabled.eq(true))
+        .order(identity_providers::id)
+        .limit(limit)
+        .select(Provider::as_select())
+        .into_boxed();
+    if let Some(id) = user_pool_id {
+        query = query.filter(identity_providers::user_pool_id.eq(id.to_owned()));
+    }
+    if let Some(origin) = origin {
+        let below = identity_providers::issuer.like(format!("{origin}/%"));
+        query = query.filter(identity_providers::issuer.eq(origin.to_owned()).or(below));
+    }
+    query.load(conn)
 }
 
 /// False when the slug, or the name within the pool, is taken.

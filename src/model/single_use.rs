@@ -1,5 +1,5 @@
-//! What lives for minutes or days and is used once: challenges of passkeys, set-up and password links. Known by the hash
-//! of the token that its user brings.
+//! What lives for minutes or days and is used once: challenges of passkeys, set-up and password links, upstream ID tokens
+//! that apps bring. Known by the hash of the token that its user brings.
 
 use diesel::prelude::*;
 
@@ -27,6 +27,16 @@ pub fn insert(conn: &mut Conn, row: &SingleUse) -> QueryResult<()> {
         .values(row)
         .execute(conn)
         .map(|_| ())
+}
+
+/// Notes that something was used that was not made here, such as another's token. One statement with its condition: false
+/// when it has been used before.
+pub fn spend(conn: &mut Conn, row: &SingleUse) -> QueryResult<bool> {
+    let rows = crate::on_backend!(conn, |c| diesel::insert_into(single_uses::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
 }
 
 /// What the token is good for now, left unused: for the page that shows its form.

@@ -27,9 +27,9 @@ pub struct Tenant {
 pub struct Settings {
     /// Sign-ins of its connections may be kept, sealed, to try mappings on; each connection then says for itself.
     pub keeps_sign_ins: bool,
-    pub linking: Linking,
     /// The app clients to which its people may sign in; empty: all that list its connections.
     pub clients: Vec<String>,
+    pub linking: Linking,
 }
 
 /// By what somebody who first comes by one of the tenant's connections is recognised as a user that there is. Nothing, unless
@@ -48,8 +48,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             keeps_sign_ins: true,
-            linking: Linking::default(),
             clients: Vec::new(),
+            linking: Linking::default(),
         }
     }
 }
@@ -84,16 +84,6 @@ pub fn keeps_sign_ins(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(settings.is_none_or(|settings| settings.keeps_sign_ins))
 }
 
-/// How the tenant's people are recognised.
-pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
-    let settings: Option<Json<Settings>> = tenants::table
-        .find(id)
-        .select(tenants::settings)
-        .first(conn)
-        .optional()?;
-    Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
-}
-
 /// The ids of all tenants, each with its pool's.
 pub fn ids(conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
     tenants::table
@@ -109,6 +99,16 @@ pub fn choosy(conn: &mut Conn, user_pool_id: &str) -> QueryResult<HashMap<String
         .load(conn)?;
     let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
     Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())
+}
+
+/// How the tenant's people are recognised.
+pub fn linking(conn: &mut Conn, id: &str) -> QueryResult<Linking> {
+    let settings: Option<Json<Settings>> = tenants::table
+        .find(id)
+        .select(tenants::settings)
+        .first(conn)
+        .optional()?;
+    Ok(settings.map(|settings| settings.0.linking).unwrap_or_default())
 }
 
 /// Those of one pool, or of all, by name.

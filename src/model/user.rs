@@ -275,3 +275,11 @@ pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool
     }
     Ok(rows == 1)
 }
+
+/// Those of the named users that there are.
+pub fn find_all(conn: &mut Conn, subs: &[String]) -> QueryResult<Vec<User>> {
+    users::table
+        .filter(users::sub.eq_any(subs.to_vec()))
+        .select(User::as_select())
+        .load(conn)
+}

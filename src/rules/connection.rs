@@ -118,6 +118,7 @@ pub fn fingerprint(provider: &Provider) -> String {
         settings.userinfo_method,
         settings.shared_callback,
         settings.id_token_algorithms,
+        settings.token_in.is_some(),
         provider.client_secret_sealed,
         provider.private_key_sealed,
     ]);

@@ -14,6 +14,7 @@ pub mod paths {
     pub const TOKEN: &str = "/oauth2/token";
     pub const USERINFO: &str = "/oauth2/userInfo";
     pub const REVOKE: &str = "/oauth2/revoke";
+    pub const REGISTER: &str = "/oauth2/register";
     pub const LOGOUT: &str = "/logout";
     pub const LOGIN: &str = "/login";
     pub const START_LOGIN: &str = "/start-login";
@@ -38,6 +39,7 @@ pub fn document(public_url: &str, issuer: &str, settings: &pool::Settings) -> Ma
         "id_token_signing_alg_values_supported": ["RS256"],
         "issuer": issuer,
         "jwks_uri": format!("{issuer}{}", paths::JWKS),
+        "registration_endpoint": at(paths::REGISTER),
         "response_types_supported": ["code", "token"],
         "revocation_endpoint": at(paths::REVOKE),
         "revocation_endpoint_auth_methods_supported": CLIENT_AUTH_METHODS,

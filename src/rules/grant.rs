@@ -1,13 +1,13 @@
-//! The token request (RFC 6749 §4.1.3, §4.4.2, §6): parsing it, and whether the client has proved who it is. Also the
+//! The token request (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8693 §2.1): parsing it, and whether the client has proved who it is. Also the
 //! checks of a spent code or refresh token against the request that brings it.
 
 use super::oauth_error::{Code, OAuthError};
 use super::params::{self, Params};
-use super::{pkce, redirect_uri, scope, secret};
+use super::{pkce, redirect_uri, scope, secret, token_in};
 use crate::model::client::{Client, Flow, Secret};
 use crate::model::code;
 
-/// The three grants that the token endpoint knows.
+/// The grants that the token endpoint knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
     Code {
@@ -25,10 +25,16 @@ pub enum Grant {
         scope: Option<String>,
         resource: Option<String>,
     },
+    TokenExchange(token_in::Request),
 }
 
 /// Names served at the token endpoint, for discovery.
-pub const GRANT_TYPES: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
+pub const GRANT_TYPES: &[&str] = &[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    token_in::GRANT_TYPE,
+];
 
 /// How a client presented itself (RFC 6749 §2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +180,8 @@ pub fn parse(form: &Params, client: &Client) -> Result<Grant, OAuthError> {
             };
             (grant, Flow::ClientCredentials)
         }
+        Some(token_in::GRANT_TYPE) if !client.settings.token_exchange => return Err(not_allowed()),
+        Some(token_in::GRANT_TYPE) => return token_exchange(form, client).map(Grant::TokenExchange),
         Some(_) => {
             return Err(OAuthError::new(
                 Code::UnsupportedGrantType,
@@ -182,12 +190,60 @@ pub fn parse(form: &Params, client: &Client) -> Result<Grant, OAuthError> {
         }
     };
     if !client.settings.flows.contains(&flow) || (flow == Flow::ClientCredentials && client.settings.public) {
-        return Err(OAuthError::new(
-            Code::UnauthorizedClient,
-            "this client may not use that grant_type",
-        ));
+        return Err(not_allowed());
     }
     Ok(grant)
+}
+
+fn not_allowed() -> OAuthError {
+    OAuthError::new(
+        Code::UnauthorizedClient,
+        "this client may not use that grant_type",
+    )
+}
+
+/// An ID token for tokens of ours (RFC 8693 §2.1). Nobody acts for anybody else here, and no refresh token is given: a
+/// fresh ID token does the same.
+fn token_exchange(form: &Params, client: &Client) -> Result<token_in::Request, OAuthError> {
+    let refuse = |code, text: &'static str| Err(OAuthError::new(code, text));
+    let invalid = |text| refuse(Code::InvalidRequest, text);
+    if form.get("actor_token").is_some() || form.get("actor_token_type").is_some() {
+        return invalid("actor_token is not supported");
+    }
+    if form.get("audience").is_some_and(|audience| audience != client.id) {
+        return refuse(
+            Code::InvalidTarget,
+            "the tokens are for the client itself: name an API by resource",
+        );
+    }
+    if let Some(wanted) = form.get("requested_token_type")
+        && ![token_in::ACCESS_TOKEN, token_in::ID_TOKEN, token_in::JWT].contains(&wanted)
+    {
+        return invalid("requested_token_type is not one that is given for an ID token");
+    }
+    let is_access_token = match form.get("subject_token_type") {
+        Some(token_in::ID_TOKEN) => false,
+        Some(token_in::ACCESS_TOKEN) => true,
+        Some(_) => return invalid("subject_token_type must be urn:ietf:params:oauth:token-type:id_token"),
+        None => return invalid("subject_token_type is missing"),
+    };
+    let Some(id_token) = form.get("subject_token") else {
+        return invalid("subject_token is missing");
+    };
+    let max_age = match form.get("max_age").map(str::parse::<i64>) {
+        None => None,
+        Some(Ok(age)) if age >= 0 => Some(age),
+        Some(_) => return invalid("max_age is not a number of seconds"),
+    };
+    let owned = |name: &str| form.get(name).map(str::to_owned);
+    Ok(token_in::Request {
+        id_token: id_token.to_owned(),
+        is_access_token,
+        nonce: owned("nonce"),
+        max_age,
+        scope: owned("scope"),
+        resource: owned("resource"),
+    })
 }
 
 /// What a token request shows for its code.

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::access;
 use super::authorize::{Authorization, ResponseType, ReturnAddress};
 use super::redirect_uri;
 use super::response::ResponseMode;
@@ -51,6 +52,7 @@ pub struct Login {
     /// The app asked for `prompt=login`.
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub reauthenticate: bool,
+    /// What the upstream was asked for.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub acr_values: Option<String>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +72,9 @@ pub struct Login {
     /// The domain of a typed address led to the connection; else its button or the app named it.
     #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub by_address: bool,
+    /// A tile began it while this user was signed in; somebody else does not take the place unasked.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// Whose sign-in the `login_hint` said it is, as the trace keeps it.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     person: Option<String>,
@@ -89,6 +94,8 @@ pub struct UpstreamLeg {
     pub nonce: String,
     pub verifier: String,
     pub by_address: bool,
+    /// Who is signed in in the browser, where a tile began this.
+    pub instead_of: Option<String>,
     /// Hash of the address in `login_hint`.
     pub person_hash: Option<Vec<u8>>,
 }
@@ -111,7 +118,7 @@ impl Login {
             resource: request.resource.clone(),
             max_age: request.max_age,
             reauthenticate: request.prompt.login,
-            acr_values: request.acr_values.clone(),
+            acr_values: access::acr_to_ask(&client.settings, request.acr_values.as_deref()),
             required_sub: request.required_sub.clone(),
             provider_id: leg.provider_id,
             shared_callback: leg.shared_callback,
@@ -119,6 +126,7 @@ impl Login {
             upstream_verifier: leg.verifier,
             started_at: now,
             by_address: leg.by_address,
+            instead_of: leg.instead_of,
             person: leg.person_hash.map(|hash| URL_SAFE_NO_PAD.encode(hash)),
         }
     }
@@ -131,8 +139,12 @@ impl Login {
     /// Where answers go, if the client still has that redirect URI registered.
     pub fn return_address(&self, client: &Client) -> Option<ReturnAddress> {
         let RedirectRef(hash, other) = &self.redirect_uri;
-        let uris = &client.settings.redirect_uris;
-        let registered = uris.iter().find(|uri| short_hash(uri) == *hash)?;
+        let settings = &client.settings;
+        let mut uris = settings
+            .redirect_uris
+            .iter()
+            .chain(&settings.preview_redirect_uris);
+        let registered = uris.find(|uri| short_hash(uri) == *hash)?;
         let redirect_uri = match other {
             None => registered,
             Some(uri) if redirect_uri::registered(&client.settings, uri).is_some() => uri,
@@ -263,6 +275,7 @@ mod tests {
             nonce: secret::short_token(&Entropy::seeded(1)),
             verifier: secret::token(&Entropy::seeded(2)),
             by_address: true,
+            instead_of: Some("5e1fb4a2-0000-4000-8000-000000000000".into()),
             person_hash: Some(vec![7; 16]),
         };
         Login::new(client, &request, leg, UnixTime(1_000))

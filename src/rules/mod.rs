@@ -1,18 +1,22 @@
 //! Pure decisions over facts: no I/O, no clock, no database, no async.
 
+pub mod access;
 pub mod attribute;
 pub mod authorize;
 pub mod aws;
 pub mod canary;
 pub mod certificate;
 pub mod claims;
+pub mod client_metadata;
 pub mod connection;
 pub mod console_roles;
 pub mod contract;
 pub mod discovery;
 pub mod domain;
+pub mod dotenv;
 pub mod drift;
 pub mod email;
+pub mod enforcement;
 pub mod grant;
 pub mod hook;
 pub mod identities;
@@ -44,6 +48,7 @@ pub mod session_id;
 pub mod start_login;
 pub mod tenant_domain;
 pub mod test_login;
+pub mod token_in;
 pub mod upstream_error;
 pub mod user_agent;
 pub mod watch;

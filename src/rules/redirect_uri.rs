@@ -1,7 +1,8 @@
-//! Is this redirect URI the client's? Exact string comparison; the one exception is the port of a loopback literal for
-//! native apps, which are public clients (RFC 8252 §7.3). Nothing is parsed and put together again, which is where others
-//! went wrong.
+//! Is this redirect URI the client's? Exact string comparison, with two exceptions: the port of a loopback literal for
+//! native apps, which are public clients (RFC 8252 §7.3), and the left-most label of a preview host, for clients that are
+//! no production app. Nothing is parsed and put together again, which is where others went wrong.
 
+use super::registration::uri::PREVIEW;
 use crate::model::client::Settings;
 
 /// The client's redirect URI that the asked one stands for, if any.
@@ -10,7 +11,27 @@ pub fn registered<'a>(client: &'a Settings, asked: &str) -> Option<&'a str> {
         .redirect_uris
         .iter()
         .find(|known| known.as_str() == asked || (client.public && same_but_loopback_port(known, asked)))
+        .or_else(|| {
+            let mut patterns = client.preview_redirect_uris.iter();
+            patterns.find(|pattern| client.non_production && is_preview(pattern, asked))
+        })
         .map(String::as_str)
+}
+
+/// Whether it is the pattern with one label of a host name in the wildcard's place.
+fn is_preview(pattern: &str, asked: &str) -> bool {
+    let (Some(known), Some(asked)) = (pattern.strip_prefix(PREVIEW), asked.strip_prefix("https://")) else {
+        return false;
+    };
+    let Some((label, rest)) = asked.split_once('.') else {
+        return false;
+    };
+    let of_a_label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    rest == known
+        && (1..=63).contains(&label.len())
+        && label.bytes().all(of_a_label)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 /// Whether the client may be returned to there after signing out: no exceptions (RP-Initiated Logout §3).
@@ -62,6 +83,39 @@ mod tests {
             public,
             ..Settings::default()
         }
+    }
+
+    #[test]
+    fn a_preview_host_is_one_label_in_the_patterns_place() {
+        let pattern = "https://*.preview.example.com/cb";
+        let mut known = Settings {
+            preview_redirect_uris: vec![pattern.into()],
+            non_production: true,
+            ..Settings::default()
+        };
+        for (asked, is_one) in [
+            ("https://pr-42.preview.example.com/cb", true),
+            ("https://7.preview.example.com/cb", true),
+            ("https://*.preview.example.com/cb", false),
+            ("https://.preview.example.com/cb", false),
+            ("https://preview.example.com/cb", false),
+            ("https://a.b.preview.example.com/cb", false),
+            ("https://-a.preview.example.com/cb", false),
+            ("https://PR.preview.example.com/cb", false),
+            ("https://a.preview.example.com/cb/", false),
+            ("https://a.preview.example.com/cb?x", false),
+            ("https://a.preview.example.com:444/cb", false),
+            ("http://a.preview.example.com/cb", false),
+            ("https://evil.test/a.preview.example.com/cb", false),
+            ("https://evil@a.preview.example.com/cb", false),
+            ("https://evil%2e.preview.example.com/cb", false),
+            ("https://evil.test#.preview.example.com/cb", false),
+            ("https://ａ.preview.example.com/cb", false),
+        ] {
+            assert_eq!(registered(&known, asked), is_one.then_some(pattern), "{asked}");
+        }
+        known.non_production = false;
+        assert_eq!(registered(&known, "https://pr-42.preview.example.com/cb"), None);
     }
 
     #[test]

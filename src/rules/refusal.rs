@@ -86,6 +86,46 @@ impl Refusal {
         }
     }
 
+    /// One of the app's own rules does not let this user in.
+    pub fn access_rule(app: &str, rule: &str, contact: &str) -> Refusal {
+        Refusal {
+            cause: "access_rule".into(),
+            title: format!("{app} does not let you in").into(),
+            what: format!("You signed in, but the rule “{rule}” of {app} does not let you in.").into(),
+            next: format!("If you should have access, ask {contact}.").into(),
+            remedy: format!(
+                "The access rule '{rule}' of the app client does not hold for this user. Change the user's groups or \
+                 attributes where they come from, or the rule on the app client's Access page."
+            )
+            .into(),
+            error: Code::AccessDenied,
+            description: "the app's access rules refuse the user".into(),
+            other_account: true,
+            retry: false,
+            failed: false,
+        }
+    }
+
+    /// The organisation of this domain has switched to one way in.
+    pub fn only_through(domain: &str, way: &str) -> Refusal {
+        Refusal {
+            cause: "only_through_sso".into(),
+            title: format!("Sign in through {way}").into(),
+            what: format!("You proved who you are, but everybody at {domain} signs in through {way} only.").into(),
+            next: format!("Start again and choose {way}, or enter your work address.").into(),
+            remedy: format!(
+                "The tenant that owns {domain} has closed every other way in. It is lifted on the tenant's page in the \
+                 console, or by `forebay tenant lift-enforcement`."
+            )
+            .into(),
+            error: Code::AccessDenied,
+            description: "the user's organisation allows another way of signing in only".into(),
+            other_account: false,
+            retry: true,
+            failed: false,
+        }
+    }
+
     /// The temporary password came too late.
     pub fn password_expired() -> Refusal {
         Refusal {

@@ -28,6 +28,12 @@ pub fn is_of(iss: &str, issuer: &str) -> bool {
     }
 }
 
+/// The organisation's address in an `iss`.
+pub fn origin(iss: &str) -> Option<String> {
+    let origin = Url::parse(iss).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
 /// Where the browser goes: to the app's login start URL with the parameters of OIDC Core §4, else to the target, else to
 /// the root of the site that the app's callback is on.
 pub fn destination(

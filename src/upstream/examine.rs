@@ -164,8 +164,14 @@ impl Inner {
             Some(discovery) => {
                 self.look_at_keys(discovery, report).await;
                 self.look_for_client(c, report).await;
-                self.try_client_auth(c, discovery, redirect_uri, report).await;
-                self.try_redirect_uri(c, discovery, redirect_uri, report).await;
+                if c.provider.settings.token_in.is_some() {
+                    let why = "ID tokens are brought by apps: nobody is sent there by us";
+                    report.skipped("client_auth", why);
+                    report.skipped("redirect_uri", why);
+                } else {
+                    self.try_client_auth(c, discovery, redirect_uri, report).await;
+                    self.try_redirect_uri(c, discovery, redirect_uri, report).await;
+                }
             }
         }
         self.compare_clocks(date, report);

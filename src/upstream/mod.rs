@@ -36,6 +36,7 @@ use crate::rules::json;
 
 pub use examine::{Answers, Stage, Verdict};
 pub use hook::HookCall;
+pub use okta::{Brought, claimed, end_of_brought};
 
 use crate::config::AllowedHost;
 use crate::metrics::Calls;

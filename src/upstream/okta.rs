@@ -5,6 +5,7 @@
 //! which sees each answer first: status, media type and JSON are judged there, and the ID token is taken out, so that
 //! `verify` can say what is wrong with one that the library would only call unparsable.
 
+mod brought;
 mod token;
 mod userinfo;
 
@@ -18,12 +19,14 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::metadata::Discovery;
-use super::verify::{self, Checks, Demands};
+use super::verify::{self, Came, Checks, Demands};
 use super::{AuthorizeRequest, Connection, Expectation, Failure, Identity, Inner, Sources, Upstream};
 use crate::model::trace::Step;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
 use token::Tokens;
+
+pub use brought::{Brought, claimed, end_of_brought};
 
 /// More than this between our clock and the provider's, and times can no longer be judged.
 const SKEW: i64 = 60;
@@ -260,8 +263,10 @@ impl Inner {
             issuer: &c.provider.issuer,
             client_id: &settings.client_id,
             algorithms: &settings.id_token_algorithms,
-            nonce: &e.nonce,
-            access_token: &tokens.access_token,
+            came: Came::ByCode {
+                nonce: &e.nonce,
+                access_token: &tokens.access_token,
+            },
             authenticated_since: e
                 .max_age
                 .map(|age| e.begun_at.plus(-age.max(0)))
@@ -269,14 +274,25 @@ impl Inner {
             acr_values: e.acr_values.as_deref(),
             now: self.clock.now(),
         };
-        let token = verify::read(&tokens.id_token, &demands, steps)?;
+        self.checked(c, &tokens.id_token, &demands, steps).await
+    }
+
+    /// The claims of an ID token that agrees with everything it has to agree with.
+    async fn checked(
+        &self,
+        c: &Connection,
+        id_token: &str,
+        demands: &Demands<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let token = verify::read(id_token, demands, steps)?;
         let keys = self
             .metadata
             .keys(&c.provider, |keys| token.has_candidate(keys))
             .await
             .inspect_err(|failure| failed(steps, "jwks", failure))?;
         token.check_signature(&keys, steps)?;
-        token.check_claims(&demands, steps)
+        token.check_claims(demands, steps)
     }
 }
 

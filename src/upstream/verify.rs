@@ -20,7 +20,7 @@ use crate::model::trace::Step;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
 
-pub use claims::moment_of;
+pub use claims::{end_of_brought, moment_of};
 
 const LONGEST_TOKEN: usize = 256 * 1024;
 
@@ -31,12 +31,20 @@ pub struct Demands<'a> {
     pub client_id: &'a str,
     /// Names of the algorithms admitted.
     pub algorithms: &'a [String],
-    pub nonce: &'a str,
-    pub access_token: &'a str,
+    pub came: Came<'a>,
     /// The user must have proven credentials at or after this moment (`max_age`, `prompt=login`).
     pub authenticated_since: Option<UnixTime>,
     pub acr_values: Option<&'a str>,
     pub now: UnixTime,
+}
+
+/// How the token came to us, which decides what it can be compared with.
+#[derive(Clone, Copy, Debug)]
+pub enum Came<'a> {
+    /// From the token endpoint, for a login that we began.
+    ByCode { nonce: &'a str, access_token: &'a str },
+    /// By an app, which had the user sign in itself. It may say which nonce it sent.
+    ByApp { nonce: Option<&'a str> },
 }
 
 /// Notes each rule in the trace and remembers the first that failed.
@@ -231,7 +239,7 @@ impl Unverified<'_> {
         let mut checks = Checks::new(steps);
         let claims = &self.claims;
         claims::check_parties(claims, demands, &mut checks);
-        claims::check_times(claims, demands.now, &mut checks);
+        claims::check_times(claims, demands, &mut checks);
         claims::check_login(claims, demands, self.algorithm, &mut checks);
         checks.finish()?;
         Ok(self.claims)
@@ -240,8 +248,17 @@ impl Unverified<'_> {
 
 /// The address in a token's payload, whoever made it. For searching only.
 pub fn claimed_email(token: &str) -> Option<String> {
-    let claims = part_of(token.split('.').nth(1)?)?;
+    let (_, claims) = claimed(token)?;
     claims.get("email")?.as_str().map(str::to_owned)
+}
+
+/// Header and payload of something like a JWT, whoever made it.
+pub fn claimed(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
+    if token.len() > LONGEST_TOKEN {
+        return None;
+    }
+    let mut parts = token.split('.');
+    Some((part_of(parts.next()?)?, part_of(parts.next()?)?))
 }
 
 fn part_of(part: &str) -> Option<Map<String, Value>> {

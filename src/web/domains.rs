@@ -1,5 +1,6 @@
-//! Pools and tenants with a host of their own. A request to such a host is served for that pool only: its sign-in endpoints, its pages
-//! and its documents; the console, the management API and every other pool are not found there.
+//! Pools and tenants with a host of their own. A request to such a host is served for that pool only: its sign-in endpoints,
+//! its pages and its documents; the console, the management API and every other pool are not found there. At a tenant's
+//! host there are none but that tenant's connections.
 //!
 //! The host is what the request says it is for (RFC 9112 §3.2), so a proxy in front must pass `Host` on. Nothing of
 //! ours is opened by it: it only narrows what the public URL's host serves as well.

@@ -104,6 +104,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(oidc::revoke::post)
                 .options(oidc::cors::preflight),
         )
+        .service(resource(paths::REGISTER).post(oidc::register::post))
+        .service(
+            resource("/oauth2/register/{client}")
+                .get(oidc::register::get)
+                .delete(oidc::register::delete),
+        )
         .service(
             resource(paths::LOGOUT)
                 .get(oidc::logout::get)
@@ -200,6 +206,7 @@ macro_rules! method {
 impl Methods {
     method!(get, "GET");
     method!(post, "POST");
+    method!(delete, "DELETE");
 
     /// GET and HEAD of what only shows something.
     fn document<F, Args>(mut self, handler: F) -> Methods

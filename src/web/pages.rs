@@ -294,6 +294,8 @@ pub struct ContinuePage {
     pub user_label: String,
     pub continue_href: String,
     pub other_href: String,
+    /// The one other way that there is, by its name; else any account.
+    pub other_way: Option<String>,
 }
 
 mod samples;

@@ -70,6 +70,109 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
+fn a_connection_is_made_of_an_apps_env_and_an_app_gets_its_own() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Test"]);
+    let pool = pool["id"].as_str().unwrap();
+    let file = shell.path().join("okta.env");
+    let env = "OKTA_CLIENT_ID=0oa1b2c3d4e5f6g7h8i9\nOKTA_CLIENT_SECRET=canary-of-the-env\nOKTA_ISSUER_URI=https://acme.okta.com/oauth2/default\n";
+    std::fs::write(&file, env).unwrap();
+    let file = file.to_str().unwrap();
+    let make = |name| {
+        [
+            "provider", "create", "--pool", pool, "--name", name, "--env", file,
+        ]
+    };
+    let made = shell.json(&make("acme-okta"));
+    assert_eq!(made["issuer"], "https://acme.okta.com/oauth2/default");
+    assert_eq!(made["settings"]["client_id"], "0oa1b2c3d4e5f6g7h8i9");
+    assert_eq!(made["has_client_secret"], true);
+    assert!(!made.to_string().contains("canary-of-the-env"));
+    // The same app in a second environment is told.
+    let second = shell.run(&make("acme-staging"));
+    assert!(
+        second.status.success() && said(&second).contains("is used by acme-okta"),
+        "{second:?}"
+    );
+    let neither = ["provider", "create", "--pool", pool, "--name", "third"];
+    shell.refused(2, &neither);
+
+    let client = [
+        "client",
+        "create",
+        "--pool",
+        pool,
+        "--name",
+        "Sandbox",
+        "--callback",
+        "https://s.example.com/cb",
+        "--env",
+    ];
+    let block = shell.text(&client);
+    let line = |name: &str| {
+        let line = block
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.unwrap_or_else(|| panic!("no {name}: {block}")).to_owned()
+    };
+    assert!(line("OKTA_ISSUER_URI").ends_with(&format!("/{pool}")));
+    assert!(line("OKTA_CLIENT_SECRET").len() > 24);
+    let again = shell.text(&["client", "env", &line("OKTA_CLIENT_ID")]);
+    assert!(again.ends_with("OKTA_CLIENT_SECRET=\n"), "{again}");
+}
+
+#[test]
+fn a_connection_of_the_kind_token_in_needs_no_secret() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Test"]);
+    let pool = pool["id"].as_str().unwrap();
+    let make = |client_id| {
+        [
+            "provider",
+            "create",
+            "--pool",
+            pool,
+            "--name",
+            "acme-widget",
+            "--kind",
+            "token-in",
+            "--issuer",
+            "acme.okta.com",
+            "--client-id",
+            client_id,
+            "--origin",
+            "https://host.example.com",
+        ]
+    };
+    let refused = shell.refused(1, &make("0oa-too-short"));
+    assert!(refused.contains("0oa and 17 more"), "{refused}");
+    let made = shell.json(&make("0oa1b2c3d4e5f6g7h8i9"));
+    assert_eq!(
+        made["issuer"], "https://acme.okta.com",
+        "https:// is added, not asked for"
+    );
+    assert_eq!(
+        made["settings"]["token_in"]["origins"][0],
+        "https://host.example.com"
+    );
+    let client = [
+        "client",
+        "create",
+        "--pool",
+        pool,
+        "--name",
+        "Widget",
+        "--public",
+        "--token-exchange",
+        "--provider",
+        "acme-widget",
+    ];
+    let client = shell.json(&client);
+    assert_eq!(client["settings"]["token_exchange"], true);
+    assert_eq!(client["settings"]["flows"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_hook_is_bound_and_unbound_from_a_shell() {
     let shell = Shell::new();
     let arn = "arn:aws:lambda:local:000000000000:function:hook-1";
@@ -282,6 +385,34 @@ fn a_real_pool_is_set_up_from_a_shell() {
     let shown = shell.json(&["client", "show", id]);
     assert!(!shown.to_string().contains(secret), "a secret is shown once");
     assert_eq!(shown["secret_ids"].as_array().unwrap().len(), 1);
+    let rule = [
+        "--name",
+        "staff",
+        "--when",
+        "'staff' in groups",
+        "--contact",
+        "it@acme.test",
+    ];
+    let guarded = shell.json(&[&["client", "add-access-rule", id][..], &rule].concat());
+    assert_eq!(
+        guarded["settings"]["access"][0]["expression"],
+        "'staff' in groups"
+    );
+    let wrong = ["--name", "staff", "--when", "groups", "--contact", "it@acme.test"];
+    let said = shell.refused(1, &[&["client", "add-access-rule", id][..], &wrong].concat());
+    assert!(said.contains("yes or no"), "{said}");
+    assert!(
+        shell
+            .text(&["client", "show", id])
+            .contains("staff: 'staff' in groups (ask it@acme.test)")
+    );
+    shell.refused(1, &["client", "delete-access-rule", id, "nobody"]);
+    let open = shell.json(&["client", "delete-access-rule", id, "staff"]);
+    assert_eq!(open["settings"]["access"], serde_json::json!([]));
+    let strong = shell.json(&["client", "update", id, "--require-acr", "phr"]);
+    assert_eq!(strong["settings"]["requires_acr"], serde_json::json!(["phr"]));
+    let weak = shell.json(&["client", "update", id, "--require-acr", ""]);
+    assert_eq!(weak["settings"]["requires_acr"], serde_json::json!([]));
     let second = shell.json(&["client", "add-secret", id]);
     assert_ne!(second["client_secret"], client["client_secret"]);
     shell.text(&[
@@ -447,6 +578,8 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "domain", "list", "acme"])
             .contains("acme.test")
     );
+    let shown = shell.json(&["tenant", "show", "acme"]);
+    assert_eq!(shown["domains"], serde_json::json!(["acme.test (asserted)"]));
     shell.text(&["tenant", "domain", "remove", "acme", "acme.test", "--yes"]);
     assert_eq!(
         shell.json(&["tenant", "domain", "list", "acme"]),
@@ -463,6 +596,9 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
             .text(&["tenant", "list", "--pool", id])
             .contains("Acme Inc.")
     );
+    let said = shell.refused(1, &["tenant", "lift-enforcement", "acme"]);
+    assert!(said.contains("nothing is enforced"), "{said}");
+    shell.refused(1, &["tenant", "lift-enforcement", "nobody"]);
     shell.text(&["tenant", "delete", "acme", "--yes"]);
     assert_eq!(shell.json(&["tenant", "list"]), serde_json::json!([]));
     shell.text(&["provider", "show", "acme-okta"]);

@@ -13,6 +13,8 @@ mod moves;
 mod moving;
 mod native;
 mod oidc;
+mod reflex;
 mod support;
+mod token_in;
 mod traces;
 mod upstream;

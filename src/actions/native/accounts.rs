@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{NewPassword, address, label, lists_email};
-use crate::actions::{Ctx, record};
+use crate::actions::{Ctx, record, users};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::password::{self, Password};
@@ -146,6 +146,24 @@ pub fn require_reset(conn: &mut Conn, ctx: &Ctx, reach: &Reach, sub: &str) -> Re
         json!({ "status": { "old": user.status, "new": Status::ResetRequired } }),
     )?;
     Ok(())
+}
+
+/// Takes the password away and signs the user out everywhere: what remains are the connections that the user is linked
+/// to, until an administrator sets another. False when there is none.
+pub fn take_password(conn: &mut Conn, ctx: &Ctx, user: &User) -> Result<bool, Error> {
+    if !password::delete(conn, &user.sub)? {
+        return Ok(false);
+    }
+    record(
+        conn,
+        ctx,
+        "user.password.take",
+        Some(&user.user_pool_id),
+        &user.sub,
+        json!({}),
+    )?;
+    users::end(conn, ctx, &user.sub)?;
+    Ok(true)
 }
 
 pub(super) fn keep(

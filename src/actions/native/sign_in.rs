@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{NewPassword, accounts};
+use crate::actions::access::{self, Way};
 use crate::actions::login::{self, Grant, Outgoing, SESSION_SECONDS};
 use crate::actions::tokens::{self, Exchanged, Founder};
 use crate::actions::traces::{self, Draft};
@@ -24,6 +25,7 @@ use crate::model::session::{self, Facts, Session};
 use crate::model::token::Granted;
 use crate::model::trace::Outcome;
 use crate::model::user::{self, Status, User};
+use crate::rules::access::Barred;
 use crate::rules::authorize::{Authorization, ResponseType};
 use crate::rules::aws::auth_flow;
 use crate::rules::refusal::Refusal;
@@ -52,16 +54,27 @@ pub struct NewPasswordState {
     pub shown: UnixTime,
 }
 
-/// Tokens for a user who has signed in through the API; `None` when the account went away in between.
+/// Why a right password gives no tokens.
+pub enum NoTokens {
+    /// The account went away in between.
+    Gone,
+    Barred(Barred),
+}
+
+/// Tokens for a user who has signed in through the API.
 pub fn tokens(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
     sub: &str,
-) -> Result<Option<Exchanged>, StoreError> {
+) -> Result<Result<Exchanged, NoTokens>, StoreError> {
     let Some(user) = user::find(conn, sub)?.filter(|user| user.enabled) else {
-        return Ok(None);
+        return Ok(Err(NoTokens::Gone));
     };
+    let amr = [PASSWORD.to_owned()];
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
+        return Ok(Err(NoTokens::Barred(barred)));
+    }
     let scopes = vec![auth_flow::SCOPE.to_owned()];
     let founder = Founder {
         client,
@@ -71,13 +84,21 @@ pub fn tokens(
             scopes: scopes.clone(),
             provider_id: NATIVE.to_owned(),
             auth_time: ctx.now,
-            amr: vec![PASSWORD.to_owned()],
+            amr: amr.to_vec(),
             by_api: true,
             event_id: secret::uuid(&ctx.entropy),
             ..Granted::default()
         },
     };
-    tokens::found(conn, ctx, founder, user, scopes).map(Some)
+    tokens::found(conn, ctx, founder, user, scopes).map(Ok)
+}
+
+fn by_password(amr: &[String]) -> Way<'_> {
+    Way {
+        connection: NATIVE,
+        amr,
+        acr: None,
+    }
 }
 
 /// Stores a challenge of this client and gives its handle.
@@ -223,6 +244,14 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
     };
     trace.user_sub = Some(user.sub.clone());
     trace.step("user", true, "known");
+    let amr = [PASSWORD.to_owned()];
+    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
+        let refusal = barred.refusal(&client.name);
+        trace.step("access", false, barred.seen());
+        trace.story.remedy = refusal.remedy.to_string();
+        let trace_code = traces::keep(conn, ctx, trace, Outcome::Refused, &refusal.cause, days)?;
+        return Ok(Completed::Refused { refusal, trace_code });
+    }
     let session_token = secret::token(&ctx.entropy);
     let session = Session {
         hash: secret::hash(&session_token),
@@ -232,7 +261,7 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
         login_hash: secret::hash(&secret::token(&ctx.entropy)),
         facts: Json(Facts {
             auth_time: ctx.now,
-            amr: vec![PASSWORD.to_owned()],
+            amr: amr.to_vec(),
             ..Facts::default()
         }),
         id_token_sealed: None,

@@ -10,12 +10,12 @@ use super::{
     require_credentials,
 };
 use crate::actions::webhooks::{self, Event};
-use crate::actions::{Ctx, clients, mappings, pools, record, tenants};
+use crate::actions::{Ctx, clients, enforcement, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::client::{self, Client, Flow};
-use crate::model::provider::{self, Provider, Settings};
+use crate::model::provider::{self, Provider, Settings, TokenIn};
 use crate::model::reach::Reach;
 use crate::model::single_use::{self, SingleUse};
 use crate::model::tenant_domain;
@@ -38,6 +38,8 @@ pub struct NewDraft {
     pub tenant_id: Option<String>,
     pub name: String,
     pub issuer: String,
+    /// It takes ID tokens that apps bring, instead of sending people upstream.
+    pub token_in: bool,
     /// A tenant's own administrator asks.
     pub by_tenant: bool,
 }
@@ -70,7 +72,10 @@ pub fn draft(conn: &mut Conn, ctx: &Ctx, allowed: &[AllowedHost], new: NewDraft)
         name: new.name,
         issuer: new.issuer,
         enabled: false,
-        settings: Json(Settings::default()),
+        settings: Json(Settings {
+            token_in: new.token_in.then(TokenIn::default),
+            ..Settings::default()
+        }),
         client_secret_sealed: None,
         private_key_sealed: None,
         created_at: ctx.now,
@@ -111,7 +116,11 @@ pub fn receivers(conn: &mut Conn, provider: &Provider, by_tenant: bool) -> Resul
         .into_iter()
         .filter(|client| {
             let flows = &client.settings.flows;
-            client.enabled && (flows.contains(&Flow::Code) || flows.contains(&Flow::Implicit))
+            let takes = match provider.settings.token_in {
+                Some(_) => client.settings.token_exchange,
+                None => flows.contains(&Flow::Code) || flows.contains(&Flow::Implicit),
+            };
+            client.enabled && takes
         })
         .map(|client| Receiver {
             federates: client.settings.providers.iter().any(|name| name != NATIVE),
@@ -141,14 +150,19 @@ pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Res
         )));
     }
     rules::client_id(&provider.settings.client_id)?;
+    rules::token_in(&provider.issuer, &provider.settings)?;
     require_credentials(
-        provider.settings.client_auth,
+        &provider.settings,
         provider.client_secret_sealed.is_some(),
         provider.private_key_sealed.is_some(),
     )?;
     if provider.tested_at.is_none() && !delivery.untested {
         return Err(Error::Conflict(format!(
-            "no test sign-in has passed on the configuration of '{}' as it stands: make one first",
+            "no {} has passed on the configuration of '{}' as it stands: make one first",
+            match provider.settings.token_in {
+                Some(_) => "check",
+                None => "test sign-in",
+            },
             provider.name
         )));
     }
@@ -262,6 +276,7 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
     let counts = end.passed && connection::fingerprint(&provider) == end.fingerprint;
     if counts {
         provider::set_tested(conn, id, ctx.now)?;
+        enforcement::note_test(conn, ctx, &provider)?;
     }
     single_use::insert(
         conn,
@@ -282,6 +297,27 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
         Some(&provider.user_pool_id),
         id,
         json!({ "passed": end.passed, "cause": end.cause, "counts": counts }),
+    )?;
+    Ok(())
+}
+
+/// Every stage of a check has passed. Where nobody is sent upstream no test sign-in can be made, and this is the test: it
+/// counts for the configuration that was checked.
+pub fn passed_check(conn: &mut Conn, ctx: &Ctx, reach: &Reach, seen: &Provider) -> Result<(), Error> {
+    let id = &seen.id;
+    provider::find_within(conn, reach, id)?.ok_or_else(|| missing(id))?;
+    let provider = lock(conn, id)?;
+    let counts = connection::fingerprint(&provider) == connection::fingerprint(seen);
+    if counts {
+        provider::set_tested(conn, id, ctx.now)?;
+    }
+    record(
+        conn,
+        ctx,
+        "provider.check",
+        Some(&provider.user_pool_id),
+        id,
+        json!({ "passed": true, "counts": counts }),
     )?;
     Ok(())
 }

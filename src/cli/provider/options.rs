@@ -10,7 +10,8 @@ use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
-use crate::model::provider::{self, ClientAuth, Endpoints, UserinfoMethod};
+use crate::model::provider::{self, ClientAuth, Endpoints, Environment, UserinfoMethod, Way};
+use crate::rules::dotenv::OktaApp;
 use crate::rules::mapping::parse;
 use crate::rules::scope;
 use crate::world::UnixTime;
@@ -55,6 +56,9 @@ pub(super) struct Options {
     /// What the button on the login page says [default: Okta SSO]
     #[arg(long)]
     label: Option<String>,
+    /// What it is for, where a tenant has one for each: production, preview or staging
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
     /// A pool attribute and the claim it is set from, such as email=email,absent=refuse, or an expression in CEL, such as
     /// 'name,write=first:=claims.given_name + " " + claims.family_name'; write=always|first|empty,
     /// absent=keep|clear|refuse; repeat it [default: email, email_verified, name, given_name and family_name]
@@ -63,6 +67,12 @@ pub(super) struct Options {
         value_name = "ATTRIBUTE=CLAIM[,write=…][,absent=…]|ATTRIBUTE[,…]:=CEL"
     )]
     map: Vec<String>,
+    /// sign-in: people are sent to Okta; token-in: apps bring Okta's ID token, and no secret is needed [default: sign-in]
+    #[arg(long, value_name = "KIND")]
+    kind: Option<Way>,
+    /// The origin of a page that may bring an ID token, such as https://app.example.com; repeat it (kind token-in)
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
     #[command(flatten)]
     groups: GroupOptions,
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
@@ -120,6 +130,15 @@ impl Options {
         })
     }
 
+    /// Takes from an app's `.env` what was not named itself.
+    pub(super) fn complete(&mut self, app: OktaApp) {
+        self.client_id = self.client_id.take().or(app.client_id);
+        if self.client_secret_file.is_none() && self.private_key_file.is_none() {
+            let secret = app.client_secret.map(|secret| secret.to_string());
+            self.client_secret = self.client_secret.take().or(secret);
+        }
+    }
+
     /// When the secrets expire, where something was said about it.
     pub(super) fn expiries(&self) -> Expiries {
         Expiries {
@@ -147,8 +166,15 @@ impl Options {
         if let Some(label) = &self.label {
             settings.label.clone_from(label);
         }
+        settings.environment = self.environment.or(settings.environment);
         if let Some(method) = self.userinfo_method {
             settings.userinfo_method = method;
+        }
+        if let Some(way) = self.kind {
+            settings.set_way(way);
+        }
+        if let Some(kind) = settings.token_in.as_mut().filter(|_| !self.origins.is_empty()) {
+            kind.origins.clone_from(&self.origins);
         }
         settings.upstream_logout = self.upstream_logout.unwrap_or(settings.upstream_logout);
         settings.shared_callback = self.shared_callback.unwrap_or(settings.shared_callback);

@@ -106,3 +106,24 @@ pub fn by_cause(conn: &mut Conn, reach: &Reach, since: UnixTime) -> QueryResult<
     causes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(causes)
 }
+
+/// Who has signed in to the pool since that moment, and through which connection; each pair once, and no more than `limit`.
+pub fn people_since(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    since: UnixTime,
+    limit: i64,
+) -> QueryResult<Vec<(String, Option<String>)>> {
+    login_traces::table
+        .filter(login_traces::user_pool_id.eq(user_pool_id))
+        .filter(login_traces::outcome.eq(Outcome::SignedIn))
+        .filter(login_traces::started_at.ge(since))
+        .filter(login_traces::user_sub.is_not_null())
+        .select((
+            login_traces::user_sub.assume_not_null(),
+            login_traces::provider_id,
+        ))
+        .distinct()
+        .limit(limit)
+        .load(conn)
+}

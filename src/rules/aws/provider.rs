@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::model::mapping::{Rule, Rules, Source};
-use crate::model::provider::{Endpoints, Provider, Settings, UserinfoMethod};
+use crate::model::provider::{Endpoints, Provider, Settings, UserinfoMethod, Way};
 
 /// The member of [`Settings::cognito`] that holds the details as they were set.
 pub const DETAILS: &str = "ProviderDetails";
@@ -27,6 +27,9 @@ const KEYS: [&str; 5] = [
     "attributes_request_method",
     "attributes_url_add_attributes",
 ];
+/// Ours, which Cognito does not have: `token-in` for a connection whose ID tokens apps bring, and the origins of their pages.
+const KIND: &str = "kind";
+const ORIGINS: &str = "origins";
 /// The addresses that can be given by hand.
 const URLS: [&str; 4] = ["authorize_url", "token_url", "attributes_url", "jwks_uri"];
 
@@ -38,6 +41,8 @@ pub struct Details {
     pub client_secret: Option<Zeroizing<String>>,
     scopes: Vec<String>,
     method: UserinfoMethod,
+    way: Option<Way>,
+    origins: Option<Vec<String>>,
     given: BTreeMap<String, String>,
 }
 
@@ -45,7 +50,9 @@ impl Details {
     /// Reads the map. Issuer and client id may be left out where there is a provider that has them.
     pub fn read(map: &BTreeMap<String, String>, old: Option<&Provider>) -> Result<Details, Error> {
         let known = |key: &&String| {
-            KEYS.contains(&key.as_str()) || URLS.contains(&key.as_str()) || *key == "client_secret"
+            KEYS.contains(&key.as_str())
+                || URLS.contains(&key.as_str())
+                || ["client_secret", KIND, ORIGINS].contains(&key.as_str())
         };
         if let Some(unknown) = map.keys().find(|key| !known(key)) {
             return Err(Error::invalid(
@@ -84,6 +91,12 @@ impl Details {
                     .map_err(|_| Error::invalid("attributes_request_method", "must be GET or POST"))?,
                 None => usual.userinfo_method,
             },
+            way: map
+                .get(KIND)
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|_| Error::invalid(KIND, "must be sign-in or token-in"))?,
+            origins: map.get(ORIGINS).map(|text| words(text)),
             given: map
                 .iter()
                 .filter(|(key, _)| *key != "client_secret")
@@ -126,6 +139,12 @@ impl Details {
         settings.scopes = self.scopes;
         settings.userinfo_method = self.method;
         settings.endpoints = endpoints;
+        if let Some(way) = self.way {
+            settings.set_way(way);
+        }
+        if let (Some(kind), Some(origins)) = (settings.token_in.as_mut(), self.origins) {
+            kind.origins = origins;
+        }
         settings.cognito.insert(DETAILS.into(), json!(self.given));
     }
 }
@@ -166,6 +185,12 @@ pub fn shown(provider: &Provider, client_secret: Option<&str>) -> Map<String, Va
             None => kept_text(key),
         };
         shown.extend(url.map(|url| (key.to_owned(), json!(url))));
+    }
+    if let Some(kind) = &settings.token_in {
+        shown.insert(KIND.into(), json!(Way::TokenIn));
+        if !kind.origins.is_empty() {
+            shown.insert(ORIGINS.into(), json!(kind.origins.join(" ")));
+        }
     }
     let extra = "attributes_url_add_attributes";
     shown.extend(kept_text(extra).map(|value| (extra.to_owned(), json!(value))));

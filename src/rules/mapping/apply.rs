@@ -3,8 +3,8 @@
 //!
 //! Cognito's rules: a claim that came overwrites, a blank one clears, an absent one keeps; an immutable attribute never
 //! changes (but an equal value is no change); required attributes must have a value in the end; a mapped address is
-//! unverified unless its `…_verified` is mapped, too. Ours beside them: `email_verified` is the word of the connection, which counts
-//! only for the addresses that it vouches for.
+//! unverified unless its `…_verified` is mapped, too. Ours beside them: `email_verified` is the word of the connection,
+//! which counts only for the addresses that it vouches for.
 
 use serde_json::{Map, Value};
 

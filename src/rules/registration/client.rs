@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::model::client::{Flow, Settings};
 use crate::model::pool;
 use crate::model::resource_server::ResourceServer;
-use crate::rules::{contract, scope};
+use crate::rules::{access, contract, scope};
 
 /// No access or ID token lives longer.
 pub const LONGEST_TOKEN_SECONDS: i64 = 86_400;
@@ -18,6 +18,7 @@ const ACCESS_AND_ID: std::ops::RangeInclusive<i64> = 300..=LONGEST_TOKEN_SECONDS
 const REFRESH: std::ops::RangeInclusive<i64> = 3600..=315_360_000;
 const GRACE: std::ops::RangeInclusive<i64> = 0..=60;
 const MOST_SCOPES: usize = 50;
+const MOST_PREVIEWS: usize = 20;
 
 /// What a client's settings must agree with.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +43,12 @@ pub fn tidy(settings: &mut Settings) {
         *list = seen;
     }
     once(&mut settings.redirect_uris);
+    once(&mut settings.preview_redirect_uris);
     once(&mut settings.logout_uris);
     once(&mut settings.flows);
     once(&mut settings.scopes);
     once(&mut settings.providers);
+    once(&mut settings.requires_acr);
 }
 
 /// Whether a client with these settings may be registered.
@@ -68,6 +71,8 @@ pub fn settings(settings: &Settings, around: Surroundings<'_>) -> Result<(), Err
         let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         return Err(Error::invalid("contract", wrong.join("; ")));
     }
+    access::check_settings(settings, around.pool)?;
+    previews(settings, around.pool)?;
     flows(settings, around.confidential)?;
     scopes(settings, around.servers)?;
     for name in &settings.providers {
@@ -82,23 +87,56 @@ pub fn settings(settings: &Settings, around: Surroundings<'_>) -> Result<(), Err
     lifetimes(settings)
 }
 
+/// A host that nobody knows beforehand is nobody's in particular: only PKCE ties a code to the app that asked for it, and
+/// nothing ties an implicit token (RFC 9700 §2.1).
+fn previews(settings: &Settings, pool: &pool::Settings) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::invalid("preview_redirect_uris", why));
+    if settings.preview_redirect_uris.is_empty() {
+        return Ok(());
+    }
+    if settings.preview_redirect_uris.len() > MOST_PREVIEWS {
+        return refuse(format!("at most {MOST_PREVIEWS}"));
+    }
+    if !settings.non_production {
+        return refuse("are for clients that are no production app: say so (non_production)".into());
+    }
+    if !settings.public && !settings.require_pkce {
+        return refuse("need PKCE: require it (require_pkce)".into());
+    }
+    if settings.flows.contains(&Flow::Implicit) {
+        return refuse("cannot go with the flow implicit".into());
+    }
+    for pattern in &settings.preview_redirect_uris {
+        if let Err(why) = uri::preview(pattern, &pool.preview_suffixes) {
+            return refuse(format!("'{}' {why}", pattern.escape_debug()));
+        }
+    }
+    Ok(())
+}
+
 fn flows(settings: &Settings, confidential: bool) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::invalid("flows", why));
     let machine = settings.flows.contains(&Flow::ClientCredentials);
     if machine && settings.flows.len() > 1 {
         return refuse("client_credentials stands alone: register a second client for people");
     }
+    if machine && settings.token_exchange {
+        return Err(Error::invalid(
+            "token_exchange",
+            "is of apps with people, and client_credentials stands alone: register a second client for people",
+        ));
+    }
     if machine && !confidential {
         return refuse("client_credentials needs a client secret");
     }
     let people = settings.flows.contains(&Flow::Code) || settings.flows.contains(&Flow::Implicit);
-    if people && settings.redirect_uris.is_empty() {
+    if people && settings.redirect_uris.is_empty() && settings.preview_redirect_uris.is_empty() {
         return Err(Error::invalid(
             "redirect_uris",
             "the flows code and implicit need at least one",
         ));
     }
-    if !settings.flows.is_empty() && settings.scopes.is_empty() {
+    if (!settings.flows.is_empty() || settings.token_exchange) && settings.scopes.is_empty() {
         return Err(Error::invalid("scopes", "the flows need at least one scope"));
     }
     Ok(())
@@ -292,7 +330,20 @@ mod tests {
                 s.initiate_login_uri = Some("http://app.example.com/login".into());
             }),
             ("flows: ", |s| s.flows.push(Flow::ClientCredentials)),
+            ("token_exchange: ", |s| {
+                s.flows = vec![Flow::ClientCredentials];
+                s.token_exchange = true;
+            }),
+            ("preview_redirect_uris: ", |s| {
+                // The pool of these tests admits no suffix.
+                (s.non_production, s.require_pkce) = (true, true);
+                s.preview_redirect_uris = vec!["https://*.preview.example.com/cb".into()];
+            }),
             ("scopes: ", |s| s.scopes.clear()),
+            ("scopes: ", |s| {
+                (s.flows, s.scopes) = (Vec::new(), Vec::new());
+                s.token_exchange = true;
+            }),
             ("scopes: ", |s| s.scopes.push("demo-api/write".into())),
             ("scopes: ", |s| s.scopes.push("offline_access".into())),
             ("scopes: ", |s| {

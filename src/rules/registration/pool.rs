@@ -1,6 +1,6 @@
 //! User pools as they may be registered: the id, and an attribute schema that keeps what tokens and users rely on.
 
-use super::{is_visible, within};
+use super::{is_visible, uri, within};
 use crate::error::Error;
 use crate::model::pool::{Attribute, STANDARD, Settings};
 use crate::rules::claims::is_reserved;
@@ -8,6 +8,7 @@ use crate::rules::key_rotation;
 
 /// Custom attributes that one pool may have (Cognito's quota).
 const MOST_CUSTOM: usize = 50;
+const MOST_SUFFIXES: usize = 20;
 /// Days that a trace may be kept.
 const LONGEST_TRACE: u32 = 365;
 
@@ -42,6 +43,25 @@ pub fn settings(settings: &Settings) -> Result<(), Error> {
         ));
     }
     tenant_claim(&settings.tenant_claim)?;
+    if settings.preview_suffixes.len() > MOST_SUFFIXES {
+        return Err(Error::invalid(
+            "preview_suffixes",
+            format!("at most {MOST_SUFFIXES}"),
+        ));
+    }
+    if let Some(wrong) = settings
+        .preview_suffixes
+        .iter()
+        .find(|suffix| !uri::is_own_domain(suffix))
+    {
+        return Err(Error::invalid(
+            "preview_suffixes",
+            format!(
+                "'{}' must be a domain of your own in lower case, such as preview.example.com",
+                wrong.escape_debug()
+            ),
+        ));
+    }
     let custom = |attribute: &&Attribute| attribute.name.starts_with("custom:");
     if settings.attributes.iter().filter(custom).count() > MOST_CUSTOM {
         return Err(Error::invalid(

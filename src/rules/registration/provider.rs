@@ -3,10 +3,11 @@
 use url::Url;
 
 use super::client::NATIVE;
-use super::{is_visible, issuer, within};
+use super::{is_visible, issuer, uri, within};
 use crate::config::AllowedHost;
 use crate::error::Error;
 use crate::model::provider::{Endpoints, Settings};
+use crate::rules::connection::odd_client_id;
 use crate::rules::scope;
 
 const LONGEST_SLUG: usize = 63;
@@ -14,6 +15,7 @@ const MOST_IDENTIFIERS: usize = 50;
 /// Longer than Cognito's 40: an identifier is mostly an email domain, and a domain name may have 253 characters.
 const LONGEST_IDENTIFIER: usize = 253;
 const MOST_SCOPES: usize = 50;
+const MOST_ORIGINS: usize = 50;
 /// What we verify ID tokens with: asymmetric only, for a shared secret would let us (or a leak) sign as the upstream.
 const ALGORITHMS: &[&str] = &[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
@@ -123,6 +125,31 @@ pub fn client_id(text: &str) -> Result<(), Error> {
         "client_id",
         "must be the client id from the upstream's app page: 1-256 characters without blanks",
     ))
+}
+
+/// Whether a connection to this issuer may take ID tokens that apps bring, where it does. A client id is all that ties such
+/// a token to the connection, so it is looked at more closely than where a secret goes with it.
+pub fn token_in(issuer: &str, settings: &Settings) -> Result<(), Error> {
+    let Some(kind) = &settings.token_in else {
+        return Ok(());
+    };
+    if let Some(odd) = odd_client_id(issuer, &settings.client_id) {
+        return Err(Error::invalid("client_id", odd));
+    }
+    if kind.origins.len() > MOST_ORIGINS {
+        return Err(Error::invalid("origins", format!("at most {MOST_ORIGINS}")));
+    }
+    match kind.origins.iter().find(|text| !uri::is_origin(text)) {
+        Some(wrong) => Err(Error::invalid(
+            "origins",
+            format!(
+                "'{}' is not an origin as browsers write it: https://app.example.com, in lower case, without path and slash \
+                 (http is for localhost, 127.0.0.1 and [::1] only)",
+                wrong.escape_debug()
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether a connection with these settings may be registered.

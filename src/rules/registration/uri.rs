@@ -85,6 +85,60 @@ pub fn check(uri: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a pattern of preview hosts may be registered (`https://*.preview.example.com/callback`): a wildcard for the
+/// left-most label, and nothing else, below a suffix that the pool admits. The error completes the sentence "'…' ".
+pub fn preview(pattern: &str, suffixes: &[String]) -> Result<(), String> {
+    let Some(rest) = pattern.strip_prefix(PREVIEW) else {
+        return Err(format!(
+            "must begin with {PREVIEW} and the suffix of the preview hosts"
+        ));
+    };
+    let example = format!("https://x.{rest}");
+    check(&example)?;
+    let url = Url::parse(&example).map_err(|error| format!("is not a URI: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    let suffix = host.strip_prefix("x.").unwrap_or_default();
+    if !rest.starts_with(suffix) {
+        return Err("must have its host in lower case".into());
+    }
+    let below = |own: &String| {
+        suffix == own
+            || suffix
+                .strip_suffix(own.as_str())
+                .is_some_and(|rest| rest.ends_with('.'))
+    };
+    match suffixes.iter().any(below) {
+        true => Ok(()),
+        false => Err(format!(
+            "is below none of the pool's preview suffixes ({}): its operator names those that are their own",
+            match suffixes {
+                [] => "there are none".to_owned(),
+                some => some.join(", "),
+            }
+        )),
+    }
+}
+
+/// What a pattern of preview hosts begins with.
+pub const PREVIEW: &str = "https://*.";
+
+/// Whether this can be a domain of somebody's own: a name in lower case with two labels at least.
+pub fn is_own_domain(text: &str) -> bool {
+    let url = Url::parse(&format!("https://{text}/"));
+    text.split('.').count() >= 2
+        && text.split('.').all(|label| !label.is_empty())
+        && url.is_ok_and(|url| matches!(url.host(), Some(Host::Domain(name)) if name == text))
+}
+
+/// Whether this is an origin in the very form in which browsers send it (RFC 6454 §6.2), and one whose pages nobody on the
+/// way can change.
+pub fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        let safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+        safe && url.origin().ascii_serialization() == text
+    })
+}
+
 /// The names of this machine that need no https: the loopback addresses, and `localhost`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -208,6 +262,70 @@ mod tests {
         ] {
             let error = check(wrong).unwrap_err();
             assert!(error.contains(why), "{wrong:?} was refused because it {error}");
+        }
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        for (text, is_one) in [
+            ("https://app.example.com", true),
+            ("https://app.example.com:8443", true),
+            ("http://localhost:3000", true),
+            ("https://app.example.com/", false),
+            ("https://app.example.com:443", false),
+            ("https://App.example.com", false),
+            ("http://app.example.com", false),
+            ("https://ada@app.example.com", false),
+            ("app.example.com", false),
+            ("null", false),
+            ("*", false),
+        ] {
+            assert_eq!(is_origin(text), is_one, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_preview_pattern_stands_for_one_label_below_an_admitted_suffix() {
+        let own = ["preview.example.com".to_owned()];
+        for (pattern, is_one) in [
+            ("https://*.preview.example.com/cb", true),
+            ("https://*.preview.example.com:8443/cb?x=1", true),
+            ("https://*.eu.preview.example.com/cb", true),
+            ("https://*.example.com/cb", false),
+            ("https://*.notpreview.example.com/cb", false),
+            ("https://*.preview.example.com.evil.test/cb", false),
+            ("https://*.PREVIEW.example.com/cb", false),
+            ("https://*.*.preview.example.com/cb", false),
+            ("https://a*.preview.example.com/cb", false),
+            ("https://*preview.example.com/cb", false),
+            ("http://*.preview.example.com/cb", false),
+            ("https://*.preview.example.com/*", false),
+            ("https://*.preview.example.com/cb#x", false),
+            ("https://*.evil.test@preview.example.com/cb", false),
+            ("https://*.evil.test/.preview.example.com", false),
+            ("https://*", false),
+        ] {
+            assert_eq!(preview(pattern, &own).is_ok(), is_one, "{pattern}");
+        }
+        assert!(preview("https://*.preview.example.com/cb", &[]).is_err());
+    }
+
+    #[test]
+    fn a_suffix_is_a_domain_of_two_labels_at_least() {
+        for (text, is_one) in [
+            ("preview.example.com", true),
+            ("example.com", true),
+            ("com", false),
+            ("", false),
+            (".com", false),
+            ("example.com.", false),
+            ("Example.com", false),
+            ("127.0.0.1", false),
+            ("example.com/x", false),
+            ("example.com:80", false),
+            ("*.example.com", false),
+        ] {
+            assert_eq!(is_own_domain(text), is_one, "{text}");
         }
     }
 

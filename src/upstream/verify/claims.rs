@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::{Checks, Demands, shown};
+use super::{Came, Checks, Demands, shown};
 use crate::rules::secret;
 use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
@@ -15,6 +15,8 @@ use crate::world::UnixTime;
 const SKEW: i64 = 60;
 /// An ID token fresh from the token endpoint was issued this long ago at most.
 const OLDEST: i64 = 600;
+/// One that an app brings may have waited there, but not for longer than this, whatever its own end is.
+const OLDEST_BROUGHT: i64 = 86_400;
 /// A date beyond the year 9999 is no date.
 const LATEST: f64 = 253_402_300_800.0;
 
@@ -28,10 +30,13 @@ pub(super) fn check_parties(claims: &Map<String, Value>, demands: &Demands<'_>, 
         Cause::TokenIssuerMismatch,
         expected(demands.issuer, iss),
     );
-    // 3. `aud` is our client id, and nobody that we do not trust is in it besides: we trust nobody.
-    let aud = claims.get("aud");
+    // 3. `aud` is our client id, and nobody that we do not trust is in it besides: we trust nobody. The app of a token that
+    // was brought may have audiences of its own, as long as `azp` says that the token was issued to it.
+    let (aud, azp) = (claims.get("aud"), claims.get("azp"));
+    let shared = matches!(demands.came, Came::ByApp { .. }) && azp.is_some();
     let ours = match aud {
         Some(Value::String(aud)) => aud == demands.client_id,
+        Some(Value::Array(list)) if shared => list.iter().any(|aud| aud == demands.client_id),
         Some(Value::Array(list)) => !list.is_empty() && list.iter().all(|aud| aud == demands.client_id),
         _ => false,
     };
@@ -42,7 +47,6 @@ pub(super) fn check_parties(claims: &Map<String, Value>, demands: &Demands<'_>, 
         expected(demands.client_id, aud),
     );
     // 4. and 5. `azp`, where it is, is us.
-    let azp = claims.get("azp");
     checks.check(
         "id_token.azp",
         azp.is_none_or(|azp| azp == demands.client_id),
@@ -70,19 +74,32 @@ pub(super) fn check_parties(claims: &Map<String, Value>, demands: &Demands<'_>, 
 }
 
 /// 9. and 10. The token is of now, give or take the clocks.
-pub(super) fn check_times(claims: &Map<String, Value>, now: UnixTime, checks: &mut Checks<'_>) {
+pub(super) fn check_times(claims: &Map<String, Value>, demands: &Demands<'_>, checks: &mut Checks<'_>) {
+    let now = demands.now;
+    let oldest = match demands.came {
+        Came::ByCode { .. } => OLDEST,
+        Came::ByApp { .. } => OLDEST_BROUGHT,
+    };
     let moment = |name: &str| claims.get(name).and_then(moment_of);
     let exp = moment("exp");
     checks.check(
         "id_token.exp",
         exp.is_some_and(|exp| exp.plus(SKEW) > now),
         Cause::TokenExpired,
-        since("expires", exp, claims.get("exp"), now),
+        match (exp, moment("iat")) {
+            // So that a lifetime of a minute is not taken for a clock that is wrong.
+            (Some(exp), Some(iat)) => format!(
+                "{}, {} s after it was issued",
+                since("expires", Some(exp), claims.get("exp"), now),
+                exp.since(iat)
+            ),
+            (exp, _) => since("expires", exp, claims.get("exp"), now),
+        },
     );
     let iat = moment("iat");
     checks.check(
         "id_token.iat",
-        iat.is_some_and(|iat| iat <= now.plus(SKEW) && iat.plus(OLDEST) >= now),
+        iat.is_some_and(|iat| iat <= now.plus(SKEW) && iat.plus(oldest) >= now),
         Cause::IssuedAtInvalid,
         since("issued", iat, claims.get("iat"), now),
     );
@@ -97,6 +114,15 @@ pub(super) fn check_times(claims: &Map<String, Value>, now: UnixTime, checks: &m
     }
 }
 
+/// When a token that was brought stops passing [`check_times`].
+pub fn end_of_brought(claims: &Map<String, Value>, now: UnixTime) -> UnixTime {
+    let moment = |name: &str| claims.get(name).and_then(moment_of);
+    let too_old = moment("iat").map_or(now.plus(OLDEST_BROUGHT), |iat| iat.plus(OLDEST_BROUGHT));
+    moment("exp")
+        .map_or(too_old, |exp| exp.min(too_old))
+        .plus(SKEW + 1)
+}
+
 /// It belongs to this login, this access token, and the kind of sign-in that was asked for.
 pub(super) fn check_login(
     claims: &Map<String, Value>,
@@ -104,22 +130,29 @@ pub(super) fn check_login(
     algorithm: Algorithm,
     checks: &mut Checks<'_>,
 ) {
-    // 11. The nonce is this login's.
-    let nonce = claims.get("nonce").and_then(Value::as_str);
-    checks.check(
-        "id_token.nonce",
-        nonce.is_some_and(|nonce| secret::equal(nonce.as_bytes(), demands.nonce.as_bytes())),
-        Cause::NonceMismatch,
-        match (nonce, claims.get("nonce")) {
-            (None, None) => "absent",
-            (None, Some(_)) => "not a string",
-            (Some(nonce), _) if nonce == demands.nonce => "that of this login",
-            _ => "that of another login",
-        },
-    );
+    // 11. The nonce is this login's; an app that brings the token says which it is, or has compared it itself.
+    let wanted = match demands.came {
+        Came::ByCode { nonce, .. } => Some(nonce),
+        Came::ByApp { nonce } => nonce,
+    };
+    if let Some(wanted) = wanted {
+        let nonce = claims.get("nonce").and_then(Value::as_str);
+        checks.check(
+            "id_token.nonce",
+            nonce.is_some_and(|nonce| secret::equal(nonce.as_bytes(), wanted.as_bytes())),
+            Cause::NonceMismatch,
+            match (nonce, claims.get("nonce")) {
+                (None, None) => "absent",
+                (None, Some(_)) => "not a string",
+                (Some(nonce), _) if nonce == wanted => "that of this login",
+                _ => "that of another login",
+            },
+        );
+    }
     // §3.1.3.8: `at_hash`, where it is, is of the access token that came along; its absence is lawful in the code flow.
-    if let Some(at_hash) = claims.get("at_hash") {
-        let ours = half_hash(algorithm, demands.access_token);
+    // An app keeps the access token to itself.
+    if let (Some(at_hash), Came::ByCode { access_token, .. }) = (claims.get("at_hash"), demands.came) {
+        let ours = half_hash(algorithm, access_token);
         checks.check(
             "id_token.at_hash",
             at_hash

@@ -55,7 +55,7 @@ fn path_of(provider_id: &str) -> String {
     format!("/console/connections/{provider_id}/mapping")
 }
 
-/// The version in force, or with `?version=` an earlier one as a draft.
+/// The version in force, or as a draft an earlier one (`?version=`) or that of another connection (`?from=`).
 async fn open(
     admin: Admin,
     broker: Data<Broker>,
@@ -70,10 +70,11 @@ async fn open(
             let (provider, pool) = room.provider(conn)?;
             let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
             let seen = live.as_ref().map_or(0, |live| live.version);
-            let rules = match asked.get("version").map(str::parse) {
-                Some(Ok(version)) => mappings::find(conn, &provider.id, version)?.rules.0,
-                Some(Err(_)) => return Err(Problem::NotFound),
-                None => live.map(|live| live.rules.0).unwrap_or_default(),
+            let rules = match (asked.get("version").map(str::parse), asked.get("from")) {
+                (Some(Ok(version)), _) => mappings::find(conn, &provider.id, version)?.rules.0,
+                (Some(Err(_)), _) => return Err(Problem::NotFound),
+                (None, Some(from)) => history::of_sibling(conn, &room, &provider, from)?,
+                (None, None) => live.map(|live| live.rules.0).unwrap_or_default(),
             };
             let draft = Draft::of(&rules, seen);
             let compiled = Compiled::new(&draft.rules());

@@ -61,6 +61,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("enabled", "Enabled."),
     ("signed-out", "Signed out everywhere."),
     ("rolled-back", "Rolled back, as a new version."),
+    (
+        "enforced",
+        "It is on, and ends by itself in 15 minutes unless you confirm it after a new sign-in.",
+    ),
     ("rotated", "Rotated."),
     (
         "rotating",

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::Failure;
 use super::{Answer, Call, tokens};
-use crate::actions::native::sign_in;
+use crate::actions::native::sign_in::{self, NoTokens};
 use crate::actions::{Ctx, clients};
 use crate::broker::App;
 use crate::broker::hooks;
@@ -246,8 +246,21 @@ impl Step {
             .db
             .write(move |conn| sign_in::tokens(conn, &ctx, &app.client, &user.sub))
             .await?;
-        // Gone or switched off in this very moment.
-        let mut exchanged = exchanged.ok_or_else(|| self.wrong(true))?;
+        let mut exchanged = exchanged.map_err(|why| match why {
+            // Gone or switched off in this very moment.
+            NoTokens::Gone => self.wrong(true),
+            NoTokens::Barred(barred) => {
+                tracing::info!(
+                    client = self.app.client.id,
+                    cause = barred.seen(),
+                    "refused a sign-in"
+                );
+                Failure::new(
+                    "NotAuthorizedException",
+                    barred.refusal(&self.app.client.name).description,
+                )
+            }
+        })?;
         exchanged.family.granted.overrides = overrides;
         tokens::issued(&self.call, &self.app, exchanged)
     }

@@ -2,12 +2,13 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use zeroize::Zeroizing;
 
 use super::error::Failure;
 use crate::actions::credentials;
 use crate::broker::Broker;
 use crate::error::StoreError;
-use crate::model::credential::{self, Role};
+use crate::model::credential::{self, Credential, Role};
 use crate::model::reach::Reach;
 use crate::rules::aws::sigv4::{Claim, Refusal, Request};
 
@@ -52,19 +53,7 @@ pub async fn signed(request: &HttpRequest, body: &[u8], broker: &Data<Broker>) -
     };
     let now = broker.clock.now();
     let claim = Claim::read(signed, now)?;
-    let (id, sealer) = (claim.access_key_id.clone(), broker.sealer.clone());
-    let found = broker
-        .db
-        .read(move |conn| -> Result<_, StoreError> {
-            match credential::find(conn, &id)?.filter(|credential| credential.enabled) {
-                None => Ok(None),
-                Some(credential) => {
-                    let secret = credentials::secret_of(&sealer, &credential)?;
-                    Ok(Some((credential, secret)))
-                }
-            }
-        })
-        .await?;
+    let found = find(broker, claim.access_key_id.clone()).await?;
     let (credential, secret) = found.ok_or(Refusal::UnknownKey)?;
     if !claim.is_of(signed, &secret) {
         return Err(Failure::new(
@@ -73,6 +62,32 @@ pub async fn signed(request: &HttpRequest, body: &[u8], broker: &Data<Broker>) -
              Access Key and signing method.",
         ));
     }
+    Ok(caller(broker, &credential).await?)
+}
+
+/// An enabled credential with its secret.
+pub async fn find(
+    broker: &Broker,
+    id: String,
+) -> Result<Option<(Credential, Zeroizing<String>)>, StoreError> {
+    let sealer = broker.sealer.clone();
+    broker
+        .db
+        .read(
+            move |conn| match credential::find(conn, &id)?.filter(|credential| credential.enabled) {
+                None => Ok(None),
+                Some(credential) => {
+                    let secret = credentials::secret_of(&sealer, &credential)?;
+                    Ok(Some((credential, secret)))
+                }
+            },
+        )
+        .await
+}
+
+/// Who calls with a credential whose secret they have shown; notes that it was used.
+pub async fn caller(broker: &Broker, credential: &Credential) -> Result<Caller, StoreError> {
+    let now = broker.clock.now();
     if credential.last_used_at.is_none_or(|at| at.plus(60) <= now) {
         let id = credential.id.clone();
         broker

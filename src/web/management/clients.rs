@@ -223,6 +223,8 @@ pub async fn update(call: Call) -> Answer {
             require_pkce: old.settings.require_pkce,
             contract: old.settings.contract.clone(),
             sso_minutes: old.settings.sso_minutes,
+            access: old.settings.access.clone(),
+            requires_acr: old.settings.requires_acr.clone(),
             email_first: old.settings.email_first,
             ..settings
         };

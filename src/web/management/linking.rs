@@ -7,6 +7,7 @@ use super::error::Failure;
 use super::users::pool_within;
 use super::{Answer, Call};
 use crate::actions::linking::{self, Kept, Refused, Source};
+use crate::actions::native::accounts;
 use crate::db::Conn;
 use crate::model::pool::Pool;
 use crate::model::provider::{self, Provider};
@@ -106,12 +107,10 @@ pub async fn unlink(call: Call) -> Answer {
     let Input {
         user_pool_id, user, ..
     } = call.read()?;
-    if is_native(user.provider("User")?) {
-        return Err(Failure::invalid(
-            "Invalid User: the password of a user is not taken away here; AdminDisableUser keeps the user out",
-        ));
-    }
     let source = user.source("User")?;
+    if is_native(user.provider("User")?) {
+        return without_password(call, user_pool_id, source).await;
+    }
     call.act(move |conn, ctx, reach| {
         let pool = pool_within(conn, reach, &user_pool_id)?;
         let provider = connection(conn, &pool, user.provider("User")?)?;
@@ -123,6 +122,25 @@ pub async fn unlink(call: Call) -> Answer {
             Kept::Failed(error) => error.into(),
         })?;
         Ok(json!({}))
+    })
+    .await
+}
+
+/// A user of the pool's own, named by the username: the password signs nobody in any more.
+async fn without_password(call: Call, user_pool_id: String, source: Source) -> Answer {
+    let Source::Subject(username) = source else {
+        return Err(Failure::invalid(
+            "Invalid User: ProviderAttributeName must be Cognito_Subject for a user with a password",
+        ));
+    };
+    call.act(move |conn, ctx, reach| {
+        let pool = pool_within(conn, reach, &user_pool_id)?;
+        let user = directory::find_named(conn, &pool, &username)?.ok_or_else(Failure::no_user)?;
+        if accounts::take_password(conn, ctx, &user)? {
+            Ok(json!({}))
+        } else {
+            Err(Failure::invalid("Invalid User: the user has no password"))
+        }
     })
     .await
 }

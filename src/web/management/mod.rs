@@ -3,7 +3,7 @@
 //! operation runs: it reads through `model` with the credential's reach in the query and writes through `actions`.
 
 mod auth;
-mod authenticate;
+pub mod authenticate;
 mod branding;
 mod client_secrets;
 mod clients;

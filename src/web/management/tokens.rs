@@ -42,6 +42,10 @@ pub fn issued(call: &Call, app: &App, exchanged: Exchanged) -> Answer {
 }
 
 pub fn unminted(why: OAuthError) -> Failure {
+    if why.code == Code::InvalidGrant {
+        tracing::info!(cause = %why.cause, "tokens were refused");
+        return Failure::new("NotAuthorizedException", why.cause);
+    }
     tracing::error!(cause = %why.cause, "tokens could not be made");
     Failure::new("InternalErrorException", why.description)
 }

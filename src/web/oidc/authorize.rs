@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::choice::{Choice, NotAvailable, choose};
 use super::upstream_leg::{self, Hints};
-use super::{confirm, error, form, mint, query, respond, start_login};
+use super::{barred, confirm, error, form, mint, query, respond, somebody_else, start_login};
 use crate::actions::login::{self, Grant};
 use crate::broker::hooks::{self, Bearer, Visit};
 use crate::broker::{App, Broker};
@@ -17,6 +17,7 @@ use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
 use crate::model::session::Session;
 use crate::model::user::User;
+use crate::rules::access;
 use crate::rules::authorize::{self, Authorization, AuthorizeError, ResponseType, Untrusted};
 use crate::rules::discovery::paths;
 use crate::rules::email::Email;
@@ -36,7 +37,11 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
             authorization,
             params,
             session,
-        }) => proceed(&request, &broker, app, authorization, &params, session).await,
+            present,
+        }) => {
+            let sessions = Sessions { session, present };
+            proceed(&request, &broker, app, authorization, &params, sessions).await
+        }
         Err(answer) => answer,
     }
 }
@@ -65,7 +70,10 @@ pub struct Begun {
     pub app: Arc<App>,
     pub authorization: Authorization,
     pub params: Params,
+    /// The session that can answer the request.
     pub session: Option<(Session, User)>,
+    /// The browser's session, whether it can or not.
+    pub present: Option<(Session, User)>,
 }
 
 /// What `/oauth2/authorize` and `/login` have in common: everything up to the decision.
@@ -125,7 +133,7 @@ pub async fn begin_with(
         let refusal = OAuthError::new(Code::InvalidRequest, "a cookie came twice");
         return Err(refuse(request, &app, &authorization, &refusal));
     };
-    let session = match cookies.get(&cookies::session_name(&app.pool.pool.id)) {
+    let present = match cookies.get(&cookies::session_name(&app.pool.pool.id)) {
         None => None,
         Some(token) => {
             let (token, pool, now) = (token.to_owned(), app.pool.pool.id.clone(), broker.clock.now());
@@ -133,16 +141,18 @@ pub async fn begin_with(
                 .db
                 .read(move |conn| login::find_session(conn, now, &pool, &token))
                 .await;
-            found
-                .map_err(unavailable)?
-                .filter(|(session, user)| usable(session, user, &authorization, &app, broker))
+            found.map_err(unavailable)?
         }
     };
+    let session = present
+        .clone()
+        .filter(|(session, user)| usable(session, user, &authorization, &app, broker));
     Ok(Begun {
         app,
         authorization,
         params,
         session,
+        present,
     })
 }
 
@@ -188,6 +198,7 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         && request.max_age.is_none_or(|most| most > 0 && age <= most)
         && app.client.settings.sso_minutes.is_none_or(|most| age < most * 60)
         && request.required_sub.as_ref().is_none_or(|sub| *sub == user.sub)
+        && access::acr_suffices(&app.client.settings, session.facts.acr.as_deref())
         && request.acr_values.as_ref().is_none_or(|wanted| {
             session
                 .facts
@@ -197,13 +208,19 @@ fn usable(session: &Session, user: &User, request: &Authorization, app: &App, br
         })
 }
 
+/// The session that can answer a request, and the one that the browser has.
+struct Sessions {
+    session: Option<(Session, User)>,
+    present: Option<(Session, User)>,
+}
+
 async fn proceed(
     request: &HttpRequest,
     broker: &Data<Broker>,
     app: Arc<App>,
     authorization: Authorization,
     params: &Params,
-    session: Option<(Session, User)>,
+    Sessions { session, present }: Sessions,
 ) -> HttpResponse {
     let started = start_login::chosen(request, &app).filter(|_| !authorization.prompt.none);
     let chosen = match choose(&authorization, &app) {
@@ -225,6 +242,13 @@ async fn proceed(
         // As Cognito: back to the login page, which says so.
         Err(NotAvailable) => return respond::redirect(&login_url(params, Some(NOT_AVAILABLE))).finish(),
     };
+    let present = present.filter(|_| started.is_some());
+    if let (Some((session, user)), Choice::Named(wanted) | Choice::Hinted(wanted, _)) = (&present, &chosen)
+        && let Some(page) =
+            somebody_else::before(request, &app, &authorization, params, (session, user), wanted)
+    {
+        return page;
+    }
     if let Some((session, user)) = session {
         let same = |provider: &Provider| Some(&provider.id) == session.provider_id.as_ref();
         let fits = match &chosen {
@@ -262,6 +286,7 @@ async fn proceed(
             let hints = Hints {
                 login_hint: authorization.login_hint.clone(),
                 by_address: matches!(chosen, Choice::Hinted(..)),
+                instead_of: present.map(|(_, user)| user.sub),
             };
             let mut answer =
                 upstream_leg::start(request, broker, &app, provider, &authorization, hints).await;
@@ -284,7 +309,8 @@ pub fn login_url(params: &Params, message: Option<&str>) -> String {
     format!("{}?{}", paths::LOGIN, params::encode(pairs))
 }
 
-fn is_address_of(address: &Email, user: &User) -> bool {
+/// Whether the address is the user's own.
+pub fn is_address_of(address: &Email, user: &User) -> bool {
     let theirs = user.attributes.get("email").and_then(|value| value.as_str());
     theirs.is_some_and(|theirs| {
         Email::parse(theirs).is_ok_and(|theirs| {
@@ -309,6 +335,11 @@ pub async fn continue_session(
             return refuse(request, app, authorization, &refusal);
         }
         return confirm::page(request, broker, app, authorization, &session, &user, params);
+    }
+    match barred::of_session(request, broker, app, authorization, params, (&session, &user)).await {
+        Ok(None) => {}
+        Ok(Some(refused)) => return refused,
+        Err(cause) => return error::store(request, &cause),
     }
     let overrides = match token_overrides(broker, app, authorization, &user).await {
         Ok(overrides) => overrides,

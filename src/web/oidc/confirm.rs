@@ -77,6 +77,7 @@ pub fn page(
         user_label: shown.unwrap_or(&user.username).to_owned(),
         continue_href: href(&[FIELD], (FIELD, &ticket)),
         other_href: href(&[FIELD, "prompt"], ("prompt", "select_account")),
+        other_way: None,
     };
     respond::page(StatusCode::OK, &page, respond::Forms::Onward).finish()
 }

@@ -1,7 +1,7 @@
 //! `/oauth2/idpresponse`: the upstream's answer comes back. It must belong to a login of this very browser and name the
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
-mod hooked;
+mod asked;
 mod stray;
 
 use std::net::IpAddr;
@@ -11,19 +11,18 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
-use hooked::Ready;
 use stray::{Unknown, own_login, unavailable, unknown_login};
 
 use super::error::{self, Shown};
-use super::{authorize, form, respond, upstream_leg};
-use crate::actions::login::{self, Completed};
-use crate::actions::profile::Arrival;
+use super::{authorize, form, respond, start_login, upstream_leg};
+use crate::actions::login::{self, Completed, Errand, Returned};
 use crate::actions::traces::{self, Draft};
+use crate::broker::arrival::{self, Ready};
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::model::client::Flow;
 use crate::model::provider::Provider;
-use crate::model::session::{self, Facts, Session};
+use crate::model::session::{self, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
 use crate::rules::authorize::{ResponseType, ReturnAddress, Untrusted};
@@ -39,7 +38,6 @@ use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::pages::{ContinuePage, Frame};
 use crate::web::peer;
-use crate::world::UnixTime;
 
 /// The bare callback: only for connections whose login was sent to come back to it.
 pub async fn bare(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
@@ -64,6 +62,9 @@ pub async fn posted(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> 
 }
 
 async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<Broker>) -> HttpResponse {
+    if let Some(started) = start_login::at_callback(request, broker, connection).await {
+        return started;
+    }
     if let Some(came) = test_sign_in::of_this_browser(request, broker) {
         return test_sign_in::returned(request, broker, connection, came).await;
     }
@@ -249,7 +250,7 @@ impl Leg<'_> {
             begun_at: login.started_at,
             max_age: login.max_age,
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
-            acr_values: login.acr_values.clone(),
+            acr_values: self.essential_acr(),
             keep_sources: self.app.pool.pool.settings.lambda.inbound_federation.is_some(),
         };
         let mut steps = Vec::new();
@@ -263,7 +264,21 @@ impl Leg<'_> {
             .await;
         self.trace.story.steps.append(&mut steps);
         match identity {
-            Ok(identity) => self.complete(provider, identity).await,
+            Ok(identity) => {
+                if let (Some(wished), None) = (&self.login.acr_values, self.essential_acr()) {
+                    let had = identity.acr.as_deref().unwrap_or("none");
+                    let seen = format!("{had}; the app wished for {wished}");
+                    self.trace.step("acr", true, seen);
+                }
+                match self.asks_first(&provider, &identity).await {
+                    Ok(None) => self.complete(provider, identity).await,
+                    Ok(Some(page)) => page,
+                    Err(cause) => {
+                        tracing::error!(%cause, "a user could not be looked for");
+                        self.show(&Refusal::unavailable(), None)
+                    }
+                }
+            }
             Err(failure) => {
                 if let Some(address) = &failure.claimed_email {
                     self.trace.concerns(&self.broker.sealer, address);
@@ -289,6 +304,12 @@ impl Leg<'_> {
         }
     }
 
+    /// What the app requires of the sign-in, as opposed to what its request wished for.
+    fn essential_acr(&self) -> Option<String> {
+        let required = &self.app.client.settings.requires_acr;
+        (!required.is_empty()).then(|| required.join(" "))
+    }
+
     async fn complete(mut self, provider: Provider, identity: Identity) -> HttpResponse {
         let now = self.broker.clock.now();
         let ctx = self
@@ -306,41 +327,29 @@ impl Leg<'_> {
             Some(_) => login::SIGN_OUT_SECONDS,
             None => login::SESSION_SECONDS,
         };
-        let replaced = match self.heed_inbound_hook(&provider, &identity).await {
-            Ok(replaced) => replaced,
+        let arrived = self
+            .broker
+            .arrival(&self.app, &provider, &identity, &mut self.trace)
+            .await;
+        let arrival = match arrived {
+            Ok(arrival) => arrival,
             Err(fault) => return self.refuse(fault.refusal()).await,
         };
         let ready = Ready {
             app: self.app.clone(),
-            login: self.login.clone(),
-            redirect_uri: self.address.redirect_uri.clone(),
-            login_hash: secret::hash(&self.state),
-            arrival: Arrival {
-                issuer: identity.issuer,
-                subject: identity.subject,
-                claims: replaced.unwrap_or(identity.claims),
-            },
-            facts: Facts {
-                auth_time: identity.auth_time.map_or(now, |at| UnixTime(at.min(now.0))),
-                amr: identity.amr,
-                acr: identity.acr,
-                sid: identity.sid,
-            },
+            arrival,
+            facts: arrival::facts(&identity, now),
             provider,
-            id_token_sealed,
+            errand: Errand::Login(Box::new(Returned {
+                login: self.login.clone(),
+                redirect_uri: self.address.redirect_uri.clone(),
+                login_hash: secret::hash(&self.state),
+                id_token_sealed,
+            })),
         };
-        let lambda = &self.app.pool.pool.settings.lambda;
-        let completed = if lambda.takes_part_in_sign_ins() || lambda.token_generation().is_some() {
-            match self.complete_with_hooks(Arc::new(ready), ctx).await {
-                Ok(completed) => completed,
-                Err(fault) => return self.refuse(fault.refusal()).await,
-            }
-        } else {
-            let trace = self.trace.clone();
-            self.broker
-                .db
-                .write(move |conn| login::complete(conn, &ctx, &ready.work(), trace))
-                .await
+        let completed = match self.broker.complete(ready, ctx, &mut self.trace).await {
+            Ok(completed) => completed,
+            Err(fault) => return self.refuse(fault.refusal()).await,
         };
         match completed {
             Ok(Completed::SignedIn {
@@ -353,10 +362,9 @@ impl Leg<'_> {
                     Err(error) => self.address.error_response(&error, &self.app.pool.issuer),
                 };
                 let session = cookies::session_name(&self.app.pool.pool.id);
-                let cookies = vec![
-                    cookies::set(session, session_token, cookie_seconds),
-                    cookies::clear(crate::rules::login::cookie_name(&self.state)),
-                ];
+                let session = session_token.map(|token| cookies::set(session, token, cookie_seconds));
+                let spent = cookies::clear(crate::rules::login::cookie_name(&self.state));
+                let cookies = session.into_iter().chain([spent]).collect();
                 respond::to_app(&response, &error::lang(self.request), cookies)
             }
             Ok(Completed::Refused { refusal, trace_code }) => {
@@ -416,6 +424,7 @@ impl Leg<'_> {
             user_label: user.ok().flatten().map(|user| user.label()).unwrap_or_default(),
             other_href: again.other_href,
             continue_href: again.href,
+            other_way: None,
         };
         respond::page(StatusCode::OK, &page, respond::Forms::ToApp).finish()
     }

@@ -46,6 +46,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         authorization,
         params,
         session,
+        ..
     } = match authorize::begin(&request, &broker).await {
         Ok(begun) => begun,
         Err(answer) => return answer,
@@ -178,7 +179,10 @@ pub(super) fn buttons(
         pairs.push(("identity_provider".into(), provider.name.clone()));
         pairs.extend(address.map(|address| ("login_hint".into(), address.to_owned())));
         LoginButton {
-            detail: several.then(|| provider.name.clone()),
+            detail: several.then(|| match provider.settings.environment {
+                Some(environment) => format!("{} ({environment})", provider.name),
+                None => provider.name.clone(),
+            }),
             href: format!("{}?{}", paths::AUTHORIZE, params::encode(pairs)),
             label,
             logo: None,

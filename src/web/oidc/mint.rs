@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::actions::tokens::Exchanged;
 use crate::broker::{App, Broker};
 use crate::model::overrides::Overrides;
+use crate::rules::access::{self, Entrant};
 use crate::rules::claims::{self, Issue, Person, overridden};
 use crate::rules::jwt::{self, Typ};
 use crate::rules::oauth_error::{Code, OAuthError};
@@ -21,6 +22,7 @@ pub struct Minted {
 }
 
 pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Minted, OAuthError> {
+    check_access(app, exchanged)?;
     let pool = &app.pool;
     let (now, seconds) = (broker.clock.now(), app.client.settings.access_token_seconds);
     let (access_jti, id_jti) = (secret::uuid(&broker.entropy), secret::uuid(&broker.entropy));
@@ -70,6 +72,22 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
             .map_or(seconds, |last| last.since(now).min(seconds)),
         scope: scope_of(&access),
     })
+}
+
+/// However somebody came here: no token is made for whom the app does not let in.
+fn check_access(app: &App, exchanged: &Exchanged) -> Result<(), OAuthError> {
+    let granted = &exchanged.family.granted;
+    let entrant = Entrant {
+        user: &exchanged.user,
+        groups: &exchanged.groups,
+        connection: &granted.provider_id,
+        tenant: app
+            .provider(&granted.provider_id)
+            .and_then(|provider| provider.tenant_id.as_deref()),
+        amr: &granted.amr,
+        acr: granted.acr.as_deref(),
+    };
+    access::check(&app.client.settings, &entrant).map_err(|barred| barred.invalid_grant())
 }
 
 /// A client's token for itself (RFC 6749 §4.4).

@@ -1,6 +1,7 @@
 //! The OpenID Connect surface: Cognito's endpoints at the root of the host, metadata under the issuer.
 
 pub mod authorize;
+mod barred;
 mod choice;
 mod chooser;
 mod confirm;
@@ -12,10 +13,13 @@ pub mod login_style;
 pub mod logout;
 pub mod mint;
 pub mod password_form;
+pub mod register;
 mod respond;
 pub mod revoke;
+mod somebody_else;
 pub mod start_login;
 pub mod token;
+pub mod token_in;
 mod upstream_leg;
 pub mod userinfo;
 mod visitor;

@@ -1,5 +1,6 @@
 //! `/start-login?connection=…`: what a tile in Okta, or any third party, opens to start a sign-in (OIDC Core §4). The browser
-//! goes to the app, which asks for the sign-in itself; a short-lived cookie remembers which connection it was to be.
+//! goes to the app, which asks for the sign-in itself; a short-lived cookie remembers which connection it was to be. A tile
+//! that was pointed at the callback starts a sign-in all the same.
 
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::{error, form, query, respond};
 use crate::actions::traces::Draft;
+use crate::actions::watch;
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
 use crate::model::client;
-use crate::model::provider::Provider;
+use crate::model::provider::{self, Provider};
 use crate::rules::authorize::Untrusted;
 use crate::rules::params::Params;
 use crate::rules::start_login::{self, Nowhere};
@@ -50,6 +52,8 @@ enum Stopped {
     /// Okta's "Send ID Token directly to app (Okta Simplified)".
     IdToken,
     NoConnection,
+    /// A bare callback, and several connections that it may be.
+    AtCallback,
     Issuer,
     NoApp,
     WhichApp,
@@ -76,6 +80,13 @@ impl Stopped {
                 "The link does not name a connection that people can sign in through at present.",
                 "In Okta, set the app's Initiate login URI to the address that the connection's page shows, and see that the \
                  connection is live.",
+            ),
+            Stopped::AtCallback => (
+                "tile_at_callback",
+                "The tile leads to the address where sign-ins come back, and nothing tells through which connection one is \
+                 to begin.",
+                "In Okta, set the app's Initiate login URI to the address that the connection's page shows: it is another \
+                 one than the sign-in redirect URI.",
             ),
             Stopped::Issuer => (
                 "tile_issuer_mismatch",
@@ -118,6 +129,12 @@ async fn start(request: &HttpRequest, broker: &Data<Broker>, params: &Params) ->
     let mut known = Known::default();
     match prepare(request, broker, params, &mut known).await {
         Ok(Ok((cookie, location))) => {
+            // Okta's tiles send it; a link that somebody wrote mostly does not.
+            if params.get("iss").is_some()
+                && let Some(provider) = &known.provider
+            {
+                remember(broker, &provider.id).await;
+            }
             let mut answer = respond::redirect(&location);
             answer.cookie(cookie);
             answer.finish()
@@ -125,6 +142,99 @@ async fn start(request: &HttpRequest, broker: &Data<Broker>, params: &Params) ->
         Ok(Err(stopped)) => stop(request, broker, stopped, known).await,
         Err(cause) => error::store(request, &cause),
     }
+}
+
+/// For the console, which says where no tile was ever seen. Strangers can bring it about, so mostly it only reads.
+async fn remember(broker: &Broker, provider_id: &str) {
+    let (now, id) = (broker.clock.now(), provider_id.to_owned());
+    let is_known = broker
+        .db
+        .read(move |conn| watch::knows_tile(conn, now, &id))
+        .await;
+    let id = provider_id.to_owned();
+    let noted = match is_known {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            broker
+                .db
+                .write(move |conn| watch::note_tile(conn, now, &id))
+                .await
+        }
+        Err(cause) => Err(cause),
+    };
+    if let Err(cause) = noted {
+        tracing::warn!(%cause, connection = provider_id, "a click on a tile could not be remembered");
+    }
+}
+
+/// A request to the callback that answers nothing of ours, as a tile sends it that was given the redirect URI for its
+/// address: the start of a sign-in through the connection of the path, or through the one that it can only be.
+pub async fn at_callback(
+    request: &HttpRequest,
+    broker: &Data<Broker>,
+    connection: Option<&str>,
+) -> Option<HttpResponse> {
+    let params = query(request).ok()?;
+    if ["state", "code", "error"]
+        .iter()
+        .any(|name| params.get(name).is_some())
+    {
+        return None;
+    }
+    let named = match connection {
+        Some(id) => Some(id.to_owned()),
+        None => match only(request, broker, params.get("iss")).await {
+            Ok(found) => found,
+            Err(cause) => return Some(error::store(request, &cause)),
+        },
+    };
+    let Some(id) = named else {
+        return Some(stop(request, broker, Stopped::AtCallback, Known::default()).await);
+    };
+    let mut pairs = params.without(&["connection"]);
+    pairs.push(("connection".to_owned(), id));
+    Some(start(request, broker, &Params::from_pairs(pairs)).await)
+}
+
+/// The one connection that a tile at the bare callback of this host can be of.
+async fn only(
+    request: &HttpRequest,
+    broker: &Broker,
+    iss: Option<&str>,
+) -> Result<Option<String>, StoreError> {
+    /// Of more than these nobody can be the only one.
+    const LOOKED_AT: i64 = 50;
+    let (pool, origin) = (domains::pool_of(request), iss.map(start_login::origin));
+    let mut found = match origin {
+        Some(None) => return Ok(None),
+        origin => {
+            let origin = origin.flatten();
+            broker
+                .db
+                .read(move |conn| -> Result<_, StoreError> {
+                    Ok(provider::enabled_of(
+                        conn,
+                        pool.as_deref(),
+                        origin.as_deref(),
+                        LOOKED_AT + 1,
+                    )?)
+                })
+                .await?
+        }
+    };
+    if i64::try_from(found.len()).is_ok_and(|count| count > LOOKED_AT) {
+        return Ok(None);
+    }
+    let at_tenants_host = domains::tenant_of(request).is_some();
+    found.retain(|provider| {
+        (provider.settings.shared_callback || at_tenants_host)
+            && domains::offers(request, provider)
+            && iss.is_none_or(|iss| start_login::is_of(iss, &provider.issuer))
+    });
+    Ok(match found.as_slice() {
+        [one] => Some(one.id.clone()),
+        _ => None,
+    })
 }
 
 type Prepared = Result<(actix_web::cookie::Cookie<'static>, String), Stopped>;

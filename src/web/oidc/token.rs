@@ -1,15 +1,16 @@
-//! `POST /oauth2/token` (RFC 6749 §3.2): authenticate the client, redeem the grant, mint.
+//! `POST /oauth2/token` (RFC 6749 §3.2): authenticate the client, redeem the grant, mint. The exchange of a token that an
+//! app brings is in `token_in`.
 
 use std::sync::Arc;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::error::{self, Dialect};
 use super::mint::{self, Minted};
-use super::{cors, form};
+use super::{cors, form, token_in};
 use crate::actions::tokens::{self, Refresh};
 use crate::broker::hooks::{self, Visit};
 use crate::broker::refresh::{self, NotRefreshed};
@@ -62,11 +63,7 @@ impl Trouble {
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     let mut dialect = Dialect::default();
     match serve(&request, &body, &broker, &mut dialect).await {
-        Ok(answer) => HttpResponse::Ok()
-            .insert_header(cors::ANY_ORIGIN)
-            .insert_header(("Pragma", "no-cache"))
-            .insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"))
-            .body(Value::Object(answer).to_string()),
+        Ok(answer) => answer,
         Err(trouble) => trouble.answer(&request, dialect),
     }
 }
@@ -76,12 +73,12 @@ async fn serve(
     body: &Bytes,
     broker: &Data<Broker>,
     dialect: &mut Dialect,
-) -> Result<Map<String, Value>, Trouble> {
+) -> Result<HttpResponse, Trouble> {
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
     let mut visit = Visit::new(broker, &app.pool, &app.client.id);
     let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
-    match grant::parse(&form, &app.client)? {
+    let (minted, refresh_token) = match grant::parse(&form, &app.client)? {
         Grant::Code {
             code,
             redirect_uri,
@@ -102,7 +99,7 @@ async fn serve(
                 })
                 .await??;
             let minted = mint::for_user(broker, &app, &exchanged)?;
-            Ok(answer(&app, minted, exchanged.refresh_token))
+            (minted, exchanged.refresh_token)
         }
         Grant::Refresh {
             token,
@@ -117,7 +114,7 @@ async fn serve(
             let rotates = tokens::rotates(&app.client);
             let exchanged = refresh::refresh(&mut visit, ctx, &app, asked, rotates).await?;
             let minted = mint::for_user(broker, &app, &exchanged)?;
-            Ok(answer(&app, minted, exchanged.refresh_token))
+            (minted, exchanged.refresh_token)
         }
         Grant::ClientCredentials { scope, resource } => {
             let servers = &app.pool.resource_servers;
@@ -134,9 +131,15 @@ async fn serve(
                 .await
                 .map_err(|fault| fault.oauth())?;
             let minted = mint::for_client(broker, &app, &scopes, resource, overrides.as_ref())?;
-            Ok(answer(&app, minted, None))
+            (minted, None)
         }
-    }
+        Grant::TokenExchange(asked) => {
+            let exchange = token_in::Exchange::new(request, broker, app.clone());
+            return exchange.serve(asked).await;
+        }
+    };
+    let answer = answer(&app, minted, refresh_token);
+    Ok(given(answer, Some(cors::ANY_ORIGIN)))
 }
 
 /// The client behind the request, proved to be it.
@@ -168,6 +171,18 @@ pub async fn authenticated(
     app.ok_or_else(|| malformed().into())
 }
 
+/// An answer with tokens in it, for pages of that origin to read.
+pub fn given(answer: Map<String, Value>, readable: Option<(HeaderName, &str)>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(readable) = readable {
+        response.insert_header(readable);
+    }
+    response
+        .insert_header(("Pragma", "no-cache"))
+        .insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"))
+        .body(Value::Object(answer).to_string())
+}
+
 fn malformed() -> OAuthError {
     OAuthError::new(
         Code::InvalidClient,
@@ -177,7 +192,7 @@ fn malformed() -> OAuthError {
 
 /// The successful answer (RFC 6749 §5.1). `scope` always: the standard wants it where it differs from what was asked for,
 /// and that was said in another request. Cognito never gives it.
-fn answer(app: &App, minted: Minted, refresh_token: Option<String>) -> Map<String, Value> {
+pub fn answer(app: &App, minted: Minted, refresh_token: Option<String>) -> Map<String, Value> {
     let mut answer = Map::new();
     let mut set = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     if let Some(id_token) = minted.id_token {

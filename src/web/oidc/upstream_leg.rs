@@ -26,6 +26,8 @@ pub struct Hints {
     pub login_hint: Option<String>,
     /// The domain of that address led to the provider.
     pub by_address: bool,
+    /// Who is signed in in the browser, where a tile began this.
+    pub instead_of: Option<String>,
 }
 
 /// The redirect URI of this login, as it is registered at the provider, at the host that the login began at: only there
@@ -63,6 +65,7 @@ pub async fn start(
         nonce: secret::short_token(&broker.entropy),
         verifier: secret::token(&broker.entropy),
         by_address: hints.by_address,
+        instead_of: hints.instead_of.clone(),
         person_hash: hints
             .login_hint
             .as_deref()
@@ -142,7 +145,7 @@ async fn ask(
         login_hint: hints.login_hint,
         prompt: (!prompts.is_empty()).then(|| prompts.join(" ")),
         max_age: authorization.max_age,
-        acr_values: authorization.acr_values.clone(),
+        acr_values: login.acr_values.clone(),
     };
     match broker.upstream.authorize_url(&connection, &ask).await {
         Ok(url) => Ok(url.into()),

@@ -154,6 +154,7 @@ impl ContinuePage {
             user_label: "ada@acme.test".to_owned(),
             continue_href: "/oauth2/authorize?client_id=portal".to_owned(),
             other_href: "/oauth2/authorize?client_id=portal&prompt=login".to_owned(),
+            other_way: None,
         }
     }
 }

@@ -195,6 +195,7 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                 user_label: text(),
                 continue_href: link(),
                 other_href: link(),
+                other_way: Some(text()),
             }
             .render()
             .unwrap(),

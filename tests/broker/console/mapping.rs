@@ -1,9 +1,12 @@
 //! The mapping editor: what a draft would do, told before it is saved, and what a later sign-in then does.
 
+use forebay::actions::mappings::{self, Save};
+use forebay::actions::tenants;
 use forebay::demo::{POOL, WEB_CLIENT};
 use forebay::model::client::{ContractClaim, ContractKind};
 use forebay::model::mapper_input;
-use forebay::model::mapping::{self, Rules};
+use forebay::model::mapping::{self, Rule, Rules, Source};
+use forebay::model::provider::Environment;
 use forebay::model::user;
 use serde_json::json;
 
@@ -69,6 +72,49 @@ pub(super) fn text(html: &str) -> String {
         }
     }
     unescape(&shown)
+}
+
+#[actix_web::test]
+async fn the_mapping_of_another_environment_is_taken_over_as_a_draft() {
+    let stage = Stage::new().await;
+    stage.console(OPERATOR);
+    let ctx = stage.ctx();
+    stage
+        .act(|conn| tenants::give_connection(conn, &ctx, "globex-okta", Some("acme")))
+        .unwrap();
+    stage.change_provider("globex-okta", |row| {
+        row.settings.environment = Some(Environment::Preview)
+    });
+    stage.act(|conn| {
+        let seen = mapping::current(conn, "globex-okta").unwrap().unwrap();
+        let mut save = Save {
+            seen: seen.version,
+            rules: seen.rules.0,
+            ..Save::default()
+        };
+        save.rules
+            .attributes
+            .push(Rule::new("nickname", Source::claim("nick_of_preview")));
+        mappings::save(conn, &ctx, "globex-okta", save).unwrap();
+    });
+    let mut admin = stage.console("admin@acme.test");
+    let page = admin
+        .open("/console/connections/acme-okta/mapping/history")
+        .await
+        .expect(200);
+    assert!(page.shows("globex-okta (preview)"), "{page:?}");
+    let draft = "/console/connections/acme-okta/mapping?from=globex-okta";
+    let page = admin.open(draft).await.expect(200);
+    assert!(page.shows("nick_of_preview"), "{page:?}");
+    let live = stage.act(|conn| mapping::current(conn, "acme-okta").unwrap().unwrap());
+    assert_eq!(live.version, 1, "nothing is saved by looking");
+    // Another tenant's, an operator's own or none at all is as if it were not there.
+    stage
+        .act(|conn| tenants::give_connection(conn, &ctx, "globex-okta", Some("globex")))
+        .unwrap();
+    for path in [draft, "/console/connections/acme-okta/mapping?from=nothing"] {
+        admin.open(path).await.expect(404);
+    }
 }
 
 #[actix_web::test]

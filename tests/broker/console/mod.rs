@@ -1,5 +1,6 @@
 //! The console, by a browser that knows no JavaScript.
 
+mod access;
 mod account;
 mod administrators;
 mod audit;
@@ -8,6 +9,7 @@ mod connections;
 mod credentials;
 mod door;
 mod drafts;
+mod enforcement;
 mod faults;
 mod groups;
 mod hooks;

@@ -165,6 +165,8 @@ async fn one_address_is_not_given_to_two() {
     });
     let ctx = stage.ctx();
     let give = |conn: &mut Conn, ctx: &Ctx, sub: &str| {
+        // On SQLite whoever will write says so before reading.
+        pool::touch_none(conn).unwrap();
         let pool = pool::find(conn, POOL).unwrap().unwrap();
         let new = NewUser {
             pool: &pool,

@@ -1,6 +1,7 @@
 //! Tokens of one app for a user who is signed in to another.
 
 use forebay::demo::{API, MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
+use forebay::model::client::AccessRule;
 use forebay::model::credential::Role;
 use serde_json::{Value, json};
 
@@ -153,4 +154,20 @@ async fn a_derived_token_has_no_scope_that_its_subject_has_not() {
     }
     let other = derive(&stage, &input, json!({ "Scopes": [read] })).await;
     assert_eq!(refusal(&other).0, "InvalidParameterException");
+}
+
+#[actix_web::test]
+async fn nothing_is_derived_for_an_app_that_the_user_may_not_enter() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &BOTH);
+    let tokens = stage.tokens_for("ada@acme.test", &[]).await;
+    stage.change_spa_client(|settings| {
+        settings.access = vec![AccessRule {
+            name: "grace".into(),
+            expression: "user.email == 'grace@acme.test'".into(),
+            contact: "it@acme.test".into(),
+        }];
+    });
+    let answer = derive(&stage, &subject(&tokens.access), json!({})).await;
+    assert_eq!(refusal(&answer).0, "NotAuthorizedException");
 }

@@ -4,8 +4,8 @@ use forebay::demo::POOL;
 use forebay::model::user::{self, link};
 use serde_json::{Value, json};
 
-use super::{add, call, person, refusal};
-use crate::support::{Answer, Stage, claims};
+use super::{add, allow_flows, call, person, refusal, sign_in, unsigned};
+use crate::support::{Answer, PASSWORD, Stage, claims};
 
 const ADA: &str = "00u1ada000000000acme";
 const GRACE: &str = "00u1grace0000000acme";
@@ -363,9 +363,45 @@ async fn the_identity_that_a_profile_was_made_from_stays_with_it() {
     let stage = Stage::new().await;
     let ada = signs_in(&stage, "ada@acme.test").await;
     let own = account("acme-okta", "Cognito_Subject", ADA);
-    for source in [own, account("Cognito", "Cognito_Subject", "person-0001")] {
-        let answer = try_unlink(&stage, source).await;
-        assert_eq!(refusal(&answer).0, "InvalidParameterException");
-    }
+    let answer = try_unlink(&stage, own).await;
+    assert_eq!(refusal(&answer).0, "InvalidParameterException");
     assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], ada["sub"]);
+}
+
+#[actix_web::test]
+async fn a_user_whose_password_is_taken_away_signs_in_by_what_is_linked() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH"]);
+    let user = stage.native_user("grace", PASSWORD).await;
+    link_to(&stage, account("acme-okta", "Cognito_Subject", ADA), "grace").await;
+    let tokens = sign_in(&stage, "grace", PASSWORD).await.expect(200).json();
+    let own = account("Cognito", "Cognito_Subject", "grace");
+    for (wrong, name) in [
+        (account("Cognito", "email", "grace"), "InvalidParameterException"),
+        (
+            account("Cognito", "Cognito_Subject", "nobody"),
+            "UserNotFoundException",
+        ),
+    ] {
+        assert_eq!(refusal(&try_unlink(&stage, wrong).await).0, name);
+    }
+
+    assert_eq!(
+        try_unlink(&stage, own.clone()).await.expect(200).json(),
+        json!({})
+    );
+    assert_eq!(
+        refusal(&sign_in(&stage, "grace", PASSWORD).await).0,
+        "NotAuthorizedException"
+    );
+    let ended = json!({ "AccessToken": tokens["AuthenticationResult"]["AccessToken"] });
+    assert_eq!(
+        refusal(&unsigned(&stage, "GetUser", ended).await).0,
+        "NotAuthorizedException"
+    );
+    assert_eq!(
+        refusal(&try_unlink(&stage, own).await).0,
+        "InvalidParameterException"
+    );
+    assert_eq!(signs_in(&stage, "ada@acme.test").await["sub"], user.sub);
 }

@@ -2,6 +2,7 @@
 
 use actix_web::test::TestRequest;
 use forebay::demo::{POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
+use forebay::model::client::AccessRule;
 use forebay::model::credential::Role;
 use forebay::model::user;
 use forebay::rules::aws::auth_flow::secret_hash;
@@ -368,5 +369,32 @@ async fn a_day_without_a_wrong_password_forgets_those_before() {
     for _ in 0..5 {
         sign_in(&stage, "grace", "Wrong-Horse-1").await.expect(400);
     }
+    sign_in(&stage, "grace", PASSWORD).await.expect(200);
+}
+
+#[actix_web::test]
+async fn the_app_s_access_rules_hold_for_the_api_too() {
+    let stage = Stage::new().await;
+    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
+    stage.native_user("grace", PASSWORD).await;
+    let tokens = sign_in(&stage, "grace", PASSWORD).await.expect(200).json();
+    let rule = |expression: &str| AccessRule {
+        name: "federated".into(),
+        expression: expression.into(),
+        contact: "it@acme.test".into(),
+    };
+    stage.change_spa_client(|settings| settings.access = vec![rule("connection != 'COGNITO'")]);
+    let families = crate::upstream::rows(&stage);
+    let answer = sign_in(&stage, "grace", PASSWORD).await;
+    assert_eq!(refusal(&answer).0, "NotAuthorizedException");
+    assert!(refusal(&answer).1.contains("access rules"), "{answer:?}");
+    let refresh = json!({
+        "AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": SPA_CLIENT,
+        "AuthParameters": { "REFRESH_TOKEN": tokens["AuthenticationResult"]["RefreshToken"] },
+    });
+    let answer = unsigned(&stage, "InitiateAuth", refresh).await;
+    assert_eq!(refusal(&answer).0, "NotAuthorizedException");
+    assert_eq!(crate::upstream::rows(&stage), families, "nothing was founded");
+    stage.change_spa_client(|settings| settings.access = vec![rule("amr == ['pwd']")]);
     sign_in(&stage, "grace", PASSWORD).await.expect(200);
 }

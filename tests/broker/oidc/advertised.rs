@@ -4,9 +4,11 @@
 use forebay::demo::{MACHINE_CLIENT, MACHINE_SECRET, POOL, SPA_CLIENT};
 use forebay::model::client::Flow;
 use forebay::model::{group, user};
+use forebay::rules::token_in;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, NOW, Stage, Tokens, basic, claims, path_of, query_of};
+use crate::token_in as brought;
 
 async fn configuration(stage: &Stage) -> Value {
     let path = format!("/{POOL}/.well-known/openid-configuration");
@@ -105,6 +107,11 @@ async fn every_grant_type_and_client_authentication_method_works() {
             "authorization_code" | "implicit" => {}
             "refresh_token" => drop(stage.refresh(&refresh).await.expect(200)),
             "client_credentials" => drop(stage.as_machine(&[]).await.expect(200)),
+            token_in::GRANT_TYPE => {
+                brought::connect(&stage, brought::CONNECTION, brought::WIDGET);
+                let token = brought::id_token(&stage, &[]);
+                drop(brought::bring(&stage, &token, &[]).await.expect(200));
+            }
             other => panic!("{other} is advertised and not driven"),
         }
     }

@@ -183,6 +183,7 @@ async fn m100_m101_the_document_lists_what_is_done_and_nothing_more() {
         ("userinfo_endpoint", endpoint("/oauth2/userInfo")),
         ("revocation_endpoint", endpoint("/oauth2/revoke")),
         ("end_session_endpoint", endpoint("/logout")),
+        ("registration_endpoint", endpoint("/oauth2/register")),
         (
             "jwks_uri",
             json!(format!("{}/.well-known/jwks.json", stage.issuer())),
@@ -198,6 +199,7 @@ async fn m100_m101_the_document_lists_what_is_done_and_nothing_more() {
                 "authorization_code",
                 "refresh_token",
                 "client_credentials",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
                 "implicit"
             ]),
         ),
@@ -222,7 +224,6 @@ async fn m100_m101_the_document_lists_what_is_done_and_nothing_more() {
     }
     for absent in [
         "introspection_endpoint",
-        "registration_endpoint",
         "pushed_authorization_request_endpoint",
         "check_session_iframe",
     ] {

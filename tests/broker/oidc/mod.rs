@@ -1,5 +1,6 @@
 //! The OpenID Connect surface.
 
+mod access_rules;
 mod addresses;
 mod advertised;
 mod authorize_refusals;
@@ -26,6 +27,7 @@ mod rotation;
 mod routing;
 mod sessions;
 mod start_login;
+mod step_up;
 mod tenant_host;
 mod token_claims;
 mod token_kinds;

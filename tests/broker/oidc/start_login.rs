@@ -2,10 +2,11 @@
 //! that was named.
 
 use forebay::demo::{MACHINE_CLIENT, POOL, SPA_CLIENT, WEB_CLIENT, registration};
+use forebay::model::tile_start;
 use forebay::rules::params;
 
 use super::led::{Led, ask, led};
-use crate::support::{APP, SPA_CALLBACK, Stage, query_of};
+use crate::support::{APP, Answer, SPA_CALLBACK, Stage, Tokens, claims, links, query_of};
 
 fn start(fields: &[(&str, &str)]) -> String {
     let fields = [("connection", "acme-okta"), ("client_id", WEB_CLIENT)]
@@ -156,4 +157,210 @@ async fn a_connection_taken_from_the_app_meanwhile_is_not_gone_to() {
     ada.open(&start(&[])).await.expect(302);
     stage.change_web_client(|settings| settings.providers = vec!["globex-okta".into()]);
     assert_eq!(ask(&stage, &mut ada, &[]).await, Led::LoginPage);
+}
+
+/// The two ways on of the page that asks: as who is signed in, and through the tile's connection.
+#[track_caller]
+fn choices(page: &Answer) -> (String, String) {
+    page.is_page(200, "Signed in as");
+    let hrefs: Vec<String> = links(&page.body)
+        .into_iter()
+        .filter(|href| href.starts_with("/oauth2/authorize?"))
+        .collect();
+    assert_eq!(hrefs.len(), 2, "{page:?}");
+    (hrefs[0].clone(), hrefs[1].clone())
+}
+
+#[actix_web::test]
+async fn a_session_of_another_connection_is_asked_about_and_not_switched() {
+    let stage = Stage::new().await;
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    let before = ada.cookie("__Host-session-").unwrap();
+    for named in [vec![], vec![("identity_provider", "globex-okta")]] {
+        ada.open(&start(&[("connection", "globex-okta")]))
+            .await
+            .expect(302);
+        let page = ada.open(&stage.authorize(&named)).await;
+        let (stay, change) = choices(&page);
+        assert!(page.shows("ada@acme.test"), "{page:?}");
+        assert!(page.shows("globex-okta"), "{page:?}");
+        assert_eq!(ada.cookie("__Host-session-").unwrap(), before);
+        assert_eq!(ada.cookie("__Host-start-"), None, "the tile has had its say");
+        let answer = ada.open(&stay).await;
+        assert_eq!(led(&stage, &answer), Led::Code);
+        let answer = ada.open(&change).await;
+        assert_eq!(led(&stage, &answer), Led::Organisation("globex"));
+    }
+    // Choosing the other way ends in another session, never in the old one with another person.
+    ada.open(&start(&[("connection", "globex-okta")]))
+        .await
+        .expect(302);
+    let (_, change) = choices(&ada.open(&stage.authorize(&[])).await);
+    let page = ada.visit(&change).await;
+    let back = ada.enter(&page, "hank@globex.test").await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+    assert_ne!(ada.cookie("__Host-session-").unwrap(), before);
+}
+
+#[actix_web::test]
+async fn a_tile_that_names_somebody_else_asks_as_well() {
+    let stage = Stage::new().await;
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    ada.open(&start(&[])).await.expect(302);
+    let page = ada
+        .open(&stage.authorize(&[("login_hint", "grace@acme.test")]))
+        .await;
+    let (stay, change) = choices(&page);
+    assert_eq!(query_of(&stay, "login_hint"), None);
+    assert_eq!(
+        query_of(&change, "login_hint").as_deref(),
+        Some("grace@acme.test")
+    );
+    let answer = ada.open(&stay).await;
+    assert_eq!(led(&stage, &answer), Led::Code);
+    // A request that the session cannot answer renews it where it came from.
+    ada.open(&start(&[("connection", "globex-okta")]))
+        .await
+        .expect(302);
+    let (stay, _) = choices(&ada.open(&stage.authorize(&[("prompt", "login")])).await);
+    let answer = ada.open(&stay).await;
+    assert_eq!(led(&stage, &answer), Led::Organisation("acme"));
+}
+
+#[actix_web::test]
+async fn when_the_organisation_sends_somebody_else_the_page_asks_before_anything_happens() {
+    let stage = Stage::new().await;
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    let before = ada.cookie("__Host-session-").unwrap();
+    stage.clock.advance(60);
+    // At Okta it is Grace who is signed in at this desk meanwhile.
+    stage.acme.end_sessions();
+    ada.open(&start(&[])).await.expect(302);
+    let page = ada.visit(&stage.authorize(&[])).await;
+    let rows = crate::upstream::rows(&stage);
+    let asked = ada.enter(&page, "grace@acme.test").await;
+    let (stay, change) = choices(&asked);
+    assert!(
+        asked.shows("ada@acme.test") && !asked.shows("grace@acme.test"),
+        "{asked:?}"
+    );
+    assert_eq!(ada.cookie("__Host-session-").unwrap(), before);
+    assert_eq!(crate::upstream::rows(&stage), rows, "nothing has happened");
+    assert_eq!(stage.traces()[0].cause, "asked_first");
+    let answer = ada.open(&stay).await;
+    assert_eq!(led(&stage, &answer), Led::Code);
+    let back = ada.visit(&change).await;
+    let code = query_of(back.location(), "code").expect("a code");
+    assert_ne!(ada.cookie("__Host-session-").unwrap(), before);
+    let tokens = Tokens::of(&stage.exchange(&code, &[]).await.expect(200));
+    assert_eq!(claims(tokens.id.as_deref().unwrap())["email"], "grace@acme.test");
+    // The same person is not asked anything.
+    ada.open(&start(&[])).await.expect(302);
+    let back = ada.visit(&stage.authorize(&[])).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+}
+
+#[actix_web::test]
+async fn a_tile_that_was_pointed_at_the_callback_starts_a_sign_in() {
+    let stage = Stage::new().await;
+    stage.change_spa_client(|settings| settings.providers.clear());
+    let (acme, globex) = (stage.acme.issuer(), stage.globex.issuer());
+    let mut ada = stage.browser();
+    let at = |path: &str, iss: &str| format!("{path}?{}", params::encode([("iss", iss)]));
+    for path in [
+        "/oauth2/idpresponse/acme-okta".to_owned(),
+        at("/oauth2/idpresponse/acme-okta", &acme),
+    ] {
+        let answer = ada.open(&path).await.expect(302);
+        assert!(
+            answer.location().starts_with(&format!("{APP}/sign-in?")),
+            "{answer:?}"
+        );
+        assert_eq!(ask(&stage, &mut ada, &[]).await, Led::Organisation("acme"));
+    }
+    stage
+        .get(&at("/oauth2/idpresponse/acme-okta", &globex))
+        .await
+        .is_page(400, "tile_issuer_mismatch");
+    stage
+        .get("/oauth2/idpresponse/nobody")
+        .await
+        .is_page(400, "connection_unknown");
+    // The bare callback and its other names are of those connections that come back there, told apart by `iss`.
+    for path in [
+        "/oauth2/idpresponse",
+        "/login/callback",
+        "/authorization-code/callback",
+    ] {
+        stage.get(path).await.is_page(400, "tile_at_callback");
+        stage.get(&at(path, &acme)).await.is_page(400, "tile_at_callback");
+    }
+    stage.change_provider("acme-okta", |provider| provider.settings.shared_callback = true);
+    for path in [
+        "/oauth2/idpresponse",
+        "/login/callback",
+        "/authorization-code/callback",
+    ] {
+        stage.get(path).await.expect(302);
+        stage.get(&at(path, &acme)).await.expect(302);
+        stage
+            .get(&at(path, &globex))
+            .await
+            .is_page(400, "tile_at_callback");
+        stage
+            .get(&at(path, "nonsense"))
+            .await
+            .is_page(400, "tile_at_callback");
+    }
+    stage.change_provider("globex-okta", |provider| provider.settings.shared_callback = true);
+    let page = stage.get("/login/callback").await;
+    page.is_page(400, "tile_at_callback");
+    let trace = stage.trace(&page.trace_code().unwrap());
+    assert!(trace.story.remedy.contains("Initiate login URI"));
+    stage.get(&at("/login/callback", &globex)).await.expect(302);
+    // A token that Okta sends of its own is no start, and what answers a login is none either.
+    stage
+        .get("/oauth2/idpresponse/acme-okta?id_token=e30.e30.")
+        .await
+        .is_page(400, "tile_sends_id_token");
+    for answer in ["code=c", "error=access_denied", "state=s", "code=c&state=s"] {
+        let page = stage
+            .get(&format!("/oauth2/idpresponse/acme-okta?{answer}"))
+            .await;
+        page.is_page(403, "login_unknown");
+    }
+}
+
+#[actix_web::test]
+async fn the_console_knows_when_a_tile_was_last_clicked() {
+    let stage = Stage::new().await;
+    let mut admin = stage.console("admin@acme.test");
+    let page = admin.open("/console/connections/acme-okta").await.expect(200);
+    assert!(page.shows("no click on a tile has ever come here"), "{page:?}");
+    assert!(page.shows("Either Okta or App"));
+    let noted = || stage.act(|conn| tile_start::find(conn, "acme-okta").unwrap());
+    // A link without `iss` is nobody's tile.
+    stage.get(&start(&[])).await.expect(302);
+    assert_eq!(noted(), None);
+    let iss = stage.acme.issuer();
+    let tile = start(&[("iss", iss.as_str())]);
+    let first = stage.broker.clock.now();
+    for (later, last) in [(0, 0), (60, 0), (3_539, 0), (1, 3_600), (10, 3_600)] {
+        stage.clock.advance(later);
+        stage.get(&tile).await.expect(302);
+        let noted = noted().expect("it was seen");
+        assert_eq!(
+            (noted.first_at, noted.last_at),
+            (first, first.plus(last)),
+            "at most once an hour"
+        );
+    }
+    let mut admin = stage.console("admin@acme.test");
+    let page = admin.open("/console/connections/acme-okta").await.expect(200);
+    assert!(page.shows("last clicked"), "{page:?}");
+    let other = stage
+        .console("admin@globex.test")
+        .open("/console/connections/globex-okta")
+        .await;
+    assert!(other.shows("no click on a tile has ever come here"));
 }

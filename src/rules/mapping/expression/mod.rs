@@ -19,7 +19,8 @@
 //!
 //! Grammar and macros (`has`, `all`, `exists`, `exists_one`, `map`, `filter`) are CEL's, read by the `cel` crate. The
 //! values are JSON's: no unsigned numbers, bytes, times or durations; a whole number of the claims is an `int`, any other
-//! a `double`, and the two may be mixed. The functions are in [`functions`]. There is one name, `claims`; no clock, and nothing to be fetched.
+//! a `double`, and the two may be mixed. The functions are in [`functions`]. A mapping's expressions have one name, `claims`;
+//! rules about something else bring their own ([`Names`]). No clock, and nothing to be fetched.
 //!
 //! An expression runs inside other people's logins, so its tree is evaluated here (in [`run`]) and not by the crate's
 //! interpreter, which bounds neither time nor memory: `['a'].map(x, x + x).map(x, x + x)…` doubles with every word. Here
@@ -97,6 +98,15 @@ impl Expression {
         self.root.is_constant()
     }
 
+    /// The members of this name that the expression reads by theirs, each once, in order.
+    pub fn members_of(&self, name: &str) -> Vec<&str> {
+        let mut members = Vec::new();
+        self.root.members_of(name, &mut members);
+        members.sort_unstable();
+        members.dedup();
+        members
+    }
+
     /// The claims that the expression reads by name, each once, in order.
     pub fn claims(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -107,8 +117,21 @@ impl Expression {
     }
 }
 
+/// What an expression speaks of.
+#[derive(Clone, Copy, Debug)]
+pub enum Names {
+    /// `claims`: everything that it is given.
+    Claims,
+    /// These, each a member of what it is given.
+    Members(&'static [&'static str]),
+}
+
 pub fn compile(text: &str) -> Result<Expression, Error> {
-    parse::parse(text).map(|(root, weight)| Expression { root, weight })
+    compile_with(text, Names::Claims)
+}
+
+pub fn compile_with(text: &str, names: Names) -> Result<Expression, Error> {
+    parse::parse(text, names).map(|(root, weight)| Expression { root, weight })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde_json::{Number, Value};
 
 use super::functions::Function;
 use super::tree::{Each, Macro, Node, Operator};
-use super::{Error, MAX_CHARACTERS};
+use super::{Error, MAX_CHARACTERS, Names};
 
 /// Brackets within brackets, and signs before signs.
 const MAX_BRACKETS: usize = 32;
@@ -30,7 +30,7 @@ const MAX_PATTERNS: usize = 4;
 const PATTERN_SIZES: [usize; 3] = [4 * 1024, 16 * 1024, 64 * 1024];
 
 /// The tree, and what its patterns weigh.
-pub(super) fn parse(text: &str) -> Result<(Node, usize), Error> {
+pub(super) fn parse(text: &str, names: Names) -> Result<(Node, usize), Error> {
     let at_start = |reason: &str| Error {
         line: 1,
         column: 1,
@@ -48,7 +48,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, usize), Error> {
     let owned = text.to_owned();
     thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || read(&owned))
+        .spawn(move || read(&owned, names))
         .map_err(|_| at_start("the expression cannot be read at this moment; try again"))?
         .join()
         // The parser's own mistake, not the writer's; it must not become a login's.
@@ -80,7 +80,7 @@ fn check_nesting(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn read(text: &str) -> Result<(Node, usize), Error> {
+fn read(text: &str, names: Names) -> Result<(Node, usize), Error> {
     // Without the crate's macros: they come as the calls they are written as.
     let parser = Env::default().with_optional_support(false).parser();
     let (expression, source) = parser
@@ -88,6 +88,7 @@ fn read(text: &str) -> Result<(Node, usize), Error> {
         .map_err(|errors| worded(text, &errors))?;
     let mut reader = Reader {
         text,
+        names,
         source,
         variables: Vec::new(),
         depth: 0,
@@ -152,6 +153,7 @@ fn error_at(text: &str, offset: usize, reason: String) -> Error {
 
 struct Reader<'a> {
     text: &'a str,
+    names: Names,
     source: SourceInfo,
     /// Of the macros around.
     variables: Vec<String>,
@@ -209,11 +211,21 @@ impl Reader<'_> {
                 LiteralValue::Bytes(_) => self.wrong(id, "bytes are not known here: leave the 'b' out"),
             },
             Expr::Ident(name) if self.variables.contains(&name) => Ok(Node::Local(name)),
-            Expr::Ident(name) if name == "claims" => Ok(Node::Claims),
-            Expr::Ident(name) => self.wrong(
-                id,
-                format!("there is no '{name}' here; a claim is written claims.{name}"),
-            ),
+            Expr::Ident(name) => match self.names {
+                Names::Claims if name == "claims" => Ok(Node::Claims),
+                Names::Claims => self.wrong(
+                    id,
+                    format!("there is no '{name}' here; a claim is written claims.{name}"),
+                ),
+                Names::Members(known) if known.contains(&name.as_str()) => Ok(Node::Member {
+                    of: Box::new(Node::Claims),
+                    name,
+                }),
+                Names::Members(known) => self.wrong(
+                    id,
+                    format!("there is no '{name}' here, only {}", known.join(", ")),
+                ),
+            },
             Expr::Select(select) => Ok(Node::Member {
                 of: self.boxed(*select.operand)?,
                 name: select.field,

@@ -161,6 +161,23 @@ impl Node {
         }
     }
 
+    /// Adds the names of the members that are read of the claim of that name.
+    pub fn members_of<'a>(&'a self, claim: &str, names: &mut Vec<&'a str>) {
+        let is_it = |node: &Node| matches!(node, Node::Member { of, name } if name == claim && matches!(**of, Node::Claims));
+        match self {
+            Node::Member { of, name } | Node::Has { of, name } if is_it(of) => names.push(name),
+            Node::Index(of, index) if is_it(of) => {
+                if let Node::Literal(Value::String(name)) = &**index {
+                    names.push(name);
+                }
+            }
+            _ => {}
+        }
+        for child in self.children() {
+            child.members_of(claim, names);
+        }
+    }
+
     fn children(&self) -> Vec<&Node> {
         match self {
             Node::Literal(_) | Node::Claims | Node::Local(_) => Vec::new(),

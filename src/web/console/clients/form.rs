@@ -79,6 +79,8 @@ pub struct Attributes {
 pub struct Fields {
     pub name: String,
     pub redirect_uris: String,
+    pub preview_redirect_uris: String,
+    pub non_production: bool,
     pub default_redirect_uri: String,
     pub initiate_login_uri: String,
     pub logout_uris: String,
@@ -93,6 +95,7 @@ pub struct Fields {
     pub revocation: bool,
     pub require_pkce: bool,
     pub email_first: bool,
+    pub token_exchange: bool,
     pub read: Attributes,
     pub write: Attributes,
 }
@@ -107,6 +110,8 @@ pub fn shown(name: &str, settings: &Settings, offer: &Offer) -> Fields {
     Fields {
         name: name.to_owned(),
         redirect_uris: settings.redirect_uris.join("\n"),
+        preview_redirect_uris: settings.preview_redirect_uris.join("\n"),
+        non_production: settings.non_production,
         default_redirect_uri: settings.default_redirect_uri.clone().unwrap_or_default(),
         initiate_login_uri: settings.initiate_login_uri.clone().unwrap_or_default(),
         logout_uris: settings.logout_uris.join("\n"),
@@ -121,6 +126,7 @@ pub fn shown(name: &str, settings: &Settings, offer: &Offer) -> Fields {
         revocation: settings.revocation,
         require_pkce: settings.require_pkce,
         email_first: settings.email_first,
+        token_exchange: settings.token_exchange,
         read: Attributes {
             limited: settings.read_attributes.is_some(),
             choices: attributes(offer, false, named(&settings.read_attributes)),
@@ -142,6 +148,8 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
     Fields {
         name: form.text("name").to_owned(),
         redirect_uris: form.text("redirect_uris").to_owned(),
+        preview_redirect_uris: form.text("preview_redirect_uris").to_owned(),
+        non_production: form.is_checked("non_production"),
         default_redirect_uri: form.text("default_redirect_uri").to_owned(),
         initiate_login_uri: form.text("initiate_login_uri").to_owned(),
         logout_uris: form.text("logout_uris").to_owned(),
@@ -156,6 +164,7 @@ pub fn typed(form: &Form, offer: &Offer) -> Fields {
         revocation: form.is_checked("revocation"),
         require_pkce: form.is_checked("require_pkce"),
         email_first: form.is_checked("email_first"),
+        token_exchange: form.is_checked("token_exchange"),
         read: Attributes {
             limited: form.is_checked("limit_read"),
             choices: attributes(offer, false, ticked("read_attributes")),
@@ -180,6 +189,8 @@ pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings 
     );
     Settings {
         redirect_uris: form.lines("redirect_uris"),
+        preview_redirect_uris: form.lines("preview_redirect_uris"),
+        non_production: form.is_checked("non_production"),
         logout_uris: form.lines("logout_uris"),
         default_redirect_uri: optional("default_redirect_uri"),
         initiate_login_uri: optional("initiate_login_uri"),
@@ -199,6 +210,7 @@ pub fn read(form: &Form, before: Settings, mistakes: &mut Mistakes) -> Settings 
         public: form.text("kind") == "public",
         require_pkce: form.is_checked("require_pkce"),
         email_first: form.is_checked("email_first"),
+        token_exchange: form.is_checked("token_exchange"),
         ..before
     }
 }

@@ -1,6 +1,7 @@
 //! The rooms of app clients: the list, making and changing one, its secrets, and what an app needs to know to sign its
 //! users in here.
 
+mod access;
 mod delete;
 mod edit;
 mod form;
@@ -36,6 +37,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
             resource("/console/clients/{client}/edit")
                 .document(edit::edit)
                 .post(edit::update),
+        )
+        .service(
+            resource("/console/clients/{client}/access")
+                .document(access::page)
+                .post(access::submit),
         )
         .service(resource("/console/clients/{client}/enabled").post(delete::set_enabled))
         .service(

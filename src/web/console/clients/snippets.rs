@@ -92,6 +92,7 @@ pub fn of(facts: &Facts) -> Vec<Snippet> {
         ];
     }
     let mut snippets = vec![
+        people::dotenv(facts),
         people::node(facts),
         people::browser(facts),
         people::auth_js(facts),
@@ -102,10 +103,10 @@ pub fn of(facts: &Facts) -> Vec<Snippet> {
         machines::verify(facts),
     ];
     if facts.is_public {
-        snippets.insert(2, people::amplify(facts));
+        snippets.insert(3, people::amplify(facts));
     } else {
         // A library in the browser cannot keep this client's secret; a load balancer can.
-        snippets.remove(1);
+        snippets.remove(2);
         snippets.push(people::terraform(facts));
     }
     snippets

@@ -8,7 +8,9 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::{At, open, redirect_uri};
+use crate::actions::{Ctx, providers};
 use crate::broker::Broker;
+use crate::model::reach::Reach;
 use crate::upstream::{Connection, Stage, Verdict};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
@@ -75,7 +77,9 @@ impl StagePart<'_> {
 #[template(path = "console/connections/verdict.html")]
 struct VerdictPart {
     failed: usize,
-    test_sign_in: String,
+    /// Where the wizard goes on.
+    next: &'static str,
+    next_href: String,
 }
 
 pub async fn page(
@@ -120,7 +124,9 @@ pub async fn run(
     let (parts, receiver) = mpsc::unbounded_channel();
     let work = Work {
         request_id: RequestId::of(&request),
-        test_sign_in: format!("{}/test-sign-in", page.at.path()),
+        ctx: admin.ctx(&broker),
+        reach: admin.changes().clone(),
+        path: page.at.path(),
         redirect_uri: page.redirect_uri.clone(),
         between: between.to_owned(),
         tail: tail.to_owned(),
@@ -145,8 +151,10 @@ struct Work {
     broker: Data<Broker>,
     connection: Connection,
     redirect_uri: String,
+    ctx: Ctx,
+    reach: Reach,
     request_id: String,
-    test_sign_in: String,
+    path: String,
     between: String,
     tail: String,
     parts: mpsc::UnboundedSender<Bytes>,
@@ -164,15 +172,42 @@ impl Work {
         self.broker
             .settle_secret(&self.connection, &self.request_id)
             .await;
+        let failed = stages
+            .iter()
+            .filter(|stage| stage.verdict == Verdict::Failed)
+            .count();
+        let token_in = self.connection.provider.settings.token_in.is_some();
+        if failed == 0 && token_in {
+            self.note_passed().await;
+        }
+        let (next, segment) = match token_in {
+            true => ("go live", "live"),
+            false => ("test sign-in", "test-sign-in"),
+        };
         let verdict = VerdictPart {
-            failed: stages
-                .iter()
-                .filter(|stage| stage.verdict == Verdict::Failed)
-                .count(),
-            test_sign_in: self.test_sign_in,
+            failed,
+            next,
+            next_href: format!("{}/{segment}", self.path),
         };
         let end = format!("{}{}{}", self.between, rendered(&verdict), self.tail);
         let _ = self.parts.send(end.into());
+    }
+}
+
+impl Work {
+    /// The check is all the test that such a connection can have.
+    async fn note_passed(&self) {
+        let (ctx, reach) = (self.ctx.clone(), self.reach.clone());
+        let seen = self.connection.provider.clone();
+        let noted = self
+            .broker
+            .db
+            .write(move |conn| providers::passed_check(conn, &ctx, &reach, &seen))
+            .await;
+        match noted {
+            Ok(()) => self.broker.forget(),
+            Err(cause) => tracing::error!(%cause, "a check that passed could not be noted"),
+        }
     }
 }
 

@@ -10,8 +10,9 @@ use super::{At, Opened, by_tenant, field_error, open, within};
 use crate::actions::providers::{self, Credentials, Expiries, ProviderChange};
 use crate::broker::{self, Broker};
 use crate::error::StoreError;
-use crate::model::provider::ClientAuth;
+use crate::model::provider::{ClientAuth, TokenIn};
 use crate::rules::connection::odd_client_id;
+use crate::rules::dotenv::{self, OktaApp};
 use crate::rules::{jwks, scope};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
@@ -28,6 +29,8 @@ struct CredentialsPage {
     odd: Option<&'static str>,
     method: ClientAuth,
     scopes: String,
+    /// One a line; for connections whose ID tokens apps bring.
+    origins: String,
     has_secret: bool,
     expires: String,
     /// The public side of our key, as Okta takes it.
@@ -70,11 +73,26 @@ pub async fn entered(
     admin.require_fresh(broker.clock.now(), request.path())?;
     let mut page = stored(&admin, &broker, &request, &opened)?;
     let provider = &opened.provider;
-    page.client_id = form.text("client_id").to_owned();
+    let pasted = match form.text("env") {
+        "" => OktaApp::default(),
+        text => match from_env(text, &provider.issuer) {
+            Ok(app) => app,
+            Err(why) => {
+                page.wrong = Some(("env", why));
+                return Ok(page::refused(&page));
+            }
+        },
+    };
+    page.client_id = pasted
+        .client_id
+        .unwrap_or_else(|| form.text("client_id").to_owned());
     page.scopes = form.text("scopes").to_owned();
     page.expires = form.text("expires").to_owned();
     page.method = form.text("method").parse().unwrap_or(page.method);
     page.odd = odd_client_id(&provider.issuer, &page.client_id);
+    if page.at.token_in {
+        return token_in_entered(&admin, &broker, &form, page).await;
+    }
     let expires = match page.expires.as_str() {
         "" => None,
         day => match UnixTime::of_day(day) {
@@ -88,7 +106,10 @@ pub async fn entered(
             }
         },
     };
-    let typed = Zeroizing::new(form.text("client_secret").to_owned());
+    let typed = match pasted.client_secret {
+        Some(secret) => secret,
+        None => Zeroizing::new(form.text("client_secret").to_owned()),
+    };
     let by_key = page.method == ClientAuth::PrivateKeyJwt;
     let private_key = match by_key && (provider.private_key_sealed.is_none() || form.is_checked("new_key")) {
         true => Some(made_key(&broker).await?),
@@ -147,6 +168,57 @@ pub async fn entered(
     }
 }
 
+/// Such a connection has no credentials but the client id: what ties a token to it.
+async fn token_in_entered(
+    admin: &Admin,
+    broker: &Broker,
+    form: &Form,
+    mut page: CredentialsPage,
+) -> Result<HttpResponse, Problem> {
+    page.origins = form.text("origins").to_owned();
+    let (ctx, allowed) = (admin.ctx(broker), broker.upstream.allowed().to_vec());
+    let (reach, changes, path) = (admin.changes().clone(), admin.changes().clone(), page.at.path());
+    let (client_id, origins, id) = (page.client_id.clone(), form.lines("origins"), page.at.id.clone());
+    let updated = broker
+        .db
+        .write(move |conn| {
+            let provider = within(conn, &reach, &id)?;
+            let mut settings = provider.settings.0.clone();
+            settings.client_id = client_id;
+            settings.token_in = Some(TokenIn { origins });
+            let change = ProviderChange {
+                settings: Some(settings),
+                by_tenant: !changes.has_pool(&provider.user_pool_id),
+                ..ProviderChange::default()
+            };
+            providers::update(conn, &ctx, &allowed, &id, change)
+        })
+        .await;
+    match updated {
+        Ok(_) => {
+            broker.forget();
+            Ok(page::done(&format!("{path}/check"), "saved"))
+        }
+        Err(error) => {
+            page.wrong = Some(field_error(error, &["client_id", "origins"])?);
+            Ok(page::refused(&page))
+        }
+    }
+}
+
+/// What an app's `.env` says, if it is of this connection's authorization server. Another one's client would not be known
+/// there, and which of the two is meant is not ours to guess.
+fn from_env(text: &str, issuer: &str) -> Result<OktaApp, String> {
+    let app = dotenv::read(text).map_err(|why| format!("What you pasted {why}."))?;
+    match &app.issuer {
+        Some(theirs) if theirs != issuer => Err(format!(
+            "OKTA_ISSUER_URI is {theirs}, and this connection leads to {issuer}. Change where it leads first, or paste the \
+             other app's lines."
+        )),
+        _ => Ok(app),
+    }
+}
+
 /// The page as the connection stands.
 fn stored(
     admin: &Admin,
@@ -169,6 +241,10 @@ fn stored(
         odd: odd_client_id(&provider.issuer, &settings.client_id),
         method: settings.client_auth,
         scopes: settings.scopes.join(" "),
+        origins: settings
+            .token_in
+            .as_ref()
+            .map_or_else(String::new, |kind| kind.origins.join("\n")),
         has_secret: provider.client_secret_sealed.is_some(),
         expires: provider.secret_expires_at.map_or_else(String::new, UnixTime::day),
         public_key,

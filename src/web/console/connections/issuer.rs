@@ -11,6 +11,7 @@ use crate::actions::providers::{self, NewDraft, ProviderChange};
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
 use crate::model::pool;
+use crate::model::provider::Way;
 use crate::model::reach::Reach;
 use crate::model::tenant;
 use crate::model::tenant_domain::{self, Proven};
@@ -35,6 +36,8 @@ struct IssuerPage {
     place: String,
     typed: String,
     name: String,
+    /// Apps bring its ID tokens.
+    token_in: bool,
     choices: Vec<Choice>,
     typed_error: Option<String>,
     suggestion: Option<String>,
@@ -91,6 +94,7 @@ pub async fn begun(
     page.typed = bounded(form.text("domain"));
     page.name = form.text("name").to_owned();
     page.place = form.text("place").to_owned();
+    page.token_in = form.text("kind") == Way::TokenIn.as_str();
     let Some(place) = page
         .places
         .iter()
@@ -116,6 +120,7 @@ pub async fn begun(
             name => name.to_owned(),
         },
         issuer: chosen.clone(),
+        token_in: page.token_in,
         by_tenant,
     };
     let reach = admin.changes().clone();
@@ -396,6 +401,7 @@ fn empty_page(admin: &Admin, request: &HttpRequest) -> IssuerPage {
         place: String::new(),
         typed: String::new(),
         name: String::new(),
+        token_in: false,
         choices: Vec::new(),
         typed_error: None,
         suggestion: None,

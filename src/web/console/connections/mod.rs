@@ -159,6 +159,8 @@ struct At {
     issuer: String,
     kind: Kind,
     state: State,
+    /// Apps bring its ID tokens.
+    token_in: bool,
     pool: String,
     tenant: Option<String>,
     may_change: bool,
@@ -179,12 +181,24 @@ struct Step {
 /// The wizard's steps with what is done of them.
 fn steps(provider: &Provider) -> Vec<Step> {
     let settings = &provider.settings;
+    let token_in = settings.token_in.is_some();
     let proved = match settings.client_auth {
+        _ if token_in => true,
         ClientAuth::PrivateKeyJwt => provider.private_key_sealed.is_some(),
         ClientAuth::SecretBasic | ClientAuth::SecretPost => provider.client_secret_sealed.is_some(),
     };
     let configured = proved && !settings.client_id.is_empty();
     let tested = provider.tested_at.is_some();
+    let (credentials, check) = match token_in {
+        true => (
+            "Bring the client ID from there, and say which pages may come.",
+            "From the name in the DNS to the signing keys, with a remedy for what fails.",
+        ),
+        false => (
+            "Bring client ID and secret from there.",
+            "From the name in the DNS to the redirect URI, with a remedy for what fails.",
+        ),
+    };
     [
         (
             "/issuer",
@@ -198,18 +212,8 @@ fn steps(provider: &Provider) -> Vec<Step> {
             "Make an app there with the strings of this page.",
             configured,
         ),
-        (
-            "/credentials",
-            "Credentials",
-            "Bring client ID and secret from there.",
-            configured,
-        ),
-        (
-            "/check",
-            "Check the connection",
-            "From the name in the DNS to the redirect URI, with a remedy for what fails.",
-            tested,
-        ),
+        ("/credentials", "Credentials", credentials, configured),
+        ("/check", "Check the connection", check, tested),
         (
             "/test-sign-in",
             "Test sign-in",
@@ -224,6 +228,8 @@ fn steps(provider: &Provider) -> Vec<Step> {
         ),
     ]
     .into_iter()
+    // Nobody is sent there by us, so that nobody can try it here.
+    .filter(|(segment, ..)| !token_in || *segment != "/test-sign-in")
     .map(|(segment, label, hint, done)| Step {
         segment,
         label,
@@ -250,6 +256,7 @@ impl At {
             issuer: provider.issuer.clone(),
             kind: Kind::of(&provider.issuer),
             state: provider.state(),
+            token_in: provider.settings.token_in.is_some(),
             pool: opened.pool.name.clone(),
             tenant: opened.tenant.as_ref().map(|tenant| tenant.name.clone()),
             may_change: changes.has_pool(&provider.user_pool_id)
@@ -290,13 +297,15 @@ impl At {
         }
         if self.may_change {
             if !self.is_draft() {
-                tabs.extend([
-                    tab("/credentials", "Credentials"),
-                    tab("/secrets", "Next secret"),
-                    tab("/check", "Check"),
-                    tab("/test-sign-in", "Test sign-in"),
-                    tab("/canary", "Canary"),
-                ]);
+                tabs.push(tab("/credentials", "Credentials"));
+                if !self.token_in {
+                    tabs.push(tab("/secrets", "Next secret"));
+                }
+                tabs.push(tab("/check", "Check"));
+                if !self.token_in {
+                    tabs.push(tab("/test-sign-in", "Test sign-in"));
+                    tabs.push(tab("/canary", "Canary"));
+                }
             }
             tabs.push(tab("/settings", "Settings"));
         }

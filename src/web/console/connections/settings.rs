@@ -9,7 +9,7 @@ use super::{At, by_tenant, field_error, open, within};
 use crate::actions::providers::{self, ProviderChange};
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
-use crate::model::provider;
+use crate::model::provider::{self, Environment};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -21,6 +21,7 @@ struct SettingsPage {
     at: At,
     label: String,
     identifiers: String,
+    environment: Option<Environment>,
     signs_out: bool,
     comes_back: bool,
     /// Domains are the operator's word until their owner has proved them.
@@ -58,11 +59,13 @@ pub async fn save(
     if page.may_route {
         page.identifiers = form.text("identifiers").to_owned();
     }
+    page.environment = form.text("environment").parse().ok();
     page.signs_out = form.is_checked("signs_out");
     page.comes_back = form.is_checked("comes_back");
     let (ctx, allowed) = (admin.ctx(&broker), broker.upstream.allowed().to_vec());
     let (reach, wanted) = (admin.changes().clone(), id.clone());
     let (label, signs_out, comes_back) = (page.label.clone(), page.signs_out, page.comes_back);
+    let environment = page.environment;
     let identifiers = page.may_route.then(|| form.lines("identifiers"));
     let updated = broker
         .db
@@ -70,6 +73,7 @@ pub async fn save(
             let provider = within(conn, &reach, &wanted)?;
             let mut settings = provider.settings.0.clone();
             settings.label = label;
+            settings.environment = environment;
             settings.upstream_logout = signs_out;
             settings.upstream_logout_return = comes_back;
             // A draft has no client id yet, which the whole of the settings would be refused for.
@@ -125,6 +129,7 @@ async fn stored(
         at: At::new(admin, &opened, "/settings"),
         label: settings.label.clone(),
         identifiers: identifiers.join("\n"),
+        environment: settings.environment,
         signs_out: settings.upstream_logout,
         comes_back: settings.upstream_logout_return,
         may_route: !by_tenant(admin, &opened.provider.user_pool_id),

@@ -11,6 +11,7 @@ use crate::error::{Error, StoreError};
 use crate::model::client;
 use crate::model::mapping;
 use crate::model::provider::{self, ClientAuth};
+use crate::model::tile_start;
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -30,13 +31,18 @@ struct ShowPage {
     secret_expires: Option<Moment>,
     next_secret_expires: Option<Moment>,
     identifiers: Vec<String>,
+    origins: Vec<String>,
     mapping_version: i64,
     tested: Option<Moment>,
     live: Option<Moment>,
     made: Moment,
     last: Option<Moment>,
+    /// When its tile was last clicked.
+    tile: Option<Moment>,
     people: i64,
     apps: Vec<String>,
+    /// Connections that come with the same client id, by slug and name.
+    twins: Vec<(String, String)>,
     notices: Vec<String>,
 }
 
@@ -49,7 +55,8 @@ pub async fn page(
     let opened = open(&broker, admin.sees(), &id).await?;
     let row = opened.provider.clone();
     let whole_pool = admin.sees().has_pool(&row.user_pool_id);
-    let (identifiers, version, last, notices, people, apps) = broker
+    let sees = admin.sees().clone();
+    let (identifiers, version, last, tile, notices, people, apps, twins) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
             let clients = client::list(conn, &row.user_pool_id)?;
@@ -58,6 +65,7 @@ pub async fn page(
                 provider::identifiers(conn, &row.id)?,
                 mapping::current(conn, &row.id)?.map_or(0, |mapping| mapping.version),
                 provider::last_sign_in(conn, &row.id)?,
+                tile_start::find(conn, &row.id)?,
                 provider::notices(conn, &row.id)?,
                 provider::count_identities(conn, &row.id)?,
                 clients
@@ -65,6 +73,7 @@ pub async fn page(
                     .filter(lists)
                     .map(|client| client.name)
                     .collect::<Vec<_>>(),
+                provider::twins(conn, &sees, &row)?,
             ))
         })
         .await?;
@@ -82,13 +91,16 @@ pub async fn page(
         secret_expires: provider.secret_expires_at.map(Moment),
         next_secret_expires: provider.next_secret_expires_at.map(Moment),
         identifiers,
+        origins: settings.token_in.clone().unwrap_or_default().origins,
         mapping_version: version,
         tested: provider.tested_at.map(Moment),
         live: provider.live_since.map(Moment),
         made: Moment(provider.created_at),
         last: last.map(Moment),
+        tile: tile.map(|tile| Moment(tile.last_at)),
         people,
         // Which apps a pool has is for those to know who see the pool.
+        twins: twins.into_iter().map(|twin| (twin.id, twin.name)).collect(),
         apps: if whole_pool { apps } else { Vec::new() },
         notices,
     }))

@@ -1,4 +1,5 @@
-//! The versions of a mapping: who saved what when and why, any two compared, an earlier one brought back.
+//! The versions of a mapping: who saved what when and why, any two compared, an earlier one brought back, one of another
+//! connection of the tenant taken over.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -34,6 +35,8 @@ struct History {
     /// The version before which the next page begins.
     next: Option<i64>,
     first: bool,
+    /// The tenant's other connections, such as that of another environment.
+    siblings: Vec<Provider>,
 }
 
 #[derive(Template)]
@@ -90,6 +93,7 @@ pub async fn list(
                 .collect();
             Ok(History {
                 may_change: may_change(conn, &room, &provider)?,
+                siblings: siblings(conn, &room, &provider)?,
                 frame: room.frame,
                 live: live.map_or(0, |live| live.version),
                 versions,
@@ -178,6 +182,33 @@ pub async fn rollback(
         })
         .await?;
     Ok(page::refused(&page))
+}
+
+/// The other connections of the connection's tenant, for those who may change them.
+fn siblings(conn: &mut Conn, room: &Room, provider: &Provider) -> Result<Vec<Provider>, Problem> {
+    if provider.tenant_id.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut found =
+        provider::list_within(conn, &room.changes, Some(&provider.user_pool_id)).map_err(StoreError::from)?;
+    found.retain(|one| one.tenant_id == provider.tenant_id && one.id != provider.id);
+    Ok(found)
+}
+
+/// The rules in force of another connection of the tenant: a mapping is promoted by saving that draft.
+pub(super) fn of_sibling(
+    conn: &mut Conn,
+    room: &Room,
+    provider: &Provider,
+    from: &str,
+) -> Result<Rules, Problem> {
+    let siblings = siblings(conn, room, provider)?;
+    let sibling = siblings
+        .iter()
+        .find(|one| one.id == from)
+        .ok_or(Problem::NotFound)?;
+    let live = stored::current(conn, &sibling.id).map_err(StoreError::from)?;
+    Ok(live.map(|live| live.rules.0).unwrap_or_default())
 }
 
 fn may_change(conn: &mut Conn, room: &Room, provider: &Provider) -> Result<bool, Problem> {

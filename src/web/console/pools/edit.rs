@@ -22,6 +22,7 @@ struct Edit {
     trace_days: String,
     key_rotation_days: String,
     tenant_claim: String,
+    preview_suffixes: String,
     cognito_exact: bool,
     deletion_protection: bool,
 }
@@ -41,6 +42,7 @@ pub async fn form(
         trace_days: settings.trace_days.to_string(),
         key_rotation_days: settings.key_rotation_days.to_string(),
         tenant_claim: settings.tenant_claim.clone(),
+        preview_suffixes: settings.preview_suffixes.join("\n"),
         cognito_exact: settings.cognito_exact,
         deletion_protection: settings.deletion_protection,
         view,
@@ -61,6 +63,7 @@ pub async fn submit(
         let (ctx, reach, id) = (admin.ctx(&broker), admin.changes().clone(), id.into_inner());
         let name = form.text("name").to_owned();
         let tenant_claim = form.text("tenant_claim").to_owned();
+        let preview_suffixes = form.lines("preview_suffixes");
         let (cognito_exact, deletion_protection) = (
             form.is_checked("cognito_exact"),
             form.is_checked("deletion_protection"),
@@ -74,6 +77,7 @@ pub async fn submit(
                 settings.trace_days = trace_days;
                 settings.key_rotation_days = key_rotation_days;
                 settings.tenant_claim = tenant_claim;
+                settings.preview_suffixes = preview_suffixes;
                 let change = PoolChange {
                     name: Some(name),
                     settings: Some(settings),
@@ -97,6 +101,7 @@ pub async fn submit(
         trace_days: form.text("trace_days").into(),
         key_rotation_days: form.text("key_rotation_days").into(),
         tenant_claim: form.text("tenant_claim").into(),
+        preview_suffixes: form.text("preview_suffixes").into(),
         cognito_exact: form.is_checked("cognito_exact"),
         deletion_protection: form.is_checked("deletion_protection"),
     }))

@@ -4,6 +4,7 @@
 mod attributes;
 mod delete;
 mod edit;
+mod enforcement;
 mod hooks;
 mod keys;
 mod moves;
@@ -60,6 +61,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(keys::revoke),
         )
         .configure(resource_servers::routes)
+        .configure(enforcement::routes)
         .configure(tenants::routes)
         .configure(tenant_domains::routes)
         .configure(setup_links::routes)

@@ -6,6 +6,7 @@ mod drafts;
 mod reach;
 mod secrets;
 mod test_sign_in;
+mod token_in;
 mod wizard;
 
 use forebay::demo::okta::App;

@@ -2,6 +2,20 @@
 
 use super::{Facts, Snippet, js};
 use crate::rules::discovery::paths;
+use crate::rules::dotenv;
+
+pub fn dotenv(facts: &Facts) -> Snippet {
+    let secret = match facts.is_public {
+        true => "",
+        false => " The secret is not shown again: put in the one that was.",
+    };
+    Snippet {
+        id: "dotenv",
+        name: ".env of an app made for Okta",
+        note: format!("Instead of the lines that it has: the app then signs its users in here.{secret}"),
+        code: dotenv::block(&facts.issuer, &facts.client_id, facts.is_public, None),
+    }
+}
 
 pub fn node(facts: &Facts) -> Snippet {
     let insecure = match facts.is_plain_http() {

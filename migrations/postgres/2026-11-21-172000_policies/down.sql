@@ -1,0 +1,3 @@
+DROP TABLE passed_tests;
+DROP TABLE enforcements;
+DROP TABLE tile_starts;

@@ -1,0 +1,297 @@
+//! "Only through Okta": switched on where nobody is locked out by it, confirmed by somebody who came in that very way,
+//! lifted, and taken back by itself. A door closes only where the other one is open: at an app that offers none of the
+//! tenant's connections, nothing changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+
+use super::{Ctx, providers, record, tenants};
+use crate::db::Conn;
+use crate::error::{Error, StoreError};
+use crate::model::client::{self, Client};
+use crate::model::enforcement::{self, Enforcement, PassedTest};
+use crate::model::provider::Provider;
+use crate::model::reach::Reach;
+use crate::model::tenant::Tenant;
+use crate::model::trace::count;
+use crate::model::user::{self, User};
+use crate::model::{administrator, provider, tenant, tenant_domain};
+use crate::rules::access::Barred;
+use crate::rules::connection::fingerprint;
+use crate::rules::email::Email;
+use crate::rules::enforcement::{CONFIRM_SECONDS, Condition, Facts, USAGE_SECONDS, preflight};
+use crate::rules::tenant_domain::{and_above, covering};
+use crate::world::UnixTime;
+
+/// Sign-ins that are looked at to tell how many people come which way.
+const MOST_COUNTED: i64 = 10_000;
+/// Reverts of one run.
+const BATCH: i64 = 200;
+
+/// How things stand for one of the tenant's connections, as its administrator `ctx.actor` sees it.
+pub fn conditions(conn: &mut Conn, ctx: &Ctx, provider: &Provider) -> Result<Vec<Condition>, StoreError> {
+    let Some(tenant_id) = &provider.tenant_id else {
+        return Ok(Vec::new());
+    };
+    let test = enforcement::find_test(conn, &provider.id, &ctx.actor)?;
+    let tested_at = test
+        .filter(|test| test.fingerprint == fingerprint(provider))
+        .map(|test| test.at);
+    let facts = Facts {
+        now: ctx.now,
+        domains: tenant_domain::proven_of_tenant(conn, tenant_id)?.len(),
+        provider,
+        apps: client::offering(conn, &provider.user_pool_id, &provider.name)?.len(),
+        tested_at,
+        break_glass: administrator::with_own_credentials(conn, &provider.user_pool_id, tenant_id)?,
+    };
+    Ok(preflight(&facts))
+}
+
+/// How many of the people in the tenant's domains who signed in within 30 days came through its connections, and of how
+/// many.
+pub fn usage(conn: &mut Conn, now: UnixTime, tenant: &Tenant) -> Result<(usize, usize), StoreError> {
+    let proven = tenant_domain::proven_of_tenant(conn, &tenant.id)?;
+    let own: Vec<String> = own_connections(conn, &tenant.user_pool_id, &tenant.id)?
+        .into_iter()
+        .map(|provider| provider.id)
+        .collect();
+    let since = now.plus(-USAGE_SECONDS);
+    let mut ways: BTreeMap<String, bool> = BTreeMap::new();
+    for (sub, provider_id) in count::people_since(conn, &tenant.user_pool_id, since, MOST_COUNTED)? {
+        let came = provider_id.is_some_and(|id| own.contains(&id));
+        *ways.entry(sub).or_default() |= came;
+    }
+    let subs: Vec<String> = ways.keys().cloned().collect();
+    let mut people = HashMap::new();
+    for some in subs.chunks(500) {
+        for user in user::find_all(conn, some)? {
+            people.insert(user.sub.clone(), user);
+        }
+    }
+    let theirs = |sub: &String| {
+        let user = people.get(sub);
+        user.is_some_and(|user| domains(user).any(|domain| covering(&proven, &domain).is_some()))
+    };
+    let ways: Vec<bool> = ways
+        .into_iter()
+        .filter(|(sub, _)| theirs(sub))
+        .map(|(_, came)| came)
+        .collect();
+    Ok((ways.iter().filter(|came| **came).count(), ways.len()))
+}
+
+/// Switches it on for a quarter of an hour; [`confirm`] makes it last.
+pub fn enforce(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    tenant_id: &str,
+    provider_id: &str,
+) -> Result<Enforcement, Error> {
+    let tenant = held(conn, reach, tenant_id)?;
+    let provider = providers::lock(conn, provider_id)?;
+    if provider.tenant_id.as_ref() != Some(&tenant.id) {
+        return Err(Error::not_found("connection", provider_id));
+    }
+    let failed: Vec<String> = conditions(conn, ctx, &provider)?
+        .into_iter()
+        .filter(|condition| !condition.passed)
+        .map(|condition| condition.detail)
+        .collect();
+    if !failed.is_empty() {
+        return Err(Error::Conflict(failed.join(" ")));
+    }
+    // What nobody confirmed is over, whether the job has been there or not.
+    if enforcement::find(conn, &tenant.id)?.is_some_and(|old| !old.is_in_force(ctx.now)) {
+        enforcement::delete(conn, &tenant.id)?;
+    }
+    let row = Enforcement {
+        tenant_id: tenant.id.clone(),
+        user_pool_id: tenant.user_pool_id.clone(),
+        provider_id: provider.id,
+        actor: ctx.actor.clone(),
+        since: ctx.now,
+        confirm_by: ctx.now.plus(CONFIRM_SECONDS),
+        confirmed_at: None,
+    };
+    if !enforcement::insert(conn, &row)? {
+        return Err(Error::Conflict("it is switched on already".into()));
+    }
+    let difference = json!({ "connection": row.provider_id, "confirm_by": row.confirm_by });
+    tell(conn, ctx, "tenant.enforce", &row, difference)?;
+    Ok(row)
+}
+
+/// A session of whoever confirms: by which connection, and since when.
+#[derive(Clone, Debug)]
+pub struct Came {
+    pub provider_id: String,
+    pub at: UnixTime,
+}
+
+/// Makes it last, by somebody who has come through the tenant's own connection since it was switched on.
+pub fn confirm(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    reach: &Reach,
+    tenant_id: &str,
+    sessions: &[Came],
+) -> Result<Enforcement, Error> {
+    let tenant = held(conn, reach, tenant_id)?;
+    let waiting = enforcement::find(conn, &tenant.id)?.ok_or_else(over)?;
+    let own = own_connections(conn, &tenant.user_pool_id, &tenant.id)?;
+    let is_proof =
+        |came: &&Came| came.at > waiting.since && own.iter().any(|provider| provider.id == came.provider_id);
+    let Some(proof) = sessions.iter().find(is_proof) else {
+        return Err(Error::Conflict(
+            "Nobody has signed in through Okta in this browser since it was switched on: open an app, sign in there \
+             through your connection, come back and confirm."
+                .into(),
+        ));
+    };
+    let row = enforcement::confirm(conn, &tenant.id, ctx.now)?.ok_or_else(over)?;
+    let difference = json!({ "came_by": proof.provider_id });
+    tell(conn, ctx, "tenant.enforce_confirm", &row, difference)?;
+    Ok(row)
+}
+
+fn over() -> Error {
+    Error::Conflict(
+        "There is nothing to confirm: it was confirmed before, lifted, or has reverted by itself.".into(),
+    )
+}
+
+/// Opens the other doors again.
+pub fn lift(conn: &mut Conn, ctx: &Ctx, reach: &Reach, tenant_id: &str) -> Result<(), Error> {
+    let tenant = held(conn, reach, tenant_id)?;
+    let row = enforcement::delete(conn, &tenant.id)?
+        .ok_or_else(|| Error::Conflict("nothing is enforced for this tenant".into()))?;
+    tell(
+        conn,
+        ctx,
+        "tenant.enforce_lift",
+        &row,
+        json!({ "since": row.since }),
+    )?;
+    Ok(())
+}
+
+/// Takes back what nobody confirmed in time; gives the number. It has not held since: this is for the record.
+pub fn revert(conn: &mut Conn, ctx: &Ctx) -> Result<usize, StoreError> {
+    let over = enforcement::take_unconfirmed(conn, ctx.now, BATCH)?;
+    for row in &over {
+        tell(
+            conn,
+            ctx,
+            "tenant.enforce_revert",
+            row,
+            json!({ "since": row.since }),
+        )?;
+    }
+    Ok(over.len())
+}
+
+fn tell(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    action: &str,
+    row: &Enforcement,
+    difference: serde_json::Value,
+) -> Result<(), StoreError> {
+    Ok(record(
+        conn,
+        ctx,
+        action,
+        Some(&row.user_pool_id),
+        &row.tenant_id,
+        difference,
+    )?)
+}
+
+/// The tenant, held until the transaction ends, for an administrator with this reach.
+fn held(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Tenant, Error> {
+    tenants::find(conn, reach, id)?;
+    tenant::lock(conn, id)?.ok_or_else(|| Error::not_found("tenant", id))
+}
+
+fn own_connections(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    tenant_id: &str,
+) -> Result<Vec<Provider>, StoreError> {
+    let its = Reach {
+        tenants: vec![tenant_id.to_owned()],
+        ..Reach::default()
+    };
+    Ok(provider::list_within(conn, &its, Some(user_pool_id))?)
+}
+
+/// Whether this user, who came by that connection, must come by another one: their tenant's, which the app offers.
+pub fn closes(
+    conn: &mut Conn,
+    now: UnixTime,
+    client: &Client,
+    user: &User,
+    connection: &str,
+) -> Result<Option<Barred>, StoreError> {
+    if !enforcement::any_of_pool(conn, &user.user_pool_id)? {
+        return Ok(None);
+    }
+    for domain in domains(user) {
+        let names: Vec<&str> = and_above(&domain).collect();
+        let proven = tenant_domain::proven_among(conn, &user.user_pool_id, &names)?;
+        let Some(owner) = covering(&proven, &domain) else {
+            continue;
+        };
+        let row = enforcement::find(conn, &owner.tenant_id)?;
+        if !row.is_some_and(|row| row.is_in_force(now)) {
+            continue;
+        }
+        let tenant = tenant::find(conn, &Reach::everything(), &owner.tenant_id)?;
+        let admits = |tenant: &Tenant| {
+            tenant.settings.clients.is_empty() || tenant.settings.clients.contains(&client.id)
+        };
+        if !tenant.is_some_and(|tenant| admits(&tenant)) {
+            continue;
+        }
+        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
+        let own: Vec<&Provider> = offered
+            .iter()
+            .filter(|provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id))
+            .collect();
+        if own.iter().any(|provider| provider.id == connection) {
+            continue;
+        }
+        if let Some(way) = own.first() {
+            return Ok(Some(Barred::OnlyThrough {
+                domain: owner.domain.clone(),
+                way: way.settings.label.clone(),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// The domains of the addresses that a user goes by.
+fn domains(user: &User) -> impl Iterator<Item = String> {
+    let email = user.attributes.get("email").and_then(|value| value.as_str());
+    [email, Some(user.username.as_str())]
+        .into_iter()
+        .flatten()
+        .filter_map(|text| Some(Email::parse(text).ok()?.domain().to_owned()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Remembers that this administrator's test of a connection has passed.
+pub fn note_test(conn: &mut Conn, ctx: &Ctx, provider: &Provider) -> Result<(), StoreError> {
+    let test = PassedTest {
+        provider_id: provider.id.clone(),
+        actor: ctx.actor.clone(),
+        fingerprint: fingerprint(provider),
+        at: ctx.now,
+    };
+    Ok(enforcement::put_test(conn, &test)?)
+}

@@ -1,0 +1,341 @@
+//! "Only through Okta": refused or taken back wherever it would lock somebody out, and what it closes while it holds.
+
+use forebay::actions::admins::{self, Place};
+use forebay::demo::{OPERATOR, POOL};
+use forebay::jobs;
+use forebay::model::enforcement::Enforcement;
+use forebay::model::{administrator, provider, tenant_domain};
+use forebay::web::console::door::COOKIE;
+
+use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
+use crate::native::form::{enter, offer};
+use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, query_of};
+
+const ADMIN: &str = "admin@acme.test";
+const TEST: &str = "/console/connections/acme-okta/test-sign-in";
+
+fn path() -> String {
+    format!("/console/pools/{POOL}/tenants/acme/enforcement")
+}
+
+/// The tenants and administrators of the demo; `acme.test` is proven to be acme's.
+async fn proven() -> Stage {
+    let stage = Stage::new().await;
+    stage.console(OPERATOR);
+    let now = stage.broker.clock.now();
+    stage.change_provider("acme-okta", |row| row.live_since = Some(now));
+    stage
+}
+
+/// Makes a test sign-in from the console to its end.
+async fn test(browser: &mut Browser<'_>) {
+    let page = browser.open(TEST).await.expect(200);
+    let onward = browser.submit(&Form::to(&page.body, TEST), &[]).await.expect(200);
+    let href = crate::support::links(&onward.body)
+        .into_iter()
+        .find(|href| href.contains("/oauth2/v1/authorize"))
+        .unwrap_or_else(|| panic!("no way to Okta: {onward:?}"));
+    let page = browser.visit(&href).await;
+    let back = if browser.at_organisation() {
+        browser.enter(&page, "ada@acme.test").await
+    } else {
+        page
+    };
+    assert!(back.shows("Your test sign-in is back"), "{back:?}");
+}
+
+/// Sends the form as an administrator does who is shown the button, or who forged it away from the page.
+async fn send(browser: &mut Browser<'_>, what: &str) -> Answer {
+    let page = browser.open("/console").await.expect(200);
+    let mut fields = Form::to(&page.body, "/console/sign-out").fields;
+    fields.push(("do".into(), what.into()));
+    fields.push(("connection".into(), "acme-okta".into()));
+    browser.request("POST", &path(), &fields).await
+}
+
+fn stored(stage: &Stage) -> Option<Enforcement> {
+    stage.act(|conn| forebay::model::enforcement::find(conn, "acme").unwrap())
+}
+
+#[track_caller]
+fn refused(answer: &Answer, why: &str) {
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(answer.shows(why), "{why}: {answer:?}");
+}
+
+/// Switched on after a test, and not confirmed.
+async fn enforced(stage: &Stage) -> Browser<'_> {
+    let mut admin = stage.console(ADMIN);
+    test(&mut admin).await;
+    send(&mut admin, "enforce").await.expect(303);
+    assert!(stored(stage).is_some());
+    admin
+}
+
+#[actix_web::test]
+async fn nothing_is_enforced_without_a_proven_domain() {
+    let stage = proven().await;
+    let mut admin = stage.console(ADMIN);
+    test(&mut admin).await;
+    stage.act(|conn| tenant_domain::delete(conn, "acme", "acme.test").unwrap());
+    refused(&send(&mut admin, "enforce").await, "Prove an email domain first");
+    assert_eq!(stored(&stage), None);
+}
+
+#[actix_web::test]
+async fn nothing_is_enforced_without_a_fresh_test_of_one_s_own_on_this_configuration() {
+    let stage = proven().await;
+    let mut admin = stage.console(ADMIN);
+    let untested = "Make a test sign-in yourself";
+    refused(&send(&mut admin, "enforce").await, untested);
+    // Somebody else's test is not one's own.
+    let mut operator = stage.console(OPERATOR);
+    test(&mut operator).await;
+    refused(&send(&mut admin, "enforce").await, untested);
+    test(&mut admin).await;
+    // One that did not pass does not count, and does not undo the one that did.
+    stage.change_provider("acme-okta", |row| {
+        row.settings.scopes.push("offline_access".into())
+    });
+    refused(&send(&mut admin, "enforce").await, untested);
+    stage.change_provider("acme-okta", |row| {
+        row.settings.scopes.pop();
+    });
+    stage.clock.advance(30 * 60 + 1);
+    let mut admin = stage.console(ADMIN);
+    refused(&send(&mut admin, "enforce").await, untested);
+    assert_eq!(stored(&stage), None);
+    test(&mut admin).await;
+    send(&mut admin, "enforce").await.expect(303);
+    let again = send(&mut admin, "enforce").await;
+    refused(&again, "switched on already");
+}
+
+#[actix_web::test]
+async fn nothing_is_enforced_that_nobody_could_undo_without_okta() {
+    let stage = proven().await;
+    let mut admin = stage.console(ADMIN);
+    test(&mut admin).await;
+    stage.act(|conn| {
+        use diesel::{ExpressionMethods, RunQueryDsl};
+        use forebay::db::schema::administrators;
+        diesel::update(administrators::table)
+            .set(administrators::password_hash.eq(None::<String>))
+            .execute(conn)
+            .unwrap();
+    });
+    refused(&send(&mut admin, "enforce").await, "Give an administrator");
+    assert_eq!(stored(&stage), None);
+}
+
+#[actix_web::test]
+async fn nothing_is_enforced_on_a_secret_that_is_about_to_end_or_a_connection_that_nobody_is_offered() {
+    let stage = proven().await;
+    let mut admin = stage.console(ADMIN);
+    test(&mut admin).await;
+    let now = stage.broker.clock.now();
+    stage.change_provider("acme-okta", |row| {
+        row.secret_expires_at = Some(now.plus(13 * 86_400))
+    });
+    refused(&send(&mut admin, "enforce").await, "ends within 14 days");
+    stage.change_provider("acme-okta", |row| {
+        row.secret_expires_at = Some(now.plus(14 * 86_400))
+    });
+    let offered = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        stage.change_web_client(|settings| settings.providers.clone_from(&names));
+        stage.change_spa_client(|settings| settings.providers = names);
+    };
+    offered(&["globex-okta"]);
+    refused(&send(&mut admin, "enforce").await, "go live");
+    offered(&["acme-okta", "globex-okta"]);
+    stage.change_provider("acme-okta", |row| row.enabled = false);
+    refused(&send(&mut admin, "enforce").await, "go live");
+    stage.change_provider("acme-okta", |row| row.enabled = true);
+    assert_eq!(stored(&stage), None);
+    send(&mut admin, "enforce").await.expect(303);
+}
+
+/// A native user with an address at acme, at the web app's form.
+async fn at_the_form(stage: &Stage) -> Answer {
+    let mut browser = stage.browser();
+    enter(&mut browser, &stage.authorize(&[]), "ann@acme.test", PASSWORD).await
+}
+
+#[actix_web::test]
+async fn what_nobody_confirms_in_time_is_over() {
+    let stage = proven().await;
+    offer(&stage);
+    stage.native_user("ann@acme.test", PASSWORD).await;
+    let mut admin = enforced(&stage).await;
+    at_the_form(&stage).await.is_page(403, "only_through_sso");
+    // The session from before proves nothing, and neither does one by another way.
+    refused(
+        &send(&mut admin, "confirm").await,
+        "Nobody has signed in through Okta",
+    );
+    stage.clock.advance(15 * 60 - 1);
+    assert_eq!(jobs::revert_enforcement(&stage.broker).await.unwrap(), 0);
+    at_the_form(&stage).await.is_page(403, "only_through_sso");
+    stage.clock.advance(1);
+    // Over at once, whether the job has been there or not.
+    let back = at_the_form(&stage).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+    let mut admin = stage.console(ADMIN);
+    assert!(
+        admin
+            .open(&path())
+            .await
+            .shows("Every way in that an app offers is open")
+    );
+    assert_eq!(jobs::revert_enforcement(&stage.broker).await.unwrap(), 1);
+    assert_eq!(jobs::revert_enforcement(&stage.broker).await.unwrap(), 0);
+    assert_eq!(stored(&stage), None);
+    refused(&send(&mut admin, "confirm").await, "There is nothing to confirm");
+    let events = admin.open("/console/audit").await.expect(200);
+    assert!(events.shows("tenant.enforce_revert"), "{events:?}");
+}
+
+#[actix_web::test]
+async fn a_new_sign_in_through_okta_confirms_it_and_anybody_with_the_tenant_lifts_it() {
+    let stage = proven().await;
+    offer(&stage);
+    stage.native_user("ann@acme.test", PASSWORD).await;
+    let mut admin = stage.console(ADMIN);
+    admin.sign_in("ada@acme.test", &stage.authorize(&[])).await;
+    test(&mut admin).await;
+    send(&mut admin, "enforce").await.expect(303);
+    let page = admin.open(&path()).await.expect(200);
+    assert!(page.shows("1 of the 1 people"), "{page:?}");
+    refused(
+        &send(&mut admin, "confirm").await,
+        "Nobody has signed in through Okta",
+    );
+    stage.clock.advance(60);
+    // Somebody who comes by another organisation is no proof.
+    let mut stray = stage.console(ADMIN);
+    stray.sign_in("hank@globex.test", &stage.authorize(&[])).await;
+    refused(
+        &send(&mut stray, "confirm").await,
+        "Nobody has signed in through Okta",
+    );
+    let renewed = stage.authorize(&[("prompt", "login"), ("identity_provider", "acme-okta")]);
+    admin.sign_in("ada@acme.test", &renewed).await;
+    send(&mut admin, "confirm").await.expect(303);
+    stage.clock.advance(3_600);
+    at_the_form(&stage).await.is_page(403, "only_through_sso");
+    let mut admin = stage.console(ADMIN);
+    send(&mut admin, "lift").await.expect(303);
+    let back = at_the_form(&stage).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+    refused(&send(&mut admin, "lift").await, "nothing is enforced");
+}
+
+#[actix_web::test]
+async fn a_session_of_the_console_through_the_connection_confirms_it() {
+    let stage = proven().await;
+    enforced(&stage).await;
+    stage.clock.advance(60);
+    let ctx = stage.ctx();
+    let token = stage.act(|conn| {
+        let found = administrator::find_by_email(conn, ADMIN).unwrap().unwrap();
+        let token = admins::open_session(conn, &ctx, &found.id, "sso", ctx.now, Place::default()).unwrap();
+        use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+        use forebay::db::schema::admin_sessions;
+        let hash = forebay::rules::secret::hash(&token);
+        diesel::update(admin_sessions::table.find(hash))
+            .set(admin_sessions::provider_id.eq("acme-okta"))
+            .execute(conn)
+            .unwrap();
+        token
+    });
+    let mut admin = stage.browser();
+    admin.set_cookie(COOKIE, &token);
+    send(&mut admin, "confirm").await.expect(303);
+    assert!(stored(&stage).unwrap().confirmed_at.is_some());
+}
+
+#[actix_web::test]
+async fn other_doors_close_for_the_domain_and_for_nobody_else() {
+    let stage = proven().await;
+    offer(&stage);
+    stage.native_user("ann@acme.test", PASSWORD).await;
+    stage.native_user("bob@elsewhere.test", PASSWORD).await;
+    // Before: a session and tokens by a password, and somebody of acme who comes by another organisation.
+    let mut by_password = stage.browser();
+    let authorize = stage.authorize(&[]);
+    let back = enter(&mut by_password, &authorize, "ann@acme.test", PASSWORD).await;
+    let code = query_of(back.location(), "code").unwrap();
+    let tokens = stage.exchange(&code, &[]).await.expect(200).json();
+    stage.globex.change_person("hank@globex.test", |person| {
+        person.email = "hank@acme.test".into()
+    });
+    enforced(&stage).await;
+
+    let page = at_the_form(&stage).await;
+    page.is_page(403, "only_through_sso");
+    assert!(page.shows("everybody at acme.test signs in through"), "{page:?}");
+    let trace = stage.trace(&page.trace_code().unwrap());
+    assert!(trace.story.remedy.contains("lift-enforcement"));
+    by_password
+        .open(&authorize)
+        .await
+        .is_page(403, "only_through_sso");
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_refused(&stage.refresh(refresh).await, 400, "invalid_grant");
+    // A wrong password learns nothing of all this: what is enforced is told to those alone whom it concerns.
+    let mut stranger = stage.browser();
+    let wrong = enter(&mut stranger, &authorize, "ann@acme.test", "Wrong-Horse-1").await;
+    assert!(
+        !wrong.shows("only_through_sso") && !wrong.shows("acme.test signs in"),
+        "{wrong:?}"
+    );
+
+    let page = stage.browser().sign_in("hank@globex.test", &authorize).await;
+    page.is_page(403, "only_through_sso");
+    stage.signed_in("ada@acme.test").await;
+    let mut bob = stage.browser();
+    let back = enter(&mut bob, &authorize, "bob@elsewhere.test", PASSWORD).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+}
+
+#[actix_web::test]
+async fn a_door_closes_only_where_the_other_one_is_open() {
+    let stage = proven().await;
+    offer(&stage);
+    stage.native_user("ann@acme.test", PASSWORD).await;
+    enforced(&stage).await;
+    at_the_form(&stage).await.is_page(403, "only_through_sso");
+    let gets_in = async || {
+        let back = at_the_form(&stage).await;
+        query_of(back.header("location").unwrap_or("/"), "code").is_some()
+    };
+    // Switched off, deleted, or not offered any more: nobody is left outside.
+    stage.change_provider("acme-okta", |row| row.enabled = false);
+    assert!(gets_in().await);
+    stage.change_provider("acme-okta", |row| row.enabled = true);
+    assert!(!gets_in().await);
+    stage.change_web_client(|settings| settings.providers.retain(|name| name != "acme-okta"));
+    assert!(gets_in().await);
+    stage.change_web_client(|settings| settings.providers.push("acme-okta".into()));
+    assert!(!gets_in().await);
+    stage.act(|conn| provider::delete(conn, "acme-okta").unwrap());
+    assert!(gets_in().await);
+    assert_eq!(stored(&stage), None);
+}
+
+#[actix_web::test]
+async fn the_page_is_the_tenant_s_and_its_pool_s() {
+    let stage = super::rooms::stage().await;
+    let path = path();
+    are_not_found(&stage, &[OTHER_ADMIN, "admin@globex.test"], &[&path], &[&path]).await;
+    are_not_found(&stage, &[VIEWER], &[], &[&path]).await;
+    want_the_token(&stage, &[&path]).await;
+    let mut admin = stage.console(ADMIN);
+    let page = admin.open(&path).await.expect(200);
+    assert!(
+        page.shows("Make a test sign-in yourself") && page.shows("To the test sign-in"),
+        "{page:?}"
+    );
+    refused(&send(&mut admin, "nothing").await, "nothing that can be done");
+}
