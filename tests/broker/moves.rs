@@ -17,13 +17,12 @@ use forebay::model::mapping;
 use forebay::model::provider::Settings;
 use forebay::model::reach::Reach;
 use forebay::model::tenant::Linking;
-use forebay::model::tenant_domain::{self, Proof, TenantDomain};
 use forebay::model::{audit, client, pool, provider, user};
 use forebay::rules::pairing::{self, Plan};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::support::{Answer, Browser, Form, NOW, PUBLIC_URL, Stage, Tokens, claims, links, query_of};
+use crate::support::{Answer, Browser, Form, PUBLIC_URL, Stage, Tokens, claims, links, query_of};
 
 const OLD: &str = "acme-okta";
 const NEW: &str = "acme-new";
@@ -68,33 +67,9 @@ async fn stage() -> Stage {
         };
         providers::create(conn, &ctx, &allowed, new).unwrap();
         tenants::give_connection(conn, &ctx, NEW, Some("acme")).unwrap();
-        prove(conn);
     });
     stage.change_web_client(|settings| settings.providers.push(NEW.into()));
     stage
-}
-
-/// The domain acme.test is the tenant's.
-fn prove(conn: &mut Conn) {
-    if !tenant_domain::proven_of_tenant(conn, "acme").unwrap().is_empty() {
-        return;
-    }
-    let row = TenantDomain {
-        tenant_id: "acme".into(),
-        domain: "acme.test".into(),
-        user_pool_id: POOL.into(),
-        subdomains: false,
-        token: "token".into(),
-        proof: Proof::Asserted,
-        proven_at: Some(NOW),
-        checked_at: None,
-        seen_at: None,
-        lost_since: None,
-        finding: String::new(),
-        created_at: NOW,
-        updated_at: NOW,
-    };
-    assert!(tenant_domain::insert(conn, &row).unwrap());
 }
 
 /// Somebody at the new organisation.

@@ -7,6 +7,8 @@ use super::{Refused, Settled, Visit};
 use crate::actions::linking::MOST_ATTRIBUTES;
 use crate::db::Conn;
 use crate::error::StoreError;
+use crate::model::identity_move;
+use crate::model::reach::Reach;
 use crate::model::user::link::{self, Link};
 use crate::model::user::{self, User};
 use crate::rules::{linking, pairing};
@@ -82,12 +84,16 @@ impl Visit<'_> {
             .collect())
     }
 
-    /// What speaks against a pair that a move has made of what profiles say; a link that an administrator has made himself is
-    /// not doubted.
+    /// What speaks against a pair of a move. What profiles say is doubted, a list of the administrator's is not, and a link
+    /// that they have made themselves not at all.
     fn doubt(&self, conn: &mut Conn, link: &Link, user: &User) -> Result<Option<String>, StoreError> {
-        match link.move_id {
-            Some(_) => self.objection(conn, user),
-            None => Ok(None),
+        let Some(id) = &link.move_id else {
+            return Ok(None);
+        };
+        let made_by = identity_move::find_within(conn, &Reach::everything(), id)?;
+        match made_by {
+            Some(made_by) if !made_by.pairing.trusts_profiles() => self.has_come(conn, user),
+            _ => self.objection(conn, user),
         }
     }
 

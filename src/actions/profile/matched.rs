@@ -107,11 +107,8 @@ impl Visit<'_> {
     /// Why whoever comes now is not this user, whatever led to them: somebody else has come by this connection as them, or the
     /// two profiles are not one person's.
     pub(super) fn objection(&self, conn: &mut Conn, user: &User) -> Result<Option<String>, StoreError> {
-        let known = user::identities(conn, &user.sub)?;
-        if known.iter().any(|one| one.provider_id == self.provider.id) {
-            return Ok(Some(
-                "somebody has come by this connection as that user already".into(),
-            ));
+        if let Some(why) = self.has_come(conn, user)? {
+            return Ok(Some(why));
         }
         let number = match &self.provider.tenant_id {
             Some(id) => tenant::linking(conn, id)?.attribute,
@@ -123,6 +120,13 @@ impl Visit<'_> {
             &there,
             number.as_deref(),
         ))
+    }
+
+    /// That somebody else has come by this connection as that user.
+    pub(super) fn has_come(&self, conn: &mut Conn, user: &User) -> Result<Option<String>, StoreError> {
+        let known = user::identities(conn, &user.sub)?;
+        let has = known.iter().any(|one| one.provider_id == self.provider.id);
+        Ok(has.then(|| "somebody has come by this connection as that user already".into()))
     }
 
     /// An objection stopped a pair of a move: whoever administers the tenant finds out from the audit log.

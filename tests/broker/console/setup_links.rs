@@ -220,6 +220,7 @@ async fn whoever_has_a_link_gets_no_further() {
         "/console/clients",
         pool.as_str(),
         &format!("{pool}/tenants/acme"),
+        &format!("{pool}/tenants/globex/domains"),
         &at(""),
         // What is live is changed by those who have an account, even where it is their own.
         "/console/connections/acme-okta",
@@ -251,6 +252,23 @@ async fn whoever_has_a_link_gets_no_further() {
     // The beginning of the console is theirs in another shape.
     for path in ["/console", "/console/connections"] {
         assert_eq!(browser.open(path).await.location(), HOME, "{path}");
+    }
+    // Domains are claimed by a link, and neither given up nor taken for proven.
+    let domains = format!("{pool}/tenants/acme/domains");
+    let page = browser.open(&domains).await.expect(200);
+    let form = Form::to(&page.body, &domains);
+    let page = browser
+        .submit(&form, &[("domain", "acme-two.test")])
+        .await
+        .expect(200);
+    assert!(
+        page.shows("acme-two.test") && page.shows("not proven"),
+        "{page:?}"
+    );
+    for action in ["assert", "remove", "subdomains"] {
+        let path = format!("{domains}/acme-two.test/{action}");
+        assert!(!page.body.contains(&path), "{page:?}");
+        assert_eq!(browser.request("POST", &path, &csrf).await.status, 404, "{path}");
     }
     // A test is no override for them, and nobody else's address is called.
     register(&stage, "acme-new");

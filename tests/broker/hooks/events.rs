@@ -308,6 +308,7 @@ async fn who_was_linked_beforehand_is_known_at_the_first_sign_in() {
             user_sub: linked.sub.clone(),
             subject: None,
             created_at: NOW,
+            move_id: None,
         };
         assert!(link::insert(conn, &link).unwrap());
     });

@@ -70,6 +70,8 @@ enum Place<'a> {
     Beginning,
     /// A step of the wizard for this connection.
     Step(&'a str),
+    /// The email domains of this tenant, in this pool.
+    Domains(&'a str, &'a str),
     Elsewhere,
 }
 
@@ -79,6 +81,9 @@ fn place(path: &str) -> Place<'_> {
         HOME | "/console/connect/leave" => return Place::Own,
         "/console" | "/console/connections" => return Place::Beginning,
         _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/console/pools/") {
+        return domains(rest);
     }
     let Some(rest) = path.strip_prefix("/console/connections/") else {
         return Place::Elsewhere;
@@ -92,6 +97,17 @@ fn place(path: &str) -> Place<'_> {
     }
 }
 
+/// Of a tenant's pages those on which a domain is claimed and looked for; what is proven is not given up by a link.
+fn domains(rest: &str) -> Place<'_> {
+    let segments: Vec<&str> = rest.split('/').collect();
+    match segments.as_slice() {
+        [pool, "tenants", tenant, "domains"] | [pool, "tenants", tenant, "domains", _, "look"] => {
+            Place::Domains(*pool, *tenant)
+        }
+        _ => Place::Elsewhere,
+    }
+}
+
 /// Whether the holder may have this page: while the link is open what leads to a live connection, and of connections the
 /// tenant's drafts. What is live already is changed by those who have an account.
 pub fn admitted(conn: &mut Conn, holder: &Holder, path: &str) -> Result<Admitted, StoreError> {
@@ -101,6 +117,15 @@ pub fn admitted(conn: &mut Conn, holder: &Holder, path: &str) -> Result<Admitted
         Place::Own => Admitted::Yes,
         Place::Beginning => Admitted::Home,
         Place::Elsewhere => Admitted::No,
+        Place::Domains(pool, tenant)
+            if pool == holder.link.user_pool_id && tenant == holder.link.tenant_id =>
+        {
+            match is_done {
+                true => Admitted::Home,
+                false => Admitted::Yes,
+            }
+        }
+        Place::Domains(..) => Admitted::No,
         Place::Step(_) if is_done => Admitted::Home,
         Place::Step(id) => {
             // PostgreSQL cannot even be asked for such a name.
@@ -195,6 +220,10 @@ mod tests {
             let path = format!("/console/connections/acme-okta{step}");
             assert_eq!(place(&path), Place::Step("acme-okta"), "{path}");
         }
+        let domains = "/console/pools/us-east-1_A/tenants/acme/domains";
+        for own in [domains.to_owned(), format!("{domains}/acme.test/look")] {
+            assert_eq!(place(&own), Place::Domains("us-east-1_A", "acme"), "{own}");
+        }
         for beginning in ["/console", "/console/connections"] {
             assert_eq!(place(beginning), Place::Beginning);
         }
@@ -218,6 +247,10 @@ mod tests {
             "/console/prove",
             "/console/webhooks",
             "/console/pools/p/tenants/acme",
+            "/console/pools/p/tenants/acme/domains/acme.test/assert",
+            "/console/pools/p/tenants/acme/domains/acme.test/remove",
+            "/console/pools/p/tenants/acme/domains/acme.test/subdomains",
+            "/console/pools/p/tenants/acme/rename",
             "/console/pools/p/tenants/acme/setup-links",
         ] {
             assert_eq!(place(elsewhere), Place::Elsewhere, "{elsewhere}");

@@ -11,6 +11,7 @@ use crate::broker::Broker;
 use crate::error::StoreError;
 use crate::model::pool;
 use crate::model::provider::{self, Provider, State};
+use crate::model::tenant_domain::{self, TenantDomain};
 use crate::web::console::door::{self, Admin, Form};
 use crate::web::console::guest::{self, Guest, GuestForm};
 use crate::web::console::links::Notice;
@@ -37,6 +38,9 @@ struct HomePage {
     tenant: String,
     until: Moment,
     drafts: Vec<Draft>,
+    domains: Vec<TenantDomain>,
+    /// Where domains are claimed.
+    domains_at: String,
     /// The connection that went live by the link.
     done: Option<Live>,
 }
@@ -121,10 +125,20 @@ pub async fn home(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> R
     let Some(holder) = admin.set_up.clone() else {
         return Ok(sign_in::to("/console"));
     };
-    let (reach, pool_id) = (admin.changes().clone(), holder.link.user_pool_id.clone());
-    let connections = broker
+    let (reach, pool_id, tenant_id) = (
+        admin.changes().clone(),
+        holder.link.user_pool_id.clone(),
+        holder.tenant.id.clone(),
+    );
+    let domains_at = format!("/console/pools/{pool_id}/tenants/{tenant_id}/domains");
+    let (connections, domains) = broker
         .db
-        .read(move |conn| Ok::<_, StoreError>(provider::list_within(conn, &reach, Some(&pool_id))?))
+        .read(move |conn| -> Result<_, StoreError> {
+            Ok((
+                provider::list_within(conn, &reach, Some(&pool_id))?,
+                tenant_domain::of_tenant(conn, &tenant_id)?,
+            ))
+        })
         .await?;
     let done = holder.link.provider_id.as_ref().and_then(|id| {
         let found = connections.iter().find(|connection| connection.id == *id)?;
@@ -139,6 +153,8 @@ pub async fn home(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> R
         tenant: holder.tenant.name,
         until: Moment(holder.link.expires_at),
         drafts: connections.iter().filter_map(draft).collect(),
+        domains,
+        domains_at,
         done,
     }))
 }
