@@ -47,6 +47,7 @@ impl Process {
         let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_forebay").into()));
         command
             .current_dir(directory)
+            .env_remove("FOREBAY_BIN")
             .args(["serve", "--log", "warn", "--database", database])
             .args([
                 "--listen",
