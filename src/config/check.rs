@@ -408,7 +408,7 @@ mod tests {
             assert!(flags.contains(&flag), "{flag} is not among {flags:?}");
         }
         // The root key has two: it is malformed, and there is a directory of keys as well.
-        assert_eq!(problems.len(), 13, "{problems:?}");
+        assert_eq!(problems.len(), 14, "{problems:?}");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(
             text.iter().any(|line| line.starts_with(

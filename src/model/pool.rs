@@ -49,7 +49,8 @@ pub struct Settings {
     /// The hooks that take part in sign-ins and tokens.
     pub lambda: LambdaConfig,
     pub sessions: Sessions,
-    /// The claim of tokens that has the id of the tenant by whose connection the user came; empty: none.
+    /// The claim of tokens that has the id of the tenant by whose connection the user came; empty: none. See
+    /// [`Settings::tenant_claim`].
     pub tenant_claim: String,
     /// Domains of the operator's own below which preview deployments of apps have their hosts.
     pub preview_suffixes: Vec<String>,
@@ -125,6 +126,13 @@ pub const STANDARD: &[(&str, AttributeType)] = &[
 ];
 
 impl Settings {
+    /// The claim that names the tenant. An attribute of the schema by that name, as pools that moved here from Cognito may
+    /// have one, stays what it is, and there is no such claim.
+    pub fn tenant_claim(&self) -> Option<&str> {
+        let name = self.tenant_claim.as_str();
+        (!name.is_empty() && self.attribute(name).is_none()).then_some(name)
+    }
+
     /// The attribute of that name: as the pool defines it, else as the standard does.
     pub fn attribute(&self, name: &str) -> Option<Attribute> {
         self.attributes

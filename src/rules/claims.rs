@@ -227,9 +227,8 @@ pub fn access_token(
 
 /// No attribute and no mapping says whose people somebody is: the connection does.
 fn set_tenant(issue: &Issue<'_>, person: &Person<'_>, claims: &mut Map<String, Value>) {
-    let name = &issue.pool.settings.tenant_claim;
-    if let Some(id) = person.tenant_id.filter(|_| !name.is_empty()) {
-        claims.insert(name.clone(), json!(id));
+    if let (Some(name), Some(id)) = (issue.pool.settings.tenant_claim(), person.tenant_id) {
+        claims.insert(name.to_owned(), json!(id));
     }
 }
 
@@ -316,7 +315,6 @@ fn released<'a>(
         let may = openid
             && in_scope
             && !is_reserved(name)
-            && *name != pool.settings.tenant_claim
             && !value.is_null()
             && readable.is_none_or(|names| names.contains(name));
         may.then(|| pool.settings.attribute(name))

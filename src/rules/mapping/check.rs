@@ -79,7 +79,7 @@ pub(super) fn target(name: &str, settings: &Settings) -> Result<Attribute, Strin
     if name == "username" {
         return Err("the username is always made of the provider's name and the subject".into());
     }
-    if name == settings.tenant_claim {
+    if settings.tenant_claim() == Some(name) {
         return Err(format!(
             "'{name}' names the tenant, which no mapping says; the pool's settings can give that claim another name"
         ));

@@ -126,7 +126,12 @@ pub const PREVIEW: &str = "https://*.";
 pub fn is_own_domain(text: &str) -> bool {
     let url = Url::parse(&format!("https://{text}/"));
     text.split('.').count() >= 2
-        && text.split('.').all(|label| !label.is_empty())
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
         && url.is_ok_and(|url| matches!(url.host(), Some(Host::Domain(name)) if name == text))
 }
 

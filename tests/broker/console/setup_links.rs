@@ -244,7 +244,7 @@ async fn whoever_has_a_link_gets_no_further() {
         "/console/sign-out",
         &at(""),
         &at(&format!("/{id}/revoke")),
-        "/console/webhooks/new",
+        "/console/webhooks",
     ] {
         let answer = browser.request("POST", path, &csrf).await;
         assert_eq!(answer.status, 404, "POST {path}: {answer:?}");

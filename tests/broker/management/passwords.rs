@@ -375,7 +375,7 @@ async fn a_day_without_a_wrong_password_forgets_those_before() {
 #[actix_web::test]
 async fn the_app_s_access_rules_hold_for_the_api_too() {
     let stage = Stage::new().await;
-    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
+    allow_flows(&stage, &["ALLOW_USER_PASSWORD_AUTH"]);
     stage.native_user("grace", PASSWORD).await;
     let tokens = sign_in(&stage, "grace", PASSWORD).await.expect(200).json();
     let rule = |expression: &str| AccessRule {
@@ -389,10 +389,9 @@ async fn the_app_s_access_rules_hold_for_the_api_too() {
     assert_eq!(refusal(&answer).0, "NotAuthorizedException");
     assert!(refusal(&answer).1.contains("access rules"), "{answer:?}");
     let refresh = json!({
-        "AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": SPA_CLIENT,
-        "AuthParameters": { "REFRESH_TOKEN": tokens["AuthenticationResult"]["RefreshToken"] },
+        "ClientId": SPA_CLIENT, "RefreshToken": tokens["AuthenticationResult"]["RefreshToken"],
     });
-    let answer = unsigned(&stage, "InitiateAuth", refresh).await;
+    let answer = unsigned(&stage, "GetTokensFromRefreshToken", refresh).await;
     assert_eq!(refusal(&answer).0, "NotAuthorizedException");
     assert_eq!(crate::upstream::rows(&stage), families, "nothing was founded");
     stage.change_spa_client(|settings| settings.access = vec![rule("amr == ['pwd']")]);

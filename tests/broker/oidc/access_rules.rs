@@ -194,7 +194,7 @@ async fn what_cannot_be_computed_lets_nobody_in() {
         only(&stage, expression);
         let page = stage
             .browser()
-            .sign_in("linus@acme.test", &stage.authorize(&[]))
+            .sign_in("ada@acme.test", &stage.authorize(&[]))
             .await;
         is_refused(&stage, &page);
     }

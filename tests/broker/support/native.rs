@@ -36,9 +36,12 @@ impl Stage {
     pub async fn temporary_user(&self, username: &str, password: &str) -> User {
         let new = self.hashed(username, password).await;
         let ctx = self.ctx();
-        let attributes: Map<String, Value> = [("email".to_owned(), json!(format!("{username}@native.test")))]
-            .into_iter()
-            .collect();
+        let email = if username.contains('@') {
+            username.to_owned()
+        } else {
+            format!("{username}@native.test")
+        };
+        let attributes = Map::from_iter([("email".to_owned(), json!(email))]);
         self.act(|conn| {
             let pool = pool::find(conn, POOL).unwrap().unwrap();
             let user = NewUser {
