@@ -262,8 +262,8 @@ fn is_line(text: &str, most: usize) -> bool {
 fn compiled(text: &str) -> Arc<Result<Expression, String>> {
     /// An expression with its patterns takes some hundred kilobytes at the most.
     const REMEMBERED: usize = 256;
-    static KNOWN: LazyLock<RwLock<HashMap<String, Arc<Result<Expression, String>>>>> =
-        LazyLock::new(RwLock::default);
+    type Known = HashMap<String, Arc<Result<Expression, String>>>;
+    static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(expression) = known.get(text) {
         return expression.clone();

@@ -21,7 +21,7 @@ pub fn takes(canary: &Canary, address: Option<&str>, is_member: bool) -> bool {
     let Some(address) = address.map(|address| address.trim().to_lowercase()) else {
         return false;
     };
-    let is_named = canary.people.iter().any(|one| *one == address);
+    let is_named = canary.people.contains(&address);
     is_named || is_member || bucket(&canary.to, &address) < u64::from(canary.percent) * 100
 }
 

@@ -328,7 +328,7 @@ mod tests {
             (proven("acme.test", true), true),
             (proven("acme.test", false), false),
         ] {
-            assert_eq!(is_taken(&claim, &[other.clone()]), taken, "{other:?}");
+            assert_eq!(is_taken(&claim, std::slice::from_ref(&other)), taken, "{other:?}");
             let own = Proven {
                 tenant_id: "globex".into(),
                 ..other

@@ -53,7 +53,9 @@ async fn a97_an_issuer_that_no_connection_has_is_refused_before_anything_is_sent
 async fn char_5_and_6_each_wrong_token_is_refused_by_its_name() {
     let stage = stage().await;
     let (now, issuer) = (NOW.0, stage.acme.issuer());
-    let cases: &[(&str, &str, &[(&str, Value)])] = &[
+    // The name, the step of the trace, and what is wrong in the token.
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, Value)]);
+    let cases: &[Case<'_>] = &[
         (
             "INVALID_AUDIENCE",
             "id_token.aud",

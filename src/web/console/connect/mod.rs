@@ -102,7 +102,7 @@ fn domains(rest: &str) -> Place<'_> {
     let segments: Vec<&str> = rest.split('/').collect();
     match segments.as_slice() {
         [pool, "tenants", tenant, "domains"] | [pool, "tenants", tenant, "domains", _, "look"] => {
-            Place::Domains(*pool, *tenant)
+            Place::Domains(pool, tenant)
         }
         _ => Place::Elsewhere,
     }
