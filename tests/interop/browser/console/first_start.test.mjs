@@ -66,7 +66,7 @@ test('first start to first sign-in', async () => {
   const pool = decodeURIComponent(new URL(page.url()).pathname.split('/')[3]);
   await page.goto(`${origin}/console/clients/new?pool=${encodeURIComponent(pool)}`);
   await page.getByLabel('Name', { exact: true }).fill('Portal');
-  await page.getByLabel('Callback URLs').fill(CALLBACK);
+  await page.getByLabel('Callback URLs', { exact: true }).fill(CALLBACK);
   for (const scope of [/^openid\b/, /^email\b/, /^profile\b/]) await page.getByRole('group', { name: 'Scopes' }).getByRole('checkbox', { name: scope }).check();
   await press('Make the app client');
   await page.locator('#client-secret').waitFor();
