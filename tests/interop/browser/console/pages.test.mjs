@@ -23,7 +23,7 @@ before(async () => {
 });
 after(async () => { await browser?.close(); await demo?.stop(); });
 
-/** A tenant, an administrator, a button and a note on a mapping that are called like the canary; pools and app clients may not be. */
+/** Tenants, an administrator, a button and a note on a mapping that are called like the canary; pools and app clients may not be. */
 async function nameThingsAfterCanaries() {
   const operator = await enterQuickly(demo.origin, OPERATOR);
   const make = async (path, values) => {
@@ -32,6 +32,7 @@ async function nameThingsAfterCanaries() {
     assert.equal(made.status, 200, `${path} was refused: ${made}`);
   };
   await make(`pools/${POOL}/tenants/new`, { name: CANARY, id: 'canary' });
+  await make(`pools/${POOL}/tenants/acme`, { name: CANARY });
   await make('administrators/invite', { name: CANARY, email: 'canary@forebay.test', role: 'viewer', scope: 'tenant:acme' });
 
   const admin = await enterQuickly(demo.origin, ACME_ADMIN);
