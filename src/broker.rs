@@ -4,8 +4,10 @@
 //! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
 //! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
 
+mod apps;
 pub mod arrival;
 mod attempts;
+mod cache;
 mod connections;
 mod domains;
 mod gates;
@@ -13,57 +15,37 @@ pub mod hooks;
 mod limits;
 mod looks;
 mod passwords;
+mod pools;
 pub mod refresh;
 pub mod sign_in;
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 
-use actix_web::web::Bytes;
 use ipnet::IpNet;
-use sha2::{Digest, Sha256};
 
+pub use apps::App;
 pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
 pub use looks::{File, Look, picture_name};
 pub use passwords::Passwords;
+pub use pools::{Document, PoolFacts};
 
+use self::cache::Cache;
 use crate::actions::pools::NewKeys;
-use crate::actions::tokens::Live;
-use crate::actions::{Ctx, canaries, keys};
-use crate::db::{Conn, Db};
+use crate::actions::{Ctx, keys};
+use crate::db::Db;
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
-use crate::model::client::{self, Client, Secret};
-use crate::model::domain;
-use crate::model::hook;
-use crate::model::key::{self, State, Usage};
-use crate::model::pool::{self, Pool};
 use crate::model::provider::{self, Provider};
-use crate::model::registered_client;
-use crate::model::resource_server::{self, ResourceServer};
-use crate::model::{tenant, tenant_domain};
-use crate::rules::canary::takes;
-use crate::rules::discovery;
 use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
-use crate::rules::jwt::{self, SignKey, VerifyKey};
-use crate::rules::registration::client::NATIVE;
-use crate::rules::routing::Routes;
-use crate::rules::secret;
+use crate::rules::{jwt, secret};
 use crate::seal::{Label, Sealer};
 use crate::upstream::{Connection, NextSecret, Upstream};
-use crate::world::{Clock, Entropy, UnixTime};
-
-/// How long configuration is used before it is read again.
-const FRESH: Duration = Duration::from_secs(1);
-/// Entries of one kind that are kept at the most.
-const KEPT: usize = 50_000;
+use crate::world::{Clock, Entropy};
 
 /// What a broker is made of.
 pub struct Parts {
@@ -123,149 +105,6 @@ pub struct Broker {
     tenant_apps: Cache<String, App>,
     connections: Cache<String, Connection>,
     sites: Cache<String, domains::Sites>,
-}
-
-/// A pool with everything that answering for it needs.
-pub struct PoolFacts {
-    pub pool: Pool,
-    pub issuer: String,
-    pub id_token_key: SignKey,
-    pub access_token_key: SignKey,
-    /// All published keys.
-    pub verify: Vec<VerifyKey>,
-    pub resource_servers: Vec<ResourceServer>,
-    /// What answers for the hooks that its settings name.
-    pub hooks: hooks::Bound,
-    pub configuration: Document,
-    pub oauth_metadata: Document,
-    pub jwks: Document,
-}
-
-/// A public document: its bytes, made once, and their entity tag.
-pub struct Document {
-    pub body: Bytes,
-    pub etag: String,
-}
-
-impl Document {
-    fn of(value: &impl serde::Serialize) -> Document {
-        let body = serde_json::to_vec(value).unwrap_or_default();
-        Document {
-            etag: Document::tag(&body),
-            body: body.into(),
-        }
-    }
-
-    /// The beginning of the bytes' hash.
-    fn tag(body: &[u8]) -> String {
-        let hash = Sha256::digest(body);
-        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-/// An enabled app client with what a request of it needs.
-pub struct App {
-    pub client: Client,
-    pub secrets: Vec<Secret>,
-    pub pool: Arc<PoolFacts>,
-    /// The enabled connections that the client lists, by name: those that people are sent to.
-    pub providers: Vec<Provider>,
-    /// The place of each by its id.
-    places: HashMap<String, usize>,
-    /// The enabled connections that some of those connections' people are sent to instead.
-    pub canaries: Vec<Provider>,
-    /// And those whose ID tokens it may bring.
-    pub token_in: Vec<Provider>,
-    /// Identifiers (lower case) that lead to one of them, with the provider's id.
-    pub identifiers: HashMap<String, String>,
-    /// Where addresses and tenants' codes lead.
-    pub routes: Routes,
-    /// The one tenant whose connections these are: the request came to that tenant's own host.
-    pub tenant_id: Option<String>,
-    /// How its login page looks.
-    pub look: Look,
-    /// When it ends, where it was registered until then.
-    pub expires_at: Option<UnixTime>,
-}
-
-impl App {
-    /// The connections as actions take them. Cognito's API signs native users in whatever the client lists, so they are
-    /// always among them; whether the web does is [`App::has_native_users`].
-    pub fn live_providers(&self) -> Vec<Live> {
-        let native = Live {
-            id: NATIVE.to_owned(),
-            created_at: UnixTime(0),
-        };
-        self.providers
-            .iter()
-            .chain(&self.canaries)
-            .chain(&self.token_in)
-            .map(|provider| Live {
-                id: provider.id.clone(),
-                created_at: provider.created_at,
-            })
-            .chain([native])
-            .collect()
-    }
-
-    /// Whether the client offers native users the form on the login page.
-    pub fn has_native_users(&self) -> bool {
-        self.client.settings.providers.iter().any(|name| name == NATIVE)
-    }
-
-    pub fn provider(&self, id: &str) -> Option<&Provider> {
-        match self.places.get(id) {
-            Some(place) => self.providers.get(*place),
-            None => self.canaries.iter().find(|canary| canary.id == id),
-        }
-    }
-
-    /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
-    pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
-        let leads_to = |one: &&Provider| {
-            let canary = one.settings.canary.as_ref();
-            canary.is_some_and(|canary| canary.to == provider.id)
-        };
-        match self.providers.iter().find(leads_to) {
-            Some(main) if !self.places.contains_key(&provider.id) => main,
-            _ => provider,
-        }
-    }
-
-    /// Whether it has not come to the end until which it was registered.
-    fn lives(&self, now: UnixTime) -> bool {
-        self.expires_at.is_none_or(|end| end > now)
-    }
-
-    /// The same with nothing but the tenant's connections, for the tenant's own host.
-    fn of_tenant(&self, tenant_id: &str) -> App {
-        let ids = self.routes.of_tenant(tenant_id).iter();
-        let providers: Vec<Provider> = ids.filter_map(|id| self.provider(id)).cloned().collect();
-        let places = places(&providers);
-        let mut client = self.client.clone();
-        client.settings.providers = providers.iter().map(|provider| provider.name.clone()).collect();
-        let leads_there = |(_, id): &(&String, &String)| places.contains_key(*id);
-        let its_own = |provider: &&Provider| provider.tenant_id.as_deref() == Some(tenant_id);
-        App {
-            client,
-            secrets: self.secrets.clone(),
-            pool: self.pool.clone(),
-            canaries: self.canaries.iter().filter(its_own).cloned().collect(),
-            token_in: self.token_in.iter().filter(its_own).cloned().collect(),
-            identifiers: self
-                .identifiers
-                .iter()
-                .filter(leads_there)
-                .map(|(name, id)| (name.clone(), id.clone()))
-                .collect(),
-            providers,
-            places,
-            routes: self.routes.within(tenant_id),
-            tenant_id: Some(tenant_id.to_owned()),
-            look: self.look.clone(),
-            expires_at: self.expires_at,
-        }
-    }
 }
 
 impl Broker {
@@ -328,157 +167,6 @@ impl Broker {
         self.sites.clear();
     }
 
-    /// A pool by its id.
-    pub async fn pool(&self, id: &str) -> Result<Option<Arc<PoolFacts>>, StoreError> {
-        if !storable(id) {
-            return Ok(None);
-        }
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.pools.get(id) {
-            return Ok(Some(known));
-        }
-        let (wanted, public_url, sealer) = (id.to_owned(), self.public_url.clone(), self.sealer.clone());
-        let place = self.place.clone();
-        let facts = self
-            .db
-            .read(move |conn| -> Result<_, StoreError> {
-                let Some(pool) = pool::find(conn, &wanted)? else {
-                    return Ok(None);
-                };
-                let keys = key::of_pool(conn, &wanted)?;
-                let servers = resource_server::list(conn, &wanted)?;
-                let hooks = bound_hooks(conn, &sealer, &pool)?;
-                let domains = domain::of_pool(conn, &wanted)?;
-                let published = domains::published_at(&place, &public_url, &domains);
-                let issuer = format!("{public_url}/{wanted}");
-                pool_facts(&published, issuer, &sealer, pool, &keys, servers, hooks).map(Some)
-            })
-            .await?;
-        Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
-    }
-
-    /// An enabled app client by its id.
-    pub async fn app(&self, client_id: &str) -> Result<Option<Arc<App>>, StoreError> {
-        if !storable(client_id) {
-            return Ok(None);
-        }
-        let generation = self.generation.load(Ordering::SeqCst);
-        let now = self.clock.now();
-        let lives = |app: &Arc<App>| app.lives(now);
-        if let Some(known) = self.apps.get(client_id) {
-            return Ok(Some(known).filter(lives));
-        }
-        let wanted = client_id.to_owned();
-        let found = self
-            .db
-            .read(move |conn| -> Result<_, StoreError> {
-                let Some(client) = client::find(conn, &wanted)?.filter(|client| client.enabled) else {
-                    return Ok(None);
-                };
-                let secrets = client::secrets(conn, &client.id)?;
-                let pool_id = &client.user_pool_id;
-                let mut listed = provider::list_named(conn, pool_id, &client.settings.providers)?;
-                let choosy = tenant::choosy(conn, pool_id)?;
-                let takes_them = |provider: &Provider| {
-                    let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
-                    tenant.is_none_or(|clients| clients.contains(&client.id))
-                };
-                listed.retain(takes_them);
-                let (token_in, providers): (Vec<_>, Vec<_>) = listed
-                    .into_iter()
-                    .partition(|provider| provider.settings.token_in.is_some());
-                let places = places(&providers);
-                let mut canaries = Vec::new();
-                for canary in providers.iter().filter_map(|one| one.settings.canary.as_ref()) {
-                    let to = provider::find(conn, &canary.to)?
-                        .filter(|to| to.enabled && !places.contains_key(&to.id) && takes_them(to));
-                    canaries.extend(to);
-                }
-                let mut identifiers: HashMap<String, String> = provider::identifiers_of_pool(conn, pool_id)?
-                    .into_iter()
-                    .collect();
-                identifiers.retain(|_, id| places.contains_key(id));
-                let proven = tenant_domain::proven_of_pool(conn, pool_id)?;
-                let routes = Routes::new(&providers, &identifiers, proven);
-                let look = looks::of(conn, &client)?;
-                let expires_at = registered_client::find(conn, &client.id)?.map(|row| row.expires_at);
-                Ok(Some((
-                    client,
-                    secrets,
-                    (providers, places, canaries, token_in),
-                    identifiers,
-                    routes,
-                    look,
-                    expires_at,
-                )))
-            })
-            .await?;
-        let Some((client, secrets, ways, identifiers, routes, look, expires_at)) = found else {
-            return Ok(None);
-        };
-        let Some(pool) = self.pool(&client.user_pool_id).await? else {
-            return Ok(None);
-        };
-        let (providers, places, canaries, token_in) = ways;
-        let app = App {
-            client,
-            secrets,
-            pool,
-            providers,
-            places,
-            canaries,
-            token_in,
-            identifiers,
-            routes,
-            tenant_id: None,
-            look,
-            expires_at,
-        };
-        Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
-    }
-
-    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
-    pub async fn app_of_tenant(
-        &self,
-        client_id: &str,
-        tenant_id: &str,
-    ) -> Result<Option<Arc<App>>, StoreError> {
-        let generation = self.generation.load(Ordering::SeqCst);
-        let key = format!("{tenant_id} {client_id}");
-        let now = self.clock.now();
-        if let Some(known) = self.tenant_apps.get(&key) {
-            return Ok(Some(known).filter(|app| app.lives(now)));
-        }
-        let app = self.app(client_id).await?;
-        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
-    }
-
-    /// The connection that this person is sent to where a connection has a canary; none where it stays.
-    pub async fn canary(
-        &self,
-        app: &App,
-        provider: &Provider,
-        address: Option<&str>,
-    ) -> Result<Option<Provider>, StoreError> {
-        let Some(canary) = &provider.settings.canary else {
-            return Ok(None);
-        };
-        let Some(to) = app.provider(&canary.to) else {
-            return Ok(None);
-        };
-        let is_member = match (&canary.group, address) {
-            (Some(group), Some(address)) if !address.contains('\0') => {
-                let (pool, address, group) =
-                    (provider.user_pool_id.clone(), address.to_owned(), group.clone());
-                self.db
-                    .read(move |conn| canaries::is_member(conn, &pool, &address, &group))
-                    .await?
-            }
-            _ => false,
-        };
-        Ok(takes(canary, address, is_member).then(|| to.clone()))
-    }
-
     /// An enabled connection by its id, with its secrets unsealed.
     pub async fn connection(&self, id: &str) -> Result<Option<Arc<Connection>>, StoreError> {
         if !storable(id) {
@@ -538,12 +226,6 @@ impl Broker {
     }
 }
 
-/// Where each connection stands in the list.
-fn places(providers: &[Provider]) -> HashMap<String, usize> {
-    let ids = providers.iter().map(|provider| provider.id.clone());
-    ids.zip(0..).collect()
-}
-
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -586,115 +268,4 @@ pub fn connection(sealer: &Sealer, provider: Provider) -> Result<Connection, Sto
         private_key: private_key.map(Arc::new),
         next_secret: next_secret.map(NextSecret::new),
     })
-}
-
-fn pool_facts(
-    endpoints_at: &str,
-    issuer: String,
-    sealer: &Sealer,
-    pool: Pool,
-    keys: &[key::SigningKey],
-    resource_servers: Vec<ResourceServer>,
-    hooks: hooks::Bound,
-) -> Result<PoolFacts, StoreError> {
-    let unreadable = |kid: &str| StoreError::Unreadable(format!("signing key {kid}"));
-    let active = |usage: Usage| {
-        let key = keys
-            .iter()
-            .find(|key| key.usage == usage && key.state == State::Active)
-            .ok_or_else(|| StoreError::Unreadable(format!("pool {} has no active {usage} key", pool.id)))?;
-        let label = Label {
-            purpose: "signing-key",
-            scope: &pool.id,
-            name: &key.kid,
-        };
-        let der = sealer
-            .open(label, &key.private_sealed)
-            .map_err(|_| unreadable(&key.kid))?;
-        SignKey::new(&key.kid, &der).map_err(|_| unreadable(&key.kid))
-    };
-    let verify = keys
-        .iter()
-        .map(|key| VerifyKey::new(&key.public_jwk).map_err(|_| unreadable(&key.kid)))
-        .collect::<Result<_, _>>()?;
-    let published: Vec<_> = keys.iter().map(|key| &key.public_jwk.0).collect();
-    Ok(PoolFacts {
-        id_token_key: active(Usage::IdToken)?,
-        access_token_key: active(Usage::AccessToken)?,
-        verify,
-        configuration: Document::of(&discovery::document(endpoints_at, &issuer, &pool.settings)),
-        oauth_metadata: Document::of(&discovery::oauth_document(endpoints_at, &issuer, &pool.settings)),
-        jwks: Document::of(&serde_json::json!({ "keys": published })),
-        issuer,
-        resource_servers,
-        hooks,
-        pool,
-    })
-}
-
-/// The addresses of the hooks that a pool names; none are looked for where it names none.
-fn bound_hooks(conn: &mut Conn, sealer: &Sealer, pool: &Pool) -> Result<hooks::Bound, StoreError> {
-    let arns: Vec<&str> = pool.settings.lambda.hooks().map(|(_, arn)| arn).collect();
-    if arns.is_empty() {
-        return Ok(hooks::Bound::new());
-    }
-    let bindings = hook::of_pool(conn, &pool.id, &arns)?;
-    let bound = bindings.into_iter().filter_map(|binding| {
-        let address = hooks::Address::of(sealer, &binding)?;
-        Some((binding.arn, address))
-    });
-    Ok(bound.collect())
-}
-
-/// Values that are read again when they are older than [`FRESH`].
-struct Cache<K, V> {
-    entries: RwLock<HashMap<K, (Instant, Arc<V>)>>,
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl<K, V> Default for Cache<K, V> {
-    fn default() -> Self {
-        Cache {
-            entries: RwLock::default(),
-            hits: AtomicU64::default(),
-            misses: AtomicU64::default(),
-        }
-    }
-}
-
-impl<K: Eq + Hash, V> Cache<K, V> {
-    fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<Arc<V>>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let found = entries
-            .get(key)
-            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
-            .map(|(_, value)| value.clone());
-        let count = if found.is_some() { &self.hits } else { &self.misses };
-        count.fetch_add(1, Ordering::Relaxed);
-        found
-    }
-
-    fn asked(&self, name: &'static str) -> (&'static str, u64, u64) {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        (name, read(&self.hits), read(&self.misses))
-    }
-
-    fn put(&self, key: K, value: Arc<V>) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= KEPT {
-            entries.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
-        }
-        entries.insert(key, (Instant::now(), value));
-    }
-
-    fn clear(&self) {
-        self.entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
 }

@@ -2,37 +2,39 @@
 //! app its code. An app that has brought the upstream's ID token itself gets tokens, and nobody a session. One transaction,
 //! with the trace in it; two where the pool has hooks that are asked in between.
 
+mod given;
+mod grants;
+
+use serde_json::Value;
+
+pub use grants::{CODE_SECONDS, Grant, find_session, issue_code, issue_tokens};
+
+use self::given::{Bearer, Given, give_app, give_browser};
 use super::access::Way;
 use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
-use super::tokens::{self, Exchanged};
+use super::tokens::Exchanged;
 use super::traces::{self, Draft};
 use super::{Ctx, access, identity_moves, watch};
-use crate::db::{Conn, Json};
+use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::Client;
-use crate::model::code::{self, Code};
 use crate::model::group::Group;
 use crate::model::mapper_input::Contents;
 use crate::model::overrides::Overrides;
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
-use crate::model::session::{self, Facts, Session};
+use crate::model::session::Facts;
 use crate::model::single_use::{self, SingleUse};
-use crate::model::token::{Family, Granted};
 use crate::model::trace::Outcome;
 use crate::model::user::{self, Identity, User};
-use crate::rules::authorize::ResponseType;
 use crate::rules::claims::overridden;
 use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::contract;
 use crate::rules::login::Login;
 use crate::rules::refusal::Refusal;
-use crate::rules::registration::client;
-use crate::rules::secret;
 use crate::rules::token_in::Fault;
 use crate::world::UnixTime;
-use serde_json::Value;
 
 /// A browser session lasts one hour from the sign-in and does not slide (as Cognito's).
 pub const SESSION_SECONDS: i64 = 3_600;
@@ -40,8 +42,6 @@ pub const SESSION_SECONDS: i64 = 3_600;
 pub const SIGN_OUT_SECONDS: i64 = 30 * 86_400;
 /// What the tokens that apps have brought are noted under.
 const TOKEN_IN_PURPOSE: &str = "token-in";
-/// A code waits five minutes for its exchange (as Cognito's; RFC 6749 §4.1.2 allows ten).
-pub const CODE_SECONDS: i64 = 300;
 
 /// Everything that decides what comes of a verified answer from the upstream.
 pub struct Completion<'a> {
@@ -392,135 +392,6 @@ pub fn finish(
     })
 }
 
-/// Who is about to be given something, and what the pool's hook wants of it.
-struct Bearer {
-    user: User,
-    groups: Vec<Group>,
-    identities: Vec<Identity>,
-    mapping_version: i64,
-    overrides: Option<Overrides>,
-}
-
-struct Given {
-    session_token: Option<String>,
-    outgoing: Outgoing,
-    /// The token family that it leads to.
-    origin_jti: String,
-}
-
-/// A session, and a code or implicit tokens out of it; `None` when this login has made its session before.
-fn give_browser(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    work: &Completion<'_>,
-    returned: &Returned,
-    bearer: Bearer,
-) -> Result<Option<Given>, StoreError> {
-    let (client, login) = (work.client, &returned.login);
-    let session_token = secret::token(&ctx.entropy);
-    let session = Session {
-        hash: secret::hash(&session_token),
-        user_pool_id: work.pool.id.clone(),
-        user_sub: bearer.user.sub.clone(),
-        provider_id: Some(work.provider.id.clone()),
-        login_hash: returned.login_hash.clone(),
-        facts: Json(work.facts.clone()),
-        id_token_sealed: returned.id_token_sealed.clone(),
-        created_at: ctx.now,
-        expires_at: ctx.now.plus(SESSION_SECONDS),
-    };
-    if !session::insert(conn, &session)? {
-        return Ok(None);
-    }
-    // The client may have lost some while the user was away.
-    let scopes = work.errand.live_scopes(client);
-    let grant = Grant {
-        client,
-        redirect_uri: &returned.redirect_uri,
-        redirect_uri_given: login.redirect_uri_given,
-        scopes: &scopes,
-        nonce: login.nonce.as_deref(),
-        resource: login.resource.as_deref(),
-        code_challenge: login.code_challenge.as_deref(),
-        mapping_version: bearer.mapping_version,
-        overrides: bearer.overrides.clone(),
-    };
-    let (outgoing, origin_jti) = match login.response_type {
-        ResponseType::Code => {
-            let (code, origin_jti) = issue_code(conn, ctx, &session, &grant)?;
-            (Outgoing::Code(code), origin_jti)
-        }
-        ResponseType::Token => brief(conn, ctx, grant.family(ctx, &session), bearer)?,
-    };
-    Ok(Some(Given {
-        session_token: Some(session_token),
-        outgoing,
-        origin_jti,
-    }))
-}
-
-/// Tokens for a token that was brought. Without a refresh token: the next ID token is as good, and the upstream is asked
-/// for it.
-fn give_app(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    work: &Completion<'_>,
-    exchange: &Exchange,
-    bearer: Bearer,
-) -> Result<Given, StoreError> {
-    let client = work.client;
-    let granted = Granted {
-        scopes: work.errand.live_scopes(client),
-        nonce: exchange.nonce.clone(),
-        resource: exchange.resource.clone(),
-        provider_id: work.provider.id.clone(),
-        mapping_version: bearer.mapping_version,
-        auth_time: work.facts.auth_time,
-        amr: work.facts.amr.clone(),
-        acr: work.facts.acr.clone(),
-        event_id: secret::uuid(&ctx.entropy),
-        overrides: bearer.overrides.clone(),
-        ..Granted::default()
-    };
-    let family = Family {
-        origin_jti: secret::uuid(&ctx.entropy),
-        user_pool_id: work.pool.id.clone(),
-        client_id: client.id.clone(),
-        user_sub: bearer.user.sub.clone(),
-        session_hash: None,
-        granted: Json(granted),
-        created_at: ctx.now,
-        expires_at: ctx.now.plus(client.settings.access_token_seconds),
-        revoked_at: None,
-    };
-    let (outgoing, origin_jti) = brief(conn, ctx, family, bearer)?;
-    Ok(Given {
-        session_token: None,
-        outgoing,
-        origin_jti,
-    })
-}
-
-/// Begins a family that lives as long as one access token.
-fn brief(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    family: Family,
-    bearer: Bearer,
-) -> Result<(Outgoing, String), StoreError> {
-    tokens::begin_family(conn, ctx, &family)?;
-    let (origin_jti, scopes) = (family.origin_jti.clone(), family.granted.scopes.clone());
-    let exchanged = Exchanged {
-        family,
-        user: bearer.user,
-        groups: bearer.groups,
-        identities: bearer.identities,
-        refresh_token: None,
-        scopes,
-    };
-    Ok((Outgoing::Tokens(Box::new(exchanged)), origin_jti))
-}
-
 /// Seals what the mapping saw; why it is not kept stands in the trace.
 fn seal_past(ctx: &Ctx, provider: &Provider, contents: &Contents, trace: &mut Draft) -> Option<Sealed> {
     past::seal(ctx, provider, contents).unwrap_or_else(|why| {
@@ -571,122 +442,4 @@ fn tell_contract(
     }
     let told: Vec<String> = breaches.iter().map(ToString::to_string).collect();
     trace.step("contract", false, told.join("; "));
-}
-
-/// What an authorization request is granted, by a fresh login or by a session.
-pub struct Grant<'a> {
-    pub client: &'a Client,
-    pub redirect_uri: &'a str,
-    pub redirect_uri_given: bool,
-    pub scopes: &'a [String],
-    pub nonce: Option<&'a str>,
-    pub resource: Option<&'a str>,
-    pub code_challenge: Option<&'a str>,
-    pub mapping_version: i64,
-    /// What the pool's hook wants otherwise in the tokens.
-    pub overrides: Option<Overrides>,
-}
-
-impl Grant<'_> {
-    fn granted(&self, ctx: &Ctx, session: &Session) -> Granted {
-        Granted {
-            scopes: self.scopes.to_vec(),
-            nonce: self.nonce.map(str::to_owned),
-            resource: self.resource.map(str::to_owned),
-            provider_id: session
-                .provider_id
-                .clone()
-                .unwrap_or_else(|| client::NATIVE.to_owned()),
-            mapping_version: self.mapping_version,
-            auth_time: session.facts.auth_time,
-            amr: session.facts.amr.clone(),
-            acr: session.facts.acr.clone(),
-            event_id: secret::uuid(&ctx.entropy),
-            overrides: self.overrides.clone(),
-            ..Granted::default()
-        }
-    }
-
-    fn family(&self, ctx: &Ctx, session: &Session) -> Family {
-        Family {
-            origin_jti: secret::uuid(&ctx.entropy),
-            user_pool_id: session.user_pool_id.clone(),
-            client_id: self.client.id.clone(),
-            user_sub: session.user_sub.clone(),
-            session_hash: Some(session.hash.clone()),
-            granted: Json(self.granted(ctx, session)),
-            created_at: ctx.now,
-            expires_at: ctx.now.plus(self.client.settings.access_token_seconds),
-            revoked_at: None,
-        }
-    }
-}
-
-/// Stores a code for what is granted; gives it, and the name of the token family that it leads to.
-pub fn issue_code(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    session: &Session,
-    grant: &Grant<'_>,
-) -> Result<(String, String), StoreError> {
-    let code = secret::token(&ctx.entropy);
-    let row = Code {
-        hash: secret::hash(&code),
-        client_id: grant.client.id.clone(),
-        user_sub: session.user_sub.clone(),
-        origin_jti: secret::uuid(&ctx.entropy),
-        request: Json(code::Request {
-            user_pool_id: session.user_pool_id.clone(),
-            redirect_uri: grant.redirect_uri.to_owned(),
-            redirect_uri_given: grant.redirect_uri_given,
-            code_challenge: grant.code_challenge.map(str::to_owned),
-            session_hash: Some(session.hash.clone()),
-            granted: grant.granted(ctx, session),
-            overrides: grant.overrides.clone(),
-        }),
-        expires_at: ctx.now.plus(CODE_SECONDS),
-        consumed_at: None,
-    };
-    code::insert(conn, &row)?;
-    Ok((code, row.origin_jti))
-}
-
-/// Implicit tokens out of a session: a family without refresh tokens.
-pub fn issue_tokens(
-    conn: &mut Conn,
-    ctx: &Ctx,
-    session: &Session,
-    user: User,
-    grant: &Grant<'_>,
-) -> Result<Exchanged, StoreError> {
-    let family = grant.family(ctx, session);
-    tokens::begin_family(conn, ctx, &family)?;
-    let groups = crate::model::group::of_user(conn, &user.sub)?;
-    let identities = user::identities(conn, &user.sub)?;
-    let scopes = family.granted.scopes.clone();
-    Ok(Exchanged {
-        family,
-        user,
-        groups,
-        identities,
-        refresh_token: None,
-        scopes,
-    })
-}
-
-/// The live session of a cookie in this pool, with its enabled user.
-pub fn find_session(
-    conn: &mut Conn,
-    now: UnixTime,
-    user_pool_id: &str,
-    token: &str,
-) -> Result<Option<(Session, User)>, StoreError> {
-    let Some(session) = session::find(conn, &secret::hash(token), now)? else {
-        return Ok(None);
-    };
-    if session.user_pool_id != user_pool_id {
-        return Ok(None);
-    }
-    let user = user::find(conn, &session.user_sub)?.filter(|user| user.enabled);
-    Ok(user.map(|user| (session, user)))
 }
