@@ -126,11 +126,12 @@ pub const STANDARD: &[(&str, AttributeType)] = &[
 ];
 
 impl Settings {
-    /// The claim that names the tenant. An attribute of the schema by that name, as pools that moved here from Cognito may
-    /// have one, stays what it is, and there is no such claim.
+    /// The claim that names the tenant. Where nobody has named it and the schema has an attribute by the usual name, as pools
+    /// that moved here from Cognito may, the attribute stays what it is, and there is no such claim.
     pub fn tenant_claim(&self) -> Option<&str> {
         let name = self.tenant_claim.as_str();
-        (!name.is_empty() && self.attribute(name).is_none()).then_some(name)
+        let is_attribute = name == TENANT_CLAIM && self.attribute(name).is_some();
+        (!name.is_empty() && !is_attribute).then_some(name)
     }
 
     /// The attribute of that name: as the pool defines it, else as the standard does.

@@ -305,6 +305,7 @@ fn released<'a>(
     let (openid, profile, email, phone) = (has("openid"), has("profile"), has("email"), has("phone"));
     let all = !(profile || email || phone);
     let readable = client.settings.read_attributes.as_deref();
+    let tenant_claim = pool.settings.tenant_claim();
     user.attributes.iter().filter_map(move |(name, value)| {
         let in_scope = all
             || match name.as_str() {
@@ -315,6 +316,7 @@ fn released<'a>(
         let may = openid
             && in_scope
             && !is_reserved(name)
+            && tenant_claim != Some(name.as_str())
             && !value.is_null()
             && readable.is_none_or(|names| names.contains(name));
         may.then(|| pool.settings.attribute(name))
