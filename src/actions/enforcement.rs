@@ -256,11 +256,8 @@ pub fn closes(
         if !tenant.is_some_and(|tenant| admits(&tenant)) {
             continue;
         }
-        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
-        let own: Vec<&Provider> = offered
-            .iter()
-            .filter(|provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id))
-            .collect();
+        let mut own = provider::of_tenants(conn, std::slice::from_ref(&owner.tenant_id))?;
+        own.retain(|provider| provider.enabled && client.settings.providers.contains(&provider.name));
         if own.iter().any(|provider| provider.id == connection) {
             continue;
         }
