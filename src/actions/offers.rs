@@ -61,15 +61,21 @@ impl Offer {
 
 /// The connection by whose name the client offers the one with this id: itself, or the one whose canary it is.
 pub fn find(conn: &mut Conn, offer: &Offer, id: &str) -> QueryResult<Option<Provider>> {
-    let row = provider::find(conn, id)?;
-    match row {
-        Some(row) if offer.lists(&row.name) => Ok(taken(conn, offer, vec![row])?.pop()),
-        Some(row) if row.enabled && row.user_pool_id == offer.user_pool_id => {
-            let siblings = of_tenants(conn, offer, row.tenant_id.as_slice())?;
-            Ok(siblings.into_iter().find(|main| leads_to(main, &row.id)))
-        }
-        _ => Ok(None),
+    match provider::find(conn, id)? {
+        Some(row) => offered_as(conn, offer, row),
+        None => Ok(None),
     }
+}
+
+fn offered_as(conn: &mut Conn, offer: &Offer, row: Provider) -> QueryResult<Option<Provider>> {
+    if offer.lists(&row.name) {
+        return Ok(taken(conn, offer, vec![row])?.pop());
+    }
+    if !row.enabled {
+        return Ok(None);
+    }
+    let siblings = of_tenants(conn, offer, row.tenant_id.as_slice())?;
+    Ok(siblings.into_iter().find(|main| leads_to(main, &row.id)))
 }
 
 /// Whether what was granted at that time through that connection was granted through one that the client still offers.
@@ -79,10 +85,10 @@ pub fn still(conn: &mut Conn, offer: &Offer, id: &str, at: UnixTime) -> QueryRes
     if id == NATIVE {
         return Ok(true);
     }
-    if find(conn, offer, id)?.is_none() {
-        return Ok(false);
+    match provider::find(conn, id)?.filter(|row| row.created_at <= at) {
+        Some(row) => Ok(offered_as(conn, offer, row)?.is_some()),
+        None => Ok(false),
     }
-    Ok(provider::find(conn, id)?.is_some_and(|row| row.created_at <= at))
 }
 
 /// Those of these ids that the client lists.

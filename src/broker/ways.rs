@@ -82,6 +82,8 @@ impl Wanted {
         for one in [&mut self.name, &mut self.tenant] {
             *one = one.take().filter(|text| storable(text));
         }
+        // Nor is anything longer a domain (RFC 1035 §2.3.4): each label of it would be asked for.
+        self.domains.retain(|name| name.len() <= 253);
         self
     }
 }

@@ -12,7 +12,7 @@ use crate::model::provider::Provider;
 use crate::text_enum;
 use crate::world::UnixTime;
 
-/// The literal of the index by domain: a bound value would not let the database use it.
+/// The literal of the index by domain: for a bound value a prepared plan could not use it.
 const PROVEN: &str = "tenant_domains.proof <> 'none'";
 
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
