@@ -18,6 +18,7 @@ mod passwords;
 mod pools;
 pub mod refresh;
 pub mod sign_in;
+mod ways;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,7 @@ pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
 pub use looks::{File, Look, picture_name};
 pub use passwords::Passwords;
 pub use pools::{Document, PoolFacts};
+pub use ways::{Wanted, Ways};
 
 use self::cache::Cache;
 use crate::actions::pools::NewKeys;
@@ -102,9 +104,10 @@ pub struct Broker {
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
     apps: Cache<String, App>,
-    tenant_apps: Cache<String, App>,
+    ways: Cache<String, Ways>,
     connections: Cache<String, Connection>,
     sites: Cache<String, domains::Sites>,
+    tenant_sites: Cache<String, Site>,
 }
 
 impl Broker {
@@ -136,9 +139,10 @@ impl Broker {
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
-            tenant_apps: Cache::default(),
+            ways: Cache::default(),
             connections: Cache::default(),
             sites: Cache::default(),
+            tenant_sites: Cache::default(),
         }
     }
 
@@ -162,9 +166,10 @@ impl Broker {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.pools.clear();
         self.apps.clear();
-        self.tenant_apps.clear();
+        self.ways.clear();
         self.connections.clear();
         self.sites.clear();
+        self.tenant_sites.clear();
     }
 
     /// An enabled connection by its id, with its secrets unsealed.
@@ -190,10 +195,11 @@ impl Broker {
     }
 
     /// How often each cache had what was asked of it, and how often it had not.
-    pub fn cache_use(&self) -> [(&'static str, u64, u64); 4] {
+    pub fn cache_use(&self) -> [(&'static str, u64, u64); 5] {
         [
             self.pools.asked("pools"),
             self.apps.asked("apps"),
+            self.ways.asked("ways"),
             self.connections.asked("connections"),
             self.sites.asked("domains"),
         ]

@@ -256,16 +256,16 @@ pub fn closes(
         if !tenant.is_some_and(|tenant| admits(&tenant)) {
             continue;
         }
-        let is_own = |provider: &Provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id);
+        let mut own = provider::of_tenants(conn, std::slice::from_ref(&owner.tenant_id))?;
         // Not only those that the app lists: a canary's people come by one that it does not.
-        if provider::find(conn, connection)?.is_some_and(|provider| is_own(&provider)) {
+        if own.iter().any(|provider| provider.id == connection) {
             continue;
         }
-        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
-        if let Some(way) = offered.into_iter().find(is_own) {
+        own.retain(|provider| provider.enabled && client.settings.providers.contains(&provider.name));
+        if let Some(way) = own.first() {
             return Ok(Some(Barred::OnlyThrough {
                 domain: owner.domain.clone(),
-                way: way.settings.0.label,
+                way: way.settings.label.clone(),
             }));
         }
     }

@@ -208,6 +208,13 @@ pub fn update(
         new.settings = Json(settings);
     }
     rules::token_in(&new.issuer, &new.settings)?;
+    if new.tenant_id.is_some() && new.settings.shared_callback && !old.settings.shared_callback {
+        return Err(Error::invalid(
+            "shared_callback",
+            "is for the pool's own connections: one callback for parties that do not trust each other lets one take the \
+             other's codes",
+        ));
+    }
     if change.by_tenant {
         let proven = match &old.tenant_id {
             Some(id) => tenant_domain::proven_of_tenant(conn, id)?,

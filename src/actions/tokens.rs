@@ -9,15 +9,16 @@ pub use rotation::rotates;
 
 use super::access::{self, Way};
 use super::login::CODE_SECONDS;
+use super::offers::{self, Offer};
 use super::{Ctx, record};
 use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code;
 use crate::model::group::{self, Group};
-use crate::model::pool;
 use crate::model::token::{self, Family, Granted, RefreshToken};
 use crate::model::user::{self, Identity, User};
+use crate::model::{pool, provider};
 use crate::rules::grant::{self, Shown, invalid_grant};
 use crate::rules::oauth_error::OAuthError;
 use crate::rules::secret;
@@ -33,35 +34,23 @@ pub struct Exchanged {
     pub user: User,
     pub groups: Vec<Group>,
     pub identities: Vec<Identity>,
+    /// The tenant whose connection the user came by.
+    pub tenant_id: Option<String>,
     /// A new refresh token, where one is due.
     pub refresh_token: Option<String>,
     /// The scopes of this exchange: the family's, or fewer.
     pub scopes: Vec<String>,
 }
 
-/// An enabled connection that the client may use. What was granted through an earlier one of the same name is not its own.
-#[derive(Clone, Debug)]
-pub struct Live {
-    pub id: String,
-    pub created_at: UnixTime,
-}
-
-impl Live {
-    /// Whether what was granted at that time through that connection was granted through this very one.
-    pub fn granted(&self, provider_id: &str, at: UnixTime) -> bool {
-        self.id == provider_id && self.created_at <= at
-    }
-}
-
 /// An answer, or a refusal that commits.
 pub type Answer<T> = Result<Result<T, OAuthError>, StoreError>;
 
-/// Redeems a code once, ever (RFC 6749 §4.1.2). `live_providers` are the enabled connections that the client may use.
+/// Redeems a code once, ever (RFC 6749 §4.1.2). `offer` is what connections the client may use.
 pub fn exchange(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
-    live_providers: &[Live],
+    offer: &Offer,
     shown: &Shown<'_>,
 ) -> Answer<Exchanged> {
     if shown.code.len() > LONGEST {
@@ -86,7 +75,7 @@ pub fn exchange(
         &code.user_sub,
         &request.granted,
         code.expires_at.plus(-CODE_SECONDS),
-        live_providers,
+        offer,
     )? {
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
@@ -228,7 +217,7 @@ pub fn refresh(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
-    live_providers: &[Live],
+    offer: &Offer,
     asked: &Refresh,
     rotates: bool,
 ) -> Answer<Exchanged> {
@@ -237,7 +226,7 @@ pub fn refresh(
         family,
         user,
         scopes,
-    } = match refreshable(conn, ctx.now, client, live_providers, asked)? {
+    } = match refreshable(conn, ctx.now, client, offer, asked)? {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -258,10 +247,10 @@ pub fn refresh_in_place(
     conn: &mut Conn,
     now: UnixTime,
     client: &Client,
-    live_providers: &[Live],
+    offer: &Offer,
     asked: &Refresh,
 ) -> Result<Option<Result<Exchanged, OAuthError>>, StoreError> {
-    match refreshable(conn, now, client, live_providers, asked)? {
+    match refreshable(conn, now, client, offer, asked)? {
         Ok(found) if found.token.rotated_at.is_some() => Ok(None),
         Ok(found) => {
             let exchanged = with_user(conn, found.family, found.user, None, found.scopes)?;
@@ -277,10 +266,10 @@ pub fn before_refresh(
     conn: &mut Conn,
     now: UnixTime,
     client: &Client,
-    live_providers: &[Live],
+    offer: &Offer,
     asked: &Refresh,
 ) -> Result<Option<Exchanged>, StoreError> {
-    match refreshable(conn, now, client, live_providers, asked)? {
+    match refreshable(conn, now, client, offer, asked)? {
         Ok(found) if found.token.rotated_at.is_none() => {
             with_user(conn, found.family, found.user, None, found.scopes).map(Some)
         }
@@ -300,7 +289,7 @@ fn refreshable(
     conn: &mut Conn,
     now: UnixTime,
     client: &Client,
-    live_providers: &[Live],
+    offer: &Offer,
     asked: &Refresh,
 ) -> Answer<Refreshable> {
     if asked.token.len() > LONGEST {
@@ -325,7 +314,7 @@ fn refreshable(
         &family.user_sub,
         &family.granted,
         family.created_at,
-        live_providers,
+        offer,
     )? {
         Ok(user) => user,
         Err(refusal) => return Ok(Err(refusal)),
@@ -365,20 +354,25 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, client: &Client, presented: &str) -> R
     Ok(())
 }
 
-/// The user and family behind an access token, if both still live; `None` when either ended.
+/// The user and family behind an access token, if both still live, and whether the connection that the user came by is
+/// still one that the client may use; `None` when either ended.
 pub fn bearer(
     conn: &mut Conn,
+    offer: &Offer,
     origin_jti: &str,
     now: UnixTime,
-) -> Result<Option<(Family, User)>, StoreError> {
+) -> Result<Option<(Family, User, bool)>, StoreError> {
     let Some(family) = token::find_family(conn, origin_jti)? else {
         return Ok(None);
     };
     if family.revoked_at.is_some() || family.created_at > now.plus(60) {
         return Ok(None);
     }
-    let user = user::find(conn, &family.user_sub)?.filter(|user| user.enabled);
-    Ok(user.map(|user| (family, user)))
+    let Some(user) = user::find(conn, &family.user_sub)?.filter(|user| user.enabled) else {
+        return Ok(None);
+    };
+    let is_offered = offers::still(conn, offer, &family.granted.provider_id, family.created_at)?;
+    Ok(Some((family, user, is_offered)))
 }
 
 /// The user, if enabled, if the connection it came by is still one that the client may use, and if the client's access
@@ -390,20 +384,14 @@ fn alive(
     sub: &str,
     granted: &Granted,
     granted_at: UnixTime,
-    live_providers: &[Live],
+    offer: &Offer,
 ) -> Answer<User> {
     match user::find(conn, sub)? {
         None => Ok(Err(invalid_grant("the user does not exist any more"))),
         Some(user) if !user.enabled => Ok(Err(invalid_grant("the user is disabled"))),
-        Some(_)
-            if !live_providers
-                .iter()
-                .any(|live| live.granted(&granted.provider_id, granted_at)) =>
-        {
-            Ok(Err(invalid_grant(
-                "the connection is disabled, made anew, or not the client's any more",
-            )))
-        }
+        Some(_) if !offers::still(conn, offer, &granted.provider_id, granted_at)? => Ok(Err(invalid_grant(
+            "the connection is disabled, made anew, or not the client's any more",
+        ))),
         Some(user) => {
             let admitted = access::check(conn, now, client, &user, Way::of_grant(granted))?;
             Ok(admitted.map(|()| user).map_err(|barred| barred.invalid_grant()))
@@ -445,7 +433,9 @@ fn with_user(
 ) -> Result<Exchanged, StoreError> {
     let groups = group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
+    let tenant_id = provider::tenant_of(conn, &family.granted.provider_id)?;
     Ok(Exchanged {
+        tenant_id,
         family,
         user,
         groups,

@@ -1,4 +1,4 @@
-//! Configuration that is read through: kept for a second, in bounded number.
+//! Configuration that is read through and kept for a second.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,14 +8,30 @@ use std::time::{Duration, Instant};
 
 /// How long configuration is used before it is read again.
 const FRESH: Duration = Duration::from_secs(1);
-/// Entries of one kind that are kept at the most.
-const KEPT: usize = 50_000;
+/// Entries of one kind at which those that are not fresh any more are first dropped.
+const FEW: usize = 256;
 
 /// Values that are read again when they are older than [`FRESH`].
 pub(super) struct Cache<K, V> {
-    entries: RwLock<HashMap<K, (Instant, Arc<V>)>>,
+    entries: RwLock<Entries<K, V>>,
     hits: AtomicU64,
     misses: AtomicU64,
+}
+
+struct Entries<K, V> {
+    known: HashMap<K, (Instant, Arc<V>)>,
+    /// At this number the stale ones are dropped: so seldom that it costs nothing, so often that as many are kept as were
+    /// fresh at a time.
+    sweep_at: usize,
+}
+
+impl<K, V> Default for Entries<K, V> {
+    fn default() -> Self {
+        Entries {
+            known: HashMap::new(),
+            sweep_at: FEW,
+        }
+    }
 }
 
 impl<K, V> Default for Cache<K, V> {
@@ -35,6 +51,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let found = entries
+            .known
             .get(key)
             .filter(|(read_at, _)| read_at.elapsed() < FRESH)
             .map(|(_, value)| value.clone());
@@ -50,16 +67,36 @@ impl<K: Eq + Hash, V> Cache<K, V> {
 
     pub(super) fn put(&self, key: K, value: Arc<V>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= KEPT {
-            entries.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
+        if entries.known.len() >= entries.sweep_at {
+            entries.known.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
+            entries.known.shrink_to(FEW);
+            entries.sweep_at = FEW.max(2 * entries.known.len());
         }
-        entries.insert(key, (Instant::now(), value));
+        entries.known.insert(key, (Instant::now(), value));
     }
 
     pub(super) fn clear(&self) {
-        self.entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = Entries::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_kept_as_are_fresh_at_a_time() {
+        let cache = Cache::default();
+        let long_ago = Instant::now().checked_sub(FRESH * 2).unwrap();
+        for n in 0..10 * FEW {
+            cache.put(n, Arc::new(n));
+            let mut entries = cache.entries.write().unwrap();
+            entries.known.get_mut(&n).unwrap().0 = long_ago;
+            assert!(entries.known.len() <= FEW);
+        }
+        for n in 0..10 * FEW {
+            cache.put(n, Arc::new(n));
+        }
+        assert!((0..10 * FEW).all(|n| cache.get(&n).is_some()));
     }
 }

@@ -1,17 +1,18 @@
-//! Which pool, or which tenant, a host belongs to. All hosts are read together: whoever names hosts that are nobody's must
-//! not make us ask the database for each.
+//! Which pool, or which tenant, a host belongs to. The hosts of pools are read together: whoever names hosts that are
+//! nobody's must not make us ask the database for each. Tenants may be thousands, and their hosts have the tenant's id in
+//! them: only such a host is asked for, by that id.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Broker;
+use super::{Broker, storable};
 use crate::error::StoreError;
 use crate::model::domain::{self, Domain};
 use crate::model::tenant;
 use crate::rules::domain::Place;
 
-/// The one entry of the cache.
+/// The one entry of the cache of pools' hosts.
 const ALL: &str = "all";
 
 /// A host that is one pool's or one tenant's own.
@@ -23,7 +24,7 @@ pub struct Site {
     pub origin: String,
 }
 
-/// All of them, by host.
+/// Those of pools' domains, by host.
 pub type Sites = HashMap<String, Arc<Site>>;
 
 impl Broker {
@@ -32,24 +33,53 @@ impl Broker {
         if host.is_empty() || host == self.place.host() {
             return Ok(None);
         }
+        if let Some(site) = self.sites().await?.get(host) {
+            return Ok(Some(site.clone()));
+        }
+        match self.place.tenant_at(host) {
+            Some(tenant) => self.site_of_tenant(tenant).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn sites(&self) -> Result<Arc<Sites>, StoreError> {
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some(known) = self.sites.get(ALL) {
-            return Ok(known.get(host).cloned());
+            return Ok(known);
         }
         let place = self.place.clone();
         let sites = self
             .db
             .read(move |conn| -> Result<Sites, StoreError> {
-                let tenants = tenant::ids(conn)?.into_iter();
                 let domains = domain::list_all(conn)?.into_iter();
-                let of_tenants = tenants.map(|(id, pool)| of_tenant(&place, id, pool));
-                Ok(of_tenants
-                    .chain(domains.map(|domain| site(&place, domain)))
-                    .collect())
+                Ok(domains.map(|domain| site(&place, domain)).collect())
             })
             .await?;
-        let sites = self.keep(&self.sites, generation, ALL, sites);
-        Ok(sites.get(host).cloned())
+        Ok(self.keep(&self.sites, generation, ALL, sites))
+    }
+
+    /// `auth.<tenant>.<base>`, which every tenant has.
+    async fn site_of_tenant(&self, tenant: &str) -> Result<Option<Arc<Site>>, StoreError> {
+        if !storable(tenant) {
+            return Ok(None);
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some(known) = self.tenant_sites.get(tenant) {
+            return Ok(Some(known));
+        }
+        let wanted = tenant.to_owned();
+        let found = self
+            .db
+            .read(move |conn| -> Result<_, StoreError> { Ok(tenant::pool_of(conn, &wanted)?) })
+            .await?;
+        Ok(found.map(|user_pool_id| {
+            let site = Site {
+                origin: self.place.origin_below(&Place::of_tenant(tenant)),
+                user_pool_id,
+                tenant_id: Some(tenant.to_owned()),
+            };
+            self.keep(&self.tenant_sites, generation, tenant, site)
+        }))
     }
 }
 
@@ -60,17 +90,6 @@ fn site(place: &Place, domain: Domain) -> (String, Arc<Site>) {
         tenant_id: None,
     };
     (place.host_of(&domain.name), Arc::new(site))
-}
-
-/// `auth.<tenant>.<base>`, which every tenant has.
-fn of_tenant(place: &Place, id: String, user_pool_id: String) -> (String, Arc<Site>) {
-    let name = Place::of_tenant(&id);
-    let site = Site {
-        origin: place.origin_below(&name),
-        user_pool_id,
-        tenant_id: Some(id),
-    };
-    (place.host_below(&name), Arc::new(site))
 }
 
 /// Where a pool's endpoints are published: its own domain where it has one, before a prefix; else the public URL.

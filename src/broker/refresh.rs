@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use super::hooks::{self, Bearer, Visit};
 use crate::actions::Ctx;
-use crate::actions::tokens::{self, Answer, Exchanged, Live, Refresh};
+use crate::actions::tokens::{self, Answer, Exchanged, Refresh};
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::model::overrides::Overrides;
@@ -41,7 +41,6 @@ impl From<StoreError> for NotRefreshed {
 struct Work {
     ctx: Ctx,
     app: Arc<App>,
-    live: Vec<Live>,
     asked: Refresh,
     rotates: bool,
 }
@@ -59,7 +58,6 @@ pub async fn refresh(
     let work = Arc::new(Work {
         ctx,
         app: app.clone(),
-        live: app.live_providers(),
         asked,
         rotates,
     });
@@ -70,7 +68,7 @@ pub async fn refresh(
     let unspent = db
         .read(move |conn| {
             let work = expected.as_ref();
-            tokens::before_refresh(conn, work.ctx.now, &work.app.client, &work.live, &work.asked)
+            tokens::before_refresh(conn, work.ctx.now, &work.app.client, &work.app.offer, &work.asked)
         })
         .await?;
     let overrides = match &unspent {
@@ -93,7 +91,7 @@ async fn refreshed(db: &Db, work: Arc<Work>) -> Answer<Exchanged> {
         let work = work.clone();
         let settled = db
             .read(move |conn| {
-                tokens::refresh_in_place(conn, work.ctx.now, &work.app.client, &work.live, &work.asked)
+                tokens::refresh_in_place(conn, work.ctx.now, &work.app.client, &work.app.offer, &work.asked)
             })
             .await?;
         if let Some(answer) = settled {
@@ -106,7 +104,7 @@ async fn refreshed(db: &Db, work: Arc<Work>) -> Answer<Exchanged> {
             conn,
             &work.ctx,
             &work.app.client,
-            &work.live,
+            &work.app.offer,
             &work.asked,
             work.rotates,
         )

@@ -401,6 +401,63 @@ pub fn list_all(conn: &mut Conn) -> QueryResult<Vec<Provider>> {
         .load(conn)
 }
 
+/// Whether a domain is among the identifiers that lead to one of these providers.
+pub fn any_domain_of(conn: &mut Conn, ids: &[String]) -> QueryResult<bool> {
+    let domains = provider_identifiers::table
+        .filter(provider_identifiers::provider_id.eq_any(ids.to_vec()))
+        .filter(provider_identifiers::identifier.like("%.%"));
+    diesel::select(diesel::dsl::exists(domains)).get_result(conn)
+}
+
+pub fn among(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(identity_providers::id.eq_any(ids.to_vec()))
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+/// Those of these tenants, by name.
+pub fn of_tenants(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(
+            identity_providers::tenant_id
+                .assume_not_null()
+                .eq_any(ids.to_vec()),
+        )
+        .order(identity_providers::name)
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+/// Those of a pool that are no tenant's, by name, at most `limit`.
+pub fn own_of_pool(conn: &mut Conn, user_pool_id: &str, limit: i64) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(identity_providers::user_pool_id.eq(user_pool_id))
+        .filter(identity_providers::tenant_id.is_null())
+        .order(identity_providers::name)
+        .limit(limit)
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+pub fn of_issuer(conn: &mut Conn, user_pool_id: &str, issuer: &str) -> QueryResult<Vec<Provider>> {
+    identity_providers::table
+        .filter(identity_providers::issuer.eq(issuer))
+        .filter(identity_providers::user_pool_id.eq(user_pool_id))
+        .select(Provider::as_select())
+        .load(conn)
+}
+
+/// The tenant that the connection belongs to.
+pub fn tenant_of(conn: &mut Conn, id: &str) -> QueryResult<Option<String>> {
+    let found: Option<Option<String>> = identity_providers::table
+        .find(id)
+        .select(identity_providers::tenant_id)
+        .first(conn)
+        .optional()?;
+    Ok(found.flatten())
+}
+
 /// Those of the named providers that exist in the pool and are enabled.
 pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> QueryResult<Vec<Provider>> {
     identity_providers::table
@@ -530,10 +587,15 @@ pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String
         .load(conn)
 }
 
-/// All identifiers of a pool, each with the provider that it leads to.
-pub fn identifiers_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<(String, String)>> {
+/// Those of these identifiers (as they are stored) that lead anywhere in the pool, each with its provider's id.
+pub fn identified(
+    conn: &mut Conn,
+    user_pool_id: &str,
+    identifiers: &[String],
+) -> QueryResult<Vec<(String, String)>> {
     provider_identifiers::table
         .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
+        .filter(provider_identifiers::identifier.eq_any(identifiers.to_vec()))
         .select((
             provider_identifiers::identifier,
             provider_identifiers::provider_id,

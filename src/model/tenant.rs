@@ -84,17 +84,19 @@ pub fn keeps_sign_ins(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(settings.is_none_or(|settings| settings.keeps_sign_ins))
 }
 
-/// The ids of all tenants, each with its pool's.
-pub fn ids(conn: &mut Conn) -> QueryResult<Vec<(String, String)>> {
+/// The pool that a tenant is in.
+pub fn pool_of(conn: &mut Conn, id: &str) -> QueryResult<Option<String>> {
     tenants::table
-        .select((tenants::id, tenants::user_pool_id))
-        .load(conn)
+        .find(id)
+        .select(tenants::user_pool_id)
+        .first(conn)
+        .optional()
 }
 
-/// Those of a pool that let people into some app clients only, with the clients.
-pub fn choosy(conn: &mut Conn, user_pool_id: &str) -> QueryResult<HashMap<String, Vec<String>>> {
+/// Those among them that let people into some app clients only, with the clients.
+pub fn choosy(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, Vec<String>>> {
     let rows: Vec<(String, Json<Settings>)> = tenants::table
-        .filter(tenants::user_pool_id.eq(user_pool_id))
+        .filter(tenants::id.eq_any(ids.to_vec()))
         .select((tenants::id, tenants::settings))
         .load(conn)?;
     let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));

@@ -64,6 +64,13 @@ impl Place {
         format!("{name}.{}", self.parent)
     }
 
+    /// The tenant whose own host this would be.
+    pub fn tenant_at<'a>(&self, host: &'a str) -> Option<&'a str> {
+        let below = host.strip_suffix(self.parent.as_str())?.strip_suffix('.')?;
+        let id = below.strip_prefix("auth.")?;
+        (!id.is_empty() && !id.contains('.')).then_some(id)
+    }
+
     pub fn origin_below(&self, name: &str) -> String {
         self.origin_at(self.host_below(name))
     }
@@ -148,6 +155,23 @@ mod tests {
             place.origin_below(&Place::of_tenant("acme")),
             "https://auth.acme.login.example.com:8443"
         );
+    }
+
+    #[test]
+    fn a_tenants_host_has_its_id_in_it() {
+        let place = Place::of("https://login.example.com");
+        for (host, tenant) in [
+            ("auth.acme.login.example.com", Some("acme")),
+            ("acme.login.example.com", None),
+            ("auth.login.example.com", None),
+            ("auth..login.example.com", None),
+            ("auth.a.b.login.example.com", None),
+            ("auth.acme.notlogin.example.com", None),
+            ("auth.acme.example.com", None),
+            ("login.example.com", None),
+        ] {
+            assert_eq!(place.tenant_at(host), tenant, "{host}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Where an address, a tenant's code or an identifier leads, among the connections that one app offers. All of it is worked
-//! out once; a lookup is a few hash lookups, as many for a domain that leads somewhere as for one that does not.
+//! Where an address, a tenant's code or an identifier leads, among the connections that one app offers and one request may
+//! be about. A lookup is a few hash lookups, as many for a domain that leads somewhere as for one that does not.
 
 use std::collections::HashMap;
 
@@ -60,12 +60,6 @@ impl Routes {
         routes
     }
 
-    /// Whether any address leads anywhere.
-    pub fn lead_anywhere(&self) -> bool {
-        let lives = |whose: &Whose| self.tenants.contains_key(&whose.tenant_id);
-        !self.named.is_empty() || (!self.tenants.is_empty() && self.proven.values().any(lives))
-    }
-
     /// The connections for addresses in this domain (A-labels, lower case).
     pub fn of_domain(&self, domain: &str) -> &[String] {
         match self.named.get(domain) {
@@ -85,31 +79,6 @@ impl Routes {
             let whose = self.proven.get(name)?;
             (whose.subdomains || name == domain).then_some(whose.tenant_id.as_str())
         })
-    }
-
-    /// What is left of it where only this tenant's connections are offered.
-    pub fn within(&self, tenant_id: &str) -> Routes {
-        let its = self.of_tenant(tenant_id);
-        Routes {
-            named: self
-                .named
-                .iter()
-                .filter(|(_, named)| named.iter().all(|id| its.contains(id)))
-                .map(|(domain, named)| (domain.clone(), named.clone()))
-                .collect(),
-            proven: self
-                .proven
-                .iter()
-                .filter(|(_, whose)| whose.tenant_id == tenant_id)
-                .map(|(domain, whose)| (domain.clone(), whose.clone()))
-                .collect(),
-            tenants: self
-                .tenants
-                .get_key_value(tenant_id)
-                .map(|(id, its)| (id.clone(), its.clone()))
-                .into_iter()
-                .collect(),
-        }
     }
 }
 
@@ -183,18 +152,7 @@ mod tests {
             assert_eq!(routes.of_domain(domain), expected, "{domain}");
         }
         assert_eq!(routes.of_tenant("globex"), ["globex-1"]);
-        assert!(routes.of_tenant("initech").is_empty() && routes.lead_anywhere());
-    }
-
-    #[test]
-    fn at_a_tenants_own_host_there_are_only_its_own() {
-        let own = routes().within("acme");
-        assert_eq!(own.of_domain("hr.acme.test"), ["acme-2"]);
-        assert_eq!(own.of_domain("eu.acme.test"), ["acme-1", "acme-2"]);
-        for other in ["globex.test", "own.test", "initech.test"] {
-            assert!(own.of_domain(other).is_empty(), "{other}");
-        }
-        assert!(own.of_tenant("globex").is_empty());
+        assert!(routes.of_tenant("initech").is_empty());
     }
 
     #[test]

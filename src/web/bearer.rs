@@ -90,11 +90,12 @@ pub async fn holder(broker: &Broker, token: &str, kind: Kind) -> Result<Result<B
     let Some(app) = broker.app(&client_id).await? else {
         return ended("its client is disabled or deleted");
     };
+    let offer = app.offer.clone();
     let alive = broker
         .db
-        .read(move |conn| tokens::bearer(conn, &origin_jti, now))
+        .read(move |conn| tokens::bearer(conn, &offer, &origin_jti, now))
         .await?;
-    let Some((family, user)) = alive else {
+    let Some((family, user, is_offered)) = alive else {
         return ended("its family is revoked or its user disabled");
     };
     let pools = [&app.client.user_pool_id, &family.user_pool_id, &user.user_pool_id];
@@ -104,12 +105,7 @@ pub async fn holder(broker: &Broker, token: &str, kind: Kind) -> Result<Result<B
     if family.client_id != client_id || family.user_sub != sub || user.sub != sub {
         return ended("it does not belong to its family");
     }
-    let granted_by = &family.granted.provider_id;
-    if !app
-        .live_providers()
-        .iter()
-        .any(|live| live.granted(granted_by, family.created_at))
-    {
+    if !is_offered {
         return ended("its connection is disabled or not the client's any more");
     }
     let scopes = match kind {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use base64::Engine;
 use diesel::connection::Connection as _;
 use forebay::actions::login::{self, Grant};
+use forebay::actions::offers::Offer;
 use forebay::actions::pools::NewKeys;
 use forebay::actions::{Ctx, tokens};
 use forebay::config::AllowedHost;
@@ -131,10 +132,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
     let mut exchange =
         |client_id: &str, redirect_uri: &str, codes: Vec<String>| -> Result<Vec<String>, StoreError> {
             let client = client::find(conn, client_id)?.unwrap();
-            let live = [tokens::Live {
-                id: "acme-okta".into(),
-                created_at: ctx.now,
-            }];
+            let offer = Offer::of(&client);
             codes
                 .iter()
                 .map(|code| {
@@ -142,7 +140,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
                         conn,
                         ctx,
                         &client,
-                        &live,
+                        &offer,
                         &Shown {
                             code,
                             redirect_uri: Some(redirect_uri),

@@ -33,7 +33,7 @@ const ADMIN: &str = "admin@acme.test";
 const OPERATOR: &str = "operator@forebay.test";
 
 /// The tenant acme with its domain proven, its connection, and a second one, which leads to another organisation.
-async fn stage() -> Stage {
+pub async fn stage() -> Stage {
     let stage = Stage::new().await;
     stage.console(ADMIN);
     let issuer = stage.globex.issuer();
@@ -100,7 +100,7 @@ async fn signs_in(stage: &Stage, connection: &str, login: &str) -> Value {
     claims(&tokens.id.unwrap())
 }
 
-fn new_move(pairing: Pairing, list: &str) -> NewMove {
+pub fn new_move(pairing: Pairing, list: &str) -> NewMove {
     NewMove {
         tenant_id: "acme".into(),
         from: OLD.into(),
@@ -113,11 +113,11 @@ fn new_move(pairing: Pairing, list: &str) -> NewMove {
     }
 }
 
-fn by(name: &str) -> Pairing {
+pub fn by(name: &str) -> Pairing {
     Pairing::Attribute { name: name.into() }
 }
 
-fn start(stage: &Stage, new: &NewMove) -> (IdentityMove, Plan) {
+pub fn start(stage: &Stage, new: &NewMove) -> (IdentityMove, Plan) {
     let ctx = stage.ctx();
     stage.act(|conn| identity_moves::start(conn, &ctx, &Reach::everything(), new).unwrap())
 }

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Ctx, Place, Proof, Scope, check_may_give, check_role, record, sessions};
 use crate::actions::clients::{self, ClientChange, NewClient, NewSecret};
+use crate::actions::offers::Offer;
 use crate::actions::pools;
-use crate::actions::tokens::{self, Live};
+use crate::actions::tokens;
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::administrator::{self, Administrator, Grant, Rights, Role};
@@ -227,7 +228,7 @@ pub fn grants(
 /// What came back to the console's callback, and what was remembered when it was sent out.
 pub struct Arrival<'a> {
     pub client: &'a Client,
-    pub live_providers: &'a [Live],
+    pub offer: &'a Offer,
     pub shown: Shown<'a>,
     pub nonce: &'a str,
     /// The person was to prove anew who they are: since when, and the session that this replaces, as lists name it.
@@ -253,7 +254,7 @@ pub fn arrive(
     arrival: &Arrival<'_>,
     mut place: Place,
 ) -> Result<Result<String, Refused>, StoreError> {
-    let exchanged = tokens::exchange(conn, ctx, arrival.client, arrival.live_providers, &arrival.shown)?;
+    let exchanged = tokens::exchange(conn, ctx, arrival.client, arrival.offer, &arrival.shown)?;
     let Ok(exchanged) = exchanged else {
         return Ok(Err(Refused::Code));
     };

@@ -7,6 +7,7 @@ use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::group::Group;
 use crate::model::overrides::Overrides;
+use crate::model::provider;
 use crate::model::session::{self, Session};
 use crate::model::token::{Family, Granted};
 use crate::model::user::{Identity, User};
@@ -132,6 +133,7 @@ fn brief(
     tokens::begin_family(conn, ctx, &family)?;
     let (origin_jti, scopes) = (family.origin_jti.clone(), family.granted.scopes.clone());
     let exchanged = Exchanged {
+        tenant_id: provider::tenant_of(conn, &family.granted.provider_id)?,
         family,
         user: bearer.user,
         groups: bearer.groups,

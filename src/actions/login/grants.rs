@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code::{self, Code};
 use crate::model::overrides::Overrides;
+use crate::model::provider;
 use crate::model::session::{self, Session};
 use crate::model::token::{Family, Granted};
 use crate::model::user::{self, User};
@@ -108,7 +109,9 @@ pub fn issue_tokens(
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();
+    let tenant_id = provider::tenant_of(conn, &family.granted.provider_id)?;
     Ok(Exchanged {
+        tenant_id,
         family,
         user,
         groups,

@@ -178,7 +178,7 @@ pub async fn callback(
         .write(move |conn| {
             let arrival = Arrival {
                 client: &app.client,
-                live_providers: &app.live_providers(),
+                offer: &app.offer,
                 shown: Shown {
                     code: &code,
                     redirect_uri: Some(&redirect_uri),

@@ -145,7 +145,7 @@ impl Step {
     fn check_secret_hash(&self, usernames: &[&str]) -> Result<(), Failure> {
         let client = &self.app.client;
         let mut secrets = Vec::new();
-        for secret in &self.app.secrets {
+        for secret in self.app.secrets.iter() {
             let label = Label {
                 purpose: clients::SECRET_PURPOSE,
                 scope: &client.user_pool_id,

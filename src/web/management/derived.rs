@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call, tokens};
+use crate::actions::offers;
 use crate::actions::tokens::{Founder, found_brief};
 use crate::broker::App;
+use crate::error::StoreError;
 use crate::model::token::Granted;
 use crate::rules::authorize::granted_scopes;
 use crate::rules::aws::auth_flow;
@@ -44,7 +46,13 @@ pub async fn derive(call: Call) -> Answer {
     }
     let came_by = &subject.family.granted.provider_id;
     let now = call.broker.clock.now();
-    if !app.live_providers().iter().any(|live| live.granted(came_by, now)) {
+    let (offer, connection) = (app.offer.clone(), came_by.clone());
+    let is_offered = call
+        .broker
+        .db
+        .read(move |conn| -> Result<_, StoreError> { Ok(offers::still(conn, &offer, &connection, now)?) })
+        .await?;
+    if !is_offered {
         return Err(Failure::new(
             "NotAuthorizedException",
             "The connection that the user came by is not this client's",

@@ -76,7 +76,9 @@ async fn proved(call: &Call, member: &str, exception: &'static str) -> Result<Ar
         by_header: false,
     };
     let found = call.broker.app(&credentials.client_id).await?;
-    let known = found.as_ref().map(|app| (&app.client, app.secrets.as_slice()));
+    let known = found
+        .as_ref()
+        .map(|app| (app.client.as_ref(), app.secrets.as_ref()));
     match (grant::authenticate(&credentials, known), found) {
         (Ok(()), Some(app)) => Ok(app),
         _ => Err(Failure::new(

@@ -11,7 +11,7 @@ use super::upstream_leg::{self, Hints};
 use super::{barred, confirm, error, form, mint, query, respond, somebody_else, start_login};
 use crate::actions::login::{self, Grant};
 use crate::broker::hooks::{self, Bearer, Visit};
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Wanted, Ways};
 use crate::error::StoreError;
 use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
@@ -29,6 +29,7 @@ use crate::rules::response::Response;
 use crate::web::cookies::{self, Cookies};
 use crate::web::domains;
 use crate::web::headers::RequestId;
+use crate::web::pages::EMAIL_FIELD;
 
 pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     match begin(&request, &broker).await {
@@ -36,11 +37,12 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
             app,
             authorization,
             params,
+            ways,
             session,
             present,
         }) => {
             let sessions = Sessions { session, present };
-            proceed(&request, &broker, app, authorization, &params, sessions).await
+            proceed(&request, &broker, (app, ways), authorization, &params, sessions).await
         }
         Err(answer) => answer,
     }
@@ -70,6 +72,8 @@ pub struct Begun {
     pub app: Arc<App>,
     pub authorization: Authorization,
     pub params: Params,
+    /// The connections that the request speaks of.
+    pub ways: Arc<Ways>,
     /// The session that can answer the request.
     pub session: Option<(Session, User)>,
     /// The browser's session, whether it can or not.
@@ -81,14 +85,23 @@ pub async fn begin(request: &HttpRequest, broker: &Broker) -> Result<Begun, Http
     let Ok(params) = query(request) else {
         return Err(error::untrusted(request, broker, Untrusted::Malformed, None).await);
     };
-    begin_with(request, broker, params).await
+    begin_with(request, broker, params, false).await
 }
 
-/// The same for a request that travelled through a form of ours.
+/// The same for the page on which a person chooses the way in.
+pub async fn begin_choice(request: &HttpRequest, broker: &Broker) -> Result<Begun, HttpResponse> {
+    let Ok(params) = query(request) else {
+        return Err(error::untrusted(request, broker, Untrusted::Malformed, None).await);
+    };
+    begin_with(request, broker, params, true).await
+}
+
+/// The same for a request that travelled through a form of ours; `choice`: it ends at a page with the ways in.
 pub async fn begin_with(
     request: &HttpRequest,
     broker: &Broker,
     params: Params,
+    choice: bool,
 ) -> Result<Begun, HttpResponse> {
     let unavailable = |cause: StoreError| error::store(request, &cause);
     let client_id = match authorize::client_id(&params) {
@@ -144,13 +157,29 @@ pub async fn begin_with(
             found.map_err(unavailable)?
         }
     };
+    let mut wanted = Wanted {
+        choice,
+        ..Wanted::of(&authorization)
+    };
+    wanted.address(params.get(EMAIL_FIELD).map(str::trim));
+    wanted.ids.extend(
+        cookies
+            .get(&start_login::cookie_name(&app.client.id))
+            .map(str::to_owned),
+    );
+    let came_by = present
+        .as_ref()
+        .and_then(|(session, _)| session.provider_id.clone());
+    wanted.ids.extend(came_by);
+    let ways = broker.ways(&app, wanted).await.map_err(unavailable)?;
     let session = present
         .clone()
-        .filter(|(session, user)| usable(session, user, &authorization, &app, broker));
+        .filter(|(session, user)| usable(session, user, &authorization, (&app, &ways), broker));
     Ok(Begun {
         app,
         authorization,
         params,
+        ways,
         session,
         present,
     })
@@ -185,11 +214,17 @@ fn heed_hint(authorization: &mut Authorization, app: &App) -> Result<(), OAuthEr
 }
 
 /// Whether this session may answer this request without anybody being asked again.
-fn usable(session: &Session, user: &User, request: &Authorization, app: &App, broker: &Broker) -> bool {
+fn usable(
+    session: &Session,
+    user: &User,
+    request: &Authorization,
+    (app, ways): (&App, &Ways),
+    broker: &Broker,
+) -> bool {
     let age = broker.clock.now().since(session.facts.auth_time);
     let prompt = request.prompt;
     let offered = match &session.provider_id {
-        Some(id) => app.provider(id).is_some(),
+        Some(id) => ways.provider(id).is_some(),
         None => app.has_native_users(),
     };
     offered
@@ -217,13 +252,13 @@ struct Sessions {
 async fn proceed(
     request: &HttpRequest,
     broker: &Data<Broker>,
-    app: Arc<App>,
+    (app, ways): (Arc<App>, Arc<Ways>),
     authorization: Authorization,
     params: &Params,
     Sessions { session, present }: Sessions,
 ) -> HttpResponse {
-    let started = start_login::chosen(request, &app).filter(|_| !authorization.prompt.none);
-    let chosen = match choose(&authorization, &app) {
+    let started = start_login::chosen(request, &app, &ways).filter(|_| !authorization.prompt.none);
+    let chosen = match choose(&authorization, &ways) {
         // A tile said through which connection, and the app's own request does not.
         Ok(Choice::Open) if started.is_some() => started.map_or(Choice::Open, Choice::Named),
         // Of several it says which one.
@@ -244,8 +279,14 @@ async fn proceed(
     };
     let present = present.filter(|_| started.is_some());
     if let (Some((session, user)), Choice::Named(wanted) | Choice::Hinted(wanted, _)) = (&present, &chosen)
-        && let Some(page) =
-            somebody_else::before(request, &app, &authorization, params, (session, user), wanted)
+        && let Some(page) = somebody_else::before(
+            request,
+            (&app, &ways),
+            &authorization,
+            params,
+            (session, user),
+            wanted,
+        )
     {
         return page;
     }
@@ -275,8 +316,8 @@ async fn proceed(
         return refuse(request, &app, &authorization, &refusal);
     }
     // At a tenant's own host with one connection there is nothing to choose.
-    let chosen = match (chosen, app.providers.as_slice()) {
-        (Choice::Open, [only]) if app.tenant_id.is_some() && !authorization.prompt.select_account => {
+    let chosen = match (chosen, ways.providers.as_slice()) {
+        (Choice::Open, [only]) if app.offer.tenant_id.is_some() && !authorization.prompt.select_account => {
             Choice::Named(only)
         }
         (chosen, _) => chosen,
@@ -289,7 +330,7 @@ async fn proceed(
                 instead_of: present.map(|(_, user)| user.sub),
             };
             let mut answer =
-                upstream_leg::start(request, broker, &app, provider, &authorization, hints).await;
+                upstream_leg::start(request, broker, (&app, &ways), provider, &authorization, hints).await;
             if started.is_some() {
                 start_login::used(&mut answer, &app);
             }

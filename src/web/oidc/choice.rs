@@ -1,7 +1,7 @@
-//! Where an authorization request leads among the connections of its app: what it names, what its address leads to, or
+//! Where an authorization request leads among the ways that it speaks of: what it names, what its address leads to, or
 //! nowhere yet.
 
-use crate::broker::App;
+use crate::broker::Ways;
 use crate::model::provider::Provider;
 use crate::rules::authorize::Authorization;
 use crate::rules::email::Email;
@@ -33,16 +33,16 @@ impl Several<'_> {
 }
 
 /// The connections among which the person has to choose, where the request leads to several.
-pub fn several<'a>(request: &Authorization, app: &'a App) -> Option<Several<'a>> {
-    match choose(request, app) {
+pub fn several<'a>(request: &Authorization, ways: &'a Ways) -> Option<Several<'a>> {
+    match choose(request, ways) {
         Ok(Choice::Several(several)) => Some(several),
         _ => None,
     }
 }
 
 /// Where these ids lead; `None`: nowhere.
-fn among<'a>(app: &'a App, ids: &[String], address: Option<Email>) -> Option<Choice<'a>> {
-    let providers: Vec<&Provider> = ids.iter().filter_map(|id| app.provider(id)).collect();
+fn among<'a>(ways: &'a Ways, ids: &[String], address: Option<Email>) -> Option<Choice<'a>> {
+    let providers: Vec<&Provider> = ids.iter().filter_map(|id| ways.provider(id)).collect();
     match (providers.first().copied(), providers.len(), address) {
         (None, _, _) => None,
         (Some(one), 1, None) => Some(Choice::Named(one)),
@@ -52,33 +52,32 @@ fn among<'a>(app: &'a App, ids: &[String], address: Option<Email>) -> Option<Cho
 }
 
 /// The connection that an identifier names, else what else it leads to.
-fn by_identifier<'a>(app: &'a App, name: &str, ids: &[String]) -> Result<Choice<'a>, NotAvailable> {
-    let named = app.identifiers.get(name).and_then(|id| app.provider(id));
+fn by_identifier<'a>(ways: &'a Ways, name: &str, ids: &[String]) -> Result<Choice<'a>, NotAvailable> {
+    let named = ways.identifiers.get(name).and_then(|id| ways.provider(id));
     named
         .map(Choice::Named)
-        .or_else(|| among(app, ids, None))
+        .or_else(|| among(ways, ids, None))
         .ok_or(NotAvailable)
 }
 
 /// The provider that the request names, by name, slug, identifier or tenant, or that the address in `login_hint` leads to.
-pub fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, NotAvailable> {
+pub fn choose<'a>(request: &Authorization, ways: &'a Ways) -> Result<Choice<'a>, NotAvailable> {
     // Amplify sends COGNITO by default, which would keep federated users from silent sign-in: it stands for any.
     if let Some(name) = request
         .identity_provider
         .as_deref()
         .filter(|name| *name != "COGNITO")
     {
-        let named = app.providers.iter().find(|provider| provider.name == name);
-        return named.map(Choice::Named).ok_or(NotAvailable);
+        return ways.named(name).map(Choice::Named).ok_or(NotAvailable);
     }
     if let Some(slug) = &request.connection {
-        return app.provider(slug).map(Choice::Named).ok_or(NotAvailable);
+        return ways.provider(slug).map(Choice::Named).ok_or(NotAvailable);
     }
     if let Some(name) = &request.idp_identifier {
-        return by_identifier(app, name, app.routes.of_domain(name));
+        return by_identifier(ways, name, ways.routes.of_domain(name));
     }
     if let Some(name) = &request.tenant {
-        return by_identifier(app, name, app.routes.of_tenant(name));
+        return by_identifier(ways, name, ways.routes.of_tenant(name));
     }
     if request.prompt.select_account {
         return Ok(Choice::Open);
@@ -88,8 +87,8 @@ pub fn choose<'a>(request: &Authorization, app: &'a App) -> Result<Choice<'a>, N
         .as_deref()
         .and_then(|hint| Email::parse(hint).ok());
     let led = address.and_then(|address| {
-        let ids = app.routes.of_domain(address.domain());
-        among(app, ids, Some(address))
+        let ids = ways.routes.of_domain(address.domain());
+        among(ways, ids, Some(address))
     });
     Ok(led.unwrap_or(Choice::Open))
 }

@@ -18,7 +18,7 @@ use super::{authorize, form, respond, start_login, upstream_leg};
 use crate::actions::login::{self, Completed, Errand, Returned};
 use crate::actions::traces::{self, Draft};
 use crate::broker::arrival::{self, Ready};
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Wanted, Ways};
 use crate::error::StoreError;
 use crate::model::client::Flow;
 use crate::model::provider::Provider;
@@ -99,11 +99,16 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
     };
     // A double click must not spend the code twice: Okta would take back what the first use brought.
     let _arriving = broker.arriving.pass(&state).await;
-    let provider = app.provider(&login.provider_id).cloned();
+    let ways = match broker.ways(&app, Wanted::id(&login.provider_id)).await {
+        Ok(ways) => ways,
+        Err(cause) => return unavailable(request, broker, &cause),
+    };
+    let provider = ways.provider(&login.provider_id).cloned();
     let mut leg = Leg {
         request,
         broker,
         app,
+        ways,
         address,
         login,
         state,
@@ -224,6 +229,7 @@ struct Leg<'a> {
     request: &'a HttpRequest,
     broker: &'a Data<Broker>,
     app: Arc<App>,
+    ways: Arc<Ways>,
     address: ReturnAddress,
     login: Login,
     state: String,
@@ -471,6 +477,12 @@ impl Leg<'_> {
 
     fn show(&self, refusal: &Refusal, trace_code: Option<String>) -> HttpResponse {
         let redirect_uri = &self.address.redirect_uri;
+        // A canary is reached by the name of the connection whose canary it is.
+        let offered = self
+            .provider
+            .as_ref()
+            .map(|provider| self.ways.offered_as(provider));
+        let provider_name = offered.map(|provider| provider.name.as_str());
         error::refused(
             self.request,
             self.broker,
@@ -486,7 +498,7 @@ impl Leg<'_> {
                     &self.login,
                     &self.app,
                     redirect_uri,
-                    self.provider.as_ref(),
+                    provider_name,
                 )),
                 clear: Some(crate::rules::login::cookie_name(&self.state)),
             },

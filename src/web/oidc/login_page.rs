@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::authorize::{self, Begun, NOT_AVAILABLE};
 use super::visitor::{self, Visitor};
 use super::{choice, chooser, error, login_style, password_form, respond};
-use crate::broker::{App, Broker, File};
+use crate::broker::{App, Broker, File, Ways};
 use crate::model::login_page::TermsName;
 use crate::model::provider::Provider;
 use crate::rules::authorize::{Authorization, TENANT};
@@ -45,16 +45,17 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         app,
         authorization,
         params,
+        ways,
         session,
         ..
-    } = match authorize::begin(&request, &broker).await {
+    } = match authorize::begin_choice(&request, &broker).await {
         Ok(begun) => begun,
         Err(answer) => return answer,
     };
     let unavailable = params.get("errorMessage").is_some();
     let typed = params.get(EMAIL_FIELD).map(str::trim);
     // Whoever asked for another connection than a session has does not want that session.
-    let several = choice::several(&authorization, &app).filter(|_| !unavailable && typed.is_none());
+    let several = choice::several(&authorization, &ways).filter(|_| !unavailable && typed.is_none());
     let asked = unavailable || typed.is_some() || several.is_some();
     if let Some((session, user)) = session.filter(|_| !asked) {
         return authorize::continue_session(&request, &broker, &app, &authorization, &params, session, user)
@@ -70,7 +71,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
     let problem = match typed.map(Email::parse) {
         None => None,
         Some(Err(_)) => Some(EMAIL_MALFORMED),
-        Some(Ok(address)) if !app.routes.of_domain(address.domain()).is_empty() => {
+        Some(Ok(address)) if !ways.routes.of_domain(address.domain()).is_empty() => {
             return to_organisation(&params, &authorization, &address);
         }
         Some(Ok(_)) => Some(EMAIL_UNKNOWN),
@@ -85,7 +86,14 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         email: problem,
         ..Problems::default()
     };
-    show(&request, &broker, &app, &authorization, &params, problems)
+    show(
+        &request,
+        &broker,
+        (&app, &ways),
+        &authorization,
+        &params,
+        problems,
+    )
 }
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
@@ -192,11 +200,11 @@ pub(super) fn buttons(
 }
 
 /// The connections that have a button. Where the address is asked first a tenant's has none but at the tenant's own host:
-/// the page would tell every stranger whose customers they are.
-fn shown(app: &App) -> Vec<&Provider> {
-    let hides = app.client.settings.email_first && app.tenant_id.is_none();
+/// the page would tell every stranger whose customers they are. Nor has one where they are too many to choose from.
+fn shown<'a>(app: &App, ways: &'a Ways) -> Vec<&'a Provider> {
+    let hides = (app.client.settings.email_first || ways.many) && app.offer.tenant_id.is_none();
     let shown = |provider: &&Provider| !(hides && provider.tenant_id.is_some());
-    app.providers.iter().filter(shown).collect()
+    ways.providers.iter().filter(shown).collect()
 }
 
 /// What is wrong when the page is shown, and with which status.
@@ -216,14 +224,14 @@ pub struct Problems<'a> {
 pub fn show(
     request: &HttpRequest,
     broker: &Broker,
-    app: &App,
+    (app, ways): (&App, &Ways),
     authorization: &Authorization,
     params: &Params,
     problems: Problems<'_>,
 ) -> HttpResponse {
     let lang = error::lang(request);
-    let reachable = app.client.settings.email_first || app.routes.lead_anywhere();
-    let buttons = buttons(&shown(app), params, authorization, None);
+    let reachable = app.client.settings.email_first || ways.lead_anywhere;
+    let buttons = buttons(&shown(app, ways), params, authorization, None);
 
     // Only our own words are ever shown, whatever the link says.
     let message = problems.unavailable.then(|| Message {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{authorize, error, form, query, respond};
 use crate::actions::logout;
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Wanted};
 use crate::error::StoreError;
 use crate::model::session::Session;
 use crate::rules::authorize::Untrusted;
@@ -179,17 +179,16 @@ async fn finish(
             });
             answer.finish()
         }
-        None => gone
-            .into_iter()
-            .fold(
-                respond::page(
-                    StatusCode::OK,
-                    &signed_out(request, asked.app.as_deref()),
-                    respond::Forms::Onward,
-                ),
-                |page, cookie| page.cookie(cookie),
-            )
-            .finish(),
+        None => {
+            let page = match signed_out(request, broker, asked.app.as_deref()).await {
+                Ok(page) => page,
+                Err(cause) => return error::store(request, &cause),
+            };
+            let answer = respond::page(StatusCode::OK, &page, respond::Forms::Onward);
+            gone.into_iter()
+                .fold(answer, |answer, cookie| answer.cookie(cookie))
+                .finish()
+        }
     }
 }
 
@@ -393,12 +392,10 @@ pub async fn returned(request: HttpRequest, broker: Data<Broker>) -> HttpRespons
         Some((name, destination)) => respond::redirect(&destination)
             .cookie(cookies::clear(name))
             .finish(),
-        None => respond::page(
-            StatusCode::OK,
-            &signed_out(&request, None),
-            respond::Forms::Onward,
-        )
-        .finish(),
+        None => match signed_out(&request, &broker, None).await {
+            Ok(page) => respond::page(StatusCode::OK, &page, respond::Forms::Onward).finish(),
+            Err(cause) => error::store(&request, &cause),
+        },
     }
 }
 
@@ -422,15 +419,25 @@ fn ask(request: &HttpRequest, asked: &Asked, params: &Params) -> HttpResponse {
     }
 }
 
-fn signed_out(request: &HttpRequest, app: Option<&App>) -> SignedOutPage {
+async fn signed_out(
+    request: &HttpRequest,
+    broker: &Broker,
+    app: Option<&App>,
+) -> Result<SignedOutPage, StoreError> {
     let name = app.map_or_else(|| "Forebay".to_owned(), |app| app.pool.pool.name.clone());
-    SignedOutPage {
+    let still_signed_in_upstream = match app {
+        Some(app) => {
+            let ways = broker.ways(app, Wanted::choice()).await?;
+            ways.many || ways.providers.iter().any(|p| !p.settings.upstream_logout)
+        }
+        None => false,
+    };
+    Ok(SignedOutPage {
         frame: Frame::new(&error::lang(request), name),
         client_name: app.map(|app| app.client.name.clone()),
         return_href: None,
-        still_signed_in_upstream: app
-            .is_some_and(|app| app.providers.iter().any(|p| !p.settings.upstream_logout)),
-    }
+        still_signed_in_upstream,
+    })
 }
 
 fn still_signed_in(request: &HttpRequest) -> HttpResponse {

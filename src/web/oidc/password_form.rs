@@ -92,7 +92,7 @@ impl<'a> Sent<'a> {
             return Err(error::untrusted(request, broker, Untrusted::Malformed, None).await);
         };
         let asked = Params::from_pairs(form.without(OURS));
-        let begun = authorize::begin_with(request, broker, asked).await?;
+        let begun = authorize::begin_with(request, broker, asked, true).await?;
         if begun.authorization.prompt.none {
             let refusal = OAuthError::new(Code::LoginRequired, "nobody is signed in");
             return Err(authorize::refuse(
@@ -132,6 +132,7 @@ impl<'a> Sent<'a> {
             app,
             authorization,
             params,
+            ways,
             ..
         } = &self.begun;
         let problems = Problems {
@@ -140,7 +141,14 @@ impl<'a> Sent<'a> {
             username: self.username(),
             ..Problems::default()
         };
-        login_page::show(self.request, self.broker, app, authorization, params, problems)
+        login_page::show(
+            self.request,
+            self.broker,
+            (app, ways),
+            authorization,
+            params,
+            problems,
+        )
     }
 
     fn trace(&self, person: &str) -> Draft {

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::authorize::is_address_of;
 use super::{error, respond, start_login};
-use crate::broker::App;
+use crate::broker::{App, Ways};
 use crate::model::provider::Provider;
 use crate::model::session::Session;
 use crate::model::user::User;
@@ -31,7 +31,7 @@ const LEADING: [&str; 6] = [
 /// The page, where the session is another connection's, or that of another person than the tile says.
 pub fn before(
     request: &HttpRequest,
-    app: &App,
+    (app, ways): (&App, &Ways),
     authorization: &Authorization,
     params: &Params,
     (session, user): (&Session, &User),
@@ -50,7 +50,7 @@ pub fn before(
     // A session that this request cannot use is renewed where it came from.
     let renews = authorization.prompt.login || authorization.max_age.is_some();
     let own = session.provider_id.as_ref().filter(|_| renews);
-    let own = own.and_then(|id| app.provider(id));
+    let own = own.and_then(|id| ways.provider(id));
     let answer = page(
         request,
         app,

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::{error, form, query, respond};
 use crate::actions::traces::Draft;
 use crate::actions::watch;
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Wanted, Ways};
 use crate::error::StoreError;
 use crate::model::client;
 use crate::model::provider::{self, Provider};
@@ -302,9 +302,11 @@ async fn app(
             }
         }
     };
-    let app = broker.app(&client_id).await?;
-    let app = app.filter(|app| app.provider(&provider.id).is_some());
-    Ok(app.ok_or(Stopped::NoApp))
+    let Some(app) = broker.app(&client_id).await? else {
+        return Ok(Err(Stopped::NoApp));
+    };
+    let ways = broker.ways(&app, Wanted::id(&provider.id)).await?;
+    Ok(ways.provider(&provider.id).map(|_| app).ok_or(Stopped::NoApp))
 }
 
 /// A page that says why, and a trace in bounded number.
@@ -356,7 +358,7 @@ pub fn used(answer: &mut HttpResponse, app: &App) {
 }
 
 /// The connection that this browser's sign-in at the app was started with.
-pub fn chosen<'a>(request: &HttpRequest, app: &'a App) -> Option<&'a Provider> {
+pub fn chosen<'a>(request: &HttpRequest, app: &App, ways: &'a Ways) -> Option<&'a Provider> {
     let cookies = Cookies::of(request).ok()?;
-    app.provider(cookies.get(&cookie_name(&app.client.id))?)
+    ways.provider(cookies.get(&cookie_name(&app.client.id))?)
 }

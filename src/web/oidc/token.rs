@@ -85,7 +85,7 @@ async fn serve(
             verifier,
             resource,
         } => {
-            let (client, live) = (app.clone(), app.live_providers());
+            let holder = app.clone();
             let exchanged = broker
                 .db
                 .write(move |conn| {
@@ -95,7 +95,7 @@ async fn serve(
                         verifier: verifier.as_deref(),
                         resource: resource.as_deref(),
                     };
-                    tokens::exchange(conn, &ctx, &client.client, &live, &shown)
+                    tokens::exchange(conn, &ctx, &holder.client, &holder.offer, &shown)
                 })
                 .await??;
             let minted = mint::for_user(broker, &app, &exchanged)?;
@@ -134,7 +134,7 @@ async fn serve(
             (minted, None)
         }
         Grant::TokenExchange(asked) => {
-            let exchange = token_in::Exchange::new(request, broker, app.clone());
+            let exchange = token_in::Exchange::new(request, broker, app.clone(), &asked).await?;
             return exchange.serve(asked).await;
         }
     };
@@ -166,7 +166,8 @@ pub async fn authenticated(
         .is_some_and(|app| app.pool.pool.settings.cognito_exact);
     grant::authenticate(
         &credentials,
-        app.as_ref().map(|app| (&app.client, app.secrets.as_slice())),
+        app.as_ref()
+            .map(|app| (app.client.as_ref(), app.secrets.as_ref())),
     )?;
     app.ok_or_else(|| malformed().into())
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::token::{Trouble, answer, given};
 use super::{error, mint};
 use crate::actions::login::{self, Completed, Errand, Outgoing};
+use crate::actions::offers;
 use crate::actions::traces::{self, Draft};
 use crate::broker::arrival::{self, Ready};
 use crate::broker::{App, Broker};
@@ -36,6 +37,8 @@ pub struct Exchange<'a> {
     request: &'a HttpRequest,
     broker: &'a Data<Broker>,
     app: Arc<App>,
+    /// The connections whose tokens the app may bring, as far as this one can be of them.
+    offered: Vec<Provider>,
     /// The page that asks, if it is one.
     origin: Option<&'a str>,
     /// That page may read the answer.
@@ -47,7 +50,21 @@ pub struct Exchange<'a> {
 type Ended = (Refusal, Option<String>);
 
 impl<'a> Exchange<'a> {
-    pub fn new(request: &'a HttpRequest, broker: &'a Data<Broker>, app: Arc<App>) -> Exchange<'a> {
+    pub async fn new(
+        request: &'a HttpRequest,
+        broker: &'a Data<Broker>,
+        app: Arc<App>,
+        asked: &Request,
+    ) -> Result<Exchange<'a>, StoreError> {
+        let claimed = upstream::claimed(&asked.id_token);
+        let issuer = claimed.and_then(|(_, claims)| Some(claims.get("iss")?.as_str()?.to_owned()));
+        let offer = app.offer.clone();
+        let offered = broker
+            .db
+            .read(move |conn| -> Result<_, StoreError> {
+                Ok(offers::token_in(conn, &offer, issuer.as_deref())?)
+            })
+            .await?;
         let origin = request
             .headers()
             .get(header::ORIGIN)
@@ -60,14 +77,15 @@ impl<'a> Exchange<'a> {
         };
         let seen = format!("app {} brought a token", app.client.name);
         trace.step("token_exchange", true, seen);
-        Exchange {
-            readable: origin.is_some_and(|origin| app.token_in.iter().any(|each| admits(each, origin))),
+        Ok(Exchange {
+            readable: origin.is_some_and(|origin| offered.iter().any(|each| admits(each, origin))),
             request,
             broker,
             app,
+            offered,
             origin,
             trace,
-        }
+        })
     }
 
     pub async fn serve(mut self, asked: Request) -> Result<HttpResponse, Trouble> {
@@ -140,8 +158,8 @@ impl<'a> Exchange<'a> {
             );
             return Err(Fault::WrongTokenType);
         }
-        let app = self.app.clone();
-        let provider = match token_in::choose(&app.token_in, &header, &claims) {
+        let offered = std::mem::take(&mut self.offered);
+        let provider = match token_in::choose(&offered, &header, &claims) {
             Ok(provider) => provider,
             Err(unplaced) => {
                 self.trace.provider_id = unplaced.provider.map(|provider| provider.id.clone());

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::error::{self, Again, Shown};
 use super::{authorize, respond};
 use crate::actions::traces::{self, Draft};
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Ways};
 use crate::model::provider::Provider;
 use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
@@ -43,13 +43,13 @@ pub fn callback_url(origin: &str, login: &Login) -> String {
 pub async fn start(
     request: &HttpRequest,
     broker: &Data<Broker>,
-    app: &Arc<App>,
+    (app, ways): (&Arc<App>, &Ways),
     provider: &Provider,
     authorization: &Authorization,
     hints: Hints,
 ) -> HttpResponse {
     let now = broker.clock.now();
-    let other = match broker.canary(app, provider, hints.login_hint.as_deref()).await {
+    let other = match broker.canary(ways, provider, hints.login_hint.as_deref()).await {
         Ok(other) => other,
         Err(cause) => {
             tracing::error!(%cause, "whom a canary takes could not be read");
@@ -80,7 +80,17 @@ pub async fn start(
     let url = match ask(broker, provider, authorization, hints, &login, callback, &state).await {
         Ok(url) => url,
         Err(unreached) => {
-            return not_reached(request, broker, app, provider, authorization, &login, *unreached).await;
+            let name = &ways.offered_as(provider).name;
+            return not_reached(
+                request,
+                broker,
+                (app, name),
+                provider,
+                authorization,
+                &login,
+                *unreached,
+            )
+            .await;
         }
     };
     let mut answer = respond::redirect(&url);
@@ -166,7 +176,7 @@ async fn ask(
 async fn not_reached(
     request: &HttpRequest,
     broker: &Broker,
-    app: &App,
+    (app, name): (&App, &str),
     provider: &Provider,
     authorization: &Authorization,
     login: &Login,
@@ -196,14 +206,14 @@ async fn not_reached(
             connection: Some(&provider.name),
             issuer: &app.pool.issuer,
             address: Some(&address),
-            again: Some(again(login, app, &address.redirect_uri, Some(provider))),
+            again: Some(again(login, app, &address.redirect_uri, Some(name))),
             clear: None,
         },
     )
 }
 
-/// The authorization request of a login, to begin again with.
-pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Provider>) -> Again {
+/// The authorization request of a login, to begin again with; at the connection of that name.
+pub fn again(login: &Login, app: &App, redirect_uri: &str, provider_name: Option<&str>) -> Again {
     let response_type = match login.response_type {
         crate::rules::authorize::ResponseType::Code => "code",
         crate::rules::authorize::ResponseType::Token => "token",
@@ -227,9 +237,7 @@ pub fn again(login: &Login, app: &App, redirect_uri: &str, provider: Option<&Pro
     pairs.extend(login.resource.clone().map(|value| ("resource", value)));
     pairs.extend(login.max_age.map(|value| ("max_age", value.to_string())));
     pairs.extend(login.acr_values.clone().map(|value| ("acr_values", value)));
-    // A canary is reached by the name of the connection whose canary it is.
-    let offered = provider.map(|provider| app.offered_as(provider));
-    pairs.extend(offered.map(|provider| ("identity_provider", provider.name.clone())));
+    pairs.extend(provider_name.map(|name| ("identity_provider", name.to_owned())));
     // The user that the app insists on, as OIDC Core §5.5.1 lets it say so.
     if let Some(sub) = &login.required_sub {
         let claims = serde_json::json!({ "id_token": { "sub": { "value": sub } } });

@@ -13,6 +13,7 @@ mod enforcement;
 mod faults;
 mod groups;
 mod hooks;
+mod isolation;
 mod keys;
 mod mapping;
 mod overview;

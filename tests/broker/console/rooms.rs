@@ -14,8 +14,14 @@ pub const VIEWER: &str = "viewer@forebay.test";
 /// A stage with two pools, and an administrator of each kind.
 pub async fn stage() -> Stage {
     let stage = Stage::new().await;
-    stage.add_other_pool();
     stage.console(forebay::demo::OPERATOR);
+    add_others(&stage);
+    stage
+}
+
+/// The second pool, and an administrator of each kind.
+pub fn add_others(stage: &Stage) {
+    stage.add_other_pool();
     let ctx = stage.ctx();
     for (email, role, scope) in [
         (OTHER_ADMIN, Role::PoolAdmin, Scope::Pool(OTHER_POOL.into())),
@@ -31,7 +37,6 @@ pub async fn stage() -> Stage {
             admins::create(conn, &ctx, new).unwrap();
         });
     }
-    stage
 }
 
 /// A session of this administrator that began with a proof from just now.

@@ -9,6 +9,7 @@ mod create_user;
 mod derived;
 mod domains;
 mod groups;
+mod isolation;
 mod lambda_config;
 mod linking;
 mod list_users;

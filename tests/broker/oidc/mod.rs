@@ -17,6 +17,7 @@ mod jwks;
 mod led;
 mod login_page;
 mod logout;
+mod many_tenants;
 mod own_host;
 mod prompt;
 mod redirect_targets;

@@ -16,6 +16,7 @@ mod requests;
 mod slow;
 mod token_endpoint_faults;
 mod twice;
+mod two_oktas;
 mod userinfo_faults;
 
 use diesel::prelude::*;

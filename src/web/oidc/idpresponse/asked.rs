@@ -47,7 +47,8 @@ impl Leg<'_> {
         error::keep_unreached(self.request, self.broker, self.trace.clone(), "asked_first").await;
         let redirect_uri = &self.address.redirect_uri;
         let stay = upstream_leg::again(&self.login, &self.app, redirect_uri, None).href;
-        let change = upstream_leg::again(&self.login, &self.app, redirect_uri, Some(provider)).href;
+        let name = &self.ways.offered_as(provider).name;
+        let change = upstream_leg::again(&self.login, &self.app, redirect_uri, Some(name)).href;
         let answer = somebody_else::page(self.request, &self.app, &present, provider, stay, change);
         Ok(Some(
             answer
