@@ -29,7 +29,7 @@ pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
-pub use looks::{File, Look, picture_name};
+pub use looks::{Dress, File, Look, picture_name};
 pub use passwords::Passwords;
 pub use pools::{Document, PoolFacts};
 

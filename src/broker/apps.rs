@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Broker, Look, PoolFacts, looks, storable};
+use super::{Broker, Dress, Look, PoolFacts, looks, storable};
 use crate::actions::canaries;
 use crate::actions::tokens::Live;
 use crate::error::StoreError;
@@ -37,6 +37,8 @@ pub struct App {
     pub tenant_id: Option<String>,
     /// How its login page looks.
     pub look: Look,
+    /// How that tenant has its pages look.
+    pub dress: Option<Dress>,
     /// When it ends, where it was registered until then.
     pub expires_at: Option<UnixTime>,
 }
@@ -85,13 +87,21 @@ impl App {
         }
     }
 
+    /// Whose sign-in a page says it is: that tenant's, else the pool's.
+    pub fn shown_name(&self) -> &str {
+        match &self.dress {
+            Some(dress) => &dress.name,
+            None => &self.pool.pool.name,
+        }
+    }
+
     /// Whether it has not come to the end until which it was registered.
     fn lives(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| end > now)
     }
 
     /// The same with nothing but the tenant's connections, for the tenant's own host.
-    fn of_tenant(&self, tenant_id: &str) -> App {
+    fn of_tenant(&self, tenant_id: &str, dress: Dress) -> App {
         let ids = self.routes.of_tenant(tenant_id).iter();
         let providers: Vec<Provider> = ids.filter_map(|id| self.provider(id)).cloned().collect();
         let places = places(&providers);
@@ -116,6 +126,7 @@ impl App {
             routes: self.routes.within(tenant_id),
             tenant_id: Some(tenant_id.to_owned()),
             look: self.look.clone(),
+            dress: Some(dress),
             expires_at: self.expires_at,
         }
     }
@@ -197,12 +208,14 @@ impl Broker {
             routes,
             tenant_id: None,
             look,
+            dress: None,
             expires_at,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
     }
 
-    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
+    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone, under its name. None
+    /// where the client's pool has no such tenant.
     pub async fn app_of_tenant(
         &self,
         client_id: &str,
@@ -214,8 +227,18 @@ impl Broker {
         if let Some(known) = self.tenant_apps.get(&key) {
             return Ok(Some(known).filter(|app| app.lives(now)));
         }
-        let app = self.app(client_id).await?;
-        Ok(app.map(|app| self.keep(&self.tenant_apps, generation, &key, app.of_tenant(tenant_id))))
+        let Some(app) = self.app(client_id).await?.filter(|_| storable(tenant_id)) else {
+            return Ok(None);
+        };
+        let (pool_id, wanted) = (app.pool.pool.id.clone(), tenant_id.to_owned());
+        let dress = self
+            .db
+            .read(move |conn| Ok::<_, StoreError>(looks::of_tenant(conn, &pool_id, &wanted)?))
+            .await?;
+        Ok(dress.map(|dress| {
+            let app = app.of_tenant(tenant_id, dress);
+            self.keep(&self.tenant_apps, generation, &key, app)
+        }))
     }
 
     /// The connection that this person is sent to where a connection has a canary; none where it stays.

@@ -1,6 +1,7 @@
 //! `forebay provider`: make, list, show, change, delete and test connections to upstream identity providers.
 
 mod options;
+mod provisioning;
 
 use std::path::PathBuf;
 
@@ -43,6 +44,8 @@ pub enum Command {
     Show(Which),
     /// Change a connection; what is not named stays, a list that is named is replaced
     Update(Update),
+    /// Say who gets an account at the first sign-in, and in which groups; without options, show it
+    Provisioning(provisioning::Provision),
     /// Delete a connection with its mapping and its links to users
     Delete {
         #[command(flatten)]
@@ -125,6 +128,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Update(args) => update(&store, output, args),
+        Command::Provisioning(args) => provisioning::run(&store, output, args),
         Command::Delete { which, yes } => {
             output::confirm(yes, "identity provider", &which.connection)?;
             let provider = store.act(move |conn, ctx| {

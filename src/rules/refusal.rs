@@ -302,6 +302,10 @@ impl From<mapping::Refusal> for Refusal {
                 "Your account here is switched off",
                 "You signed in, but your account was disabled by an administrator.".into(),
             ),
+            "account_required" => (
+                "There is no account for you here yet",
+                "You signed in, but accounts here are given by an administrator, and you have none.".into(),
+            ),
             "attributes_required" | "claim_required" => (
                 "Something is missing from your profile",
                 format!(
@@ -317,19 +321,20 @@ impl From<mapping::Refusal> for Refusal {
                 ),
             ),
         };
+        // As opposed to what is wrong with the profile.
+        let is_decided = matches!(refusal.cause, "user_disabled" | "account_required");
         Refusal {
             cause: refusal.cause.into(),
             title: title.into(),
             what: what.into(),
             next: "Tell your administrator the code below; they can see what is missing and mend it.".into(),
             remedy: refusal.remedy.into(),
-            error: if refusal.cause == "user_disabled" {
-                Code::AccessDenied
-            } else {
-                Code::InvalidRequest
+            error: match is_decided {
+                true => Code::AccessDenied,
+                false => Code::InvalidRequest,
             },
             description: refusal.description.into(),
-            other_account: refusal.cause == "user_disabled",
+            other_account: is_decided,
             retry: false,
             failed: false,
         }

@@ -419,7 +419,7 @@ impl Leg<'_> {
         fulfilled.reauthenticate = false;
         let again = upstream_leg::again(&fulfilled, &self.app, &self.address.redirect_uri, None);
         let page = ContinuePage {
-            frame: Frame::new(&error::lang(self.request), self.app.pool.pool.name.clone()),
+            frame: Frame::new(&error::lang(self.request), self.app.shown_name()),
             client_name: Some(self.app.client.name.clone()),
             user_label: user.ok().flatten().map(|user| user.label()).unwrap_or_default(),
             other_href: again.other_href,
@@ -477,7 +477,7 @@ impl Leg<'_> {
             Shown {
                 refusal,
                 trace_code,
-                pool_name: &self.app.pool.pool.name,
+                pool_name: self.app.shown_name(),
                 client_name: Some(&self.app.client.name),
                 connection: Some(&self.login.provider_id),
                 issuer: &self.app.pool.issuer,

@@ -406,8 +406,8 @@ pub async fn returned(request: HttpRequest, broker: Data<Broker>) -> HttpRespons
 fn ask(request: &HttpRequest, asked: &Asked, params: &Params) -> HttpResponse {
     let lang = error::lang(request);
     let (pool, client) = match &asked.app {
-        Some(app) => (app.pool.pool.name.clone(), app.client.name.clone()),
-        None => ("Forebay".to_owned(), "Forebay".to_owned()),
+        Some(app) => (app.shown_name(), app.client.name.clone()),
+        None => ("Forebay", "Forebay".to_owned()),
     };
     let page = ConfirmSignOutPage {
         frame: Frame::new(&lang, pool),
@@ -423,7 +423,7 @@ fn ask(request: &HttpRequest, asked: &Asked, params: &Params) -> HttpResponse {
 }
 
 fn signed_out(request: &HttpRequest, app: Option<&App>) -> SignedOutPage {
-    let name = app.map_or_else(|| "Forebay".to_owned(), |app| app.pool.pool.name.clone());
+    let name = app.map_or("Forebay", App::shown_name);
     SignedOutPage {
         frame: Frame::new(&error::lang(request), name),
         client_name: app.map(|app| app.client.name.clone()),
