@@ -14,6 +14,7 @@ mod gates;
 pub mod hooks;
 mod limits;
 mod looks;
+mod organisation;
 mod passwords;
 mod pools;
 pub mod refresh;

@@ -36,7 +36,10 @@ pub fn set(
         return Err(Error::invalid("groups", format!("at most {MOST_GROUPS}")));
     }
     if let Some(wrong) = groups.iter().find(|name| !is_group_name(name)) {
-        return Err(Error::invalid("groups", format!("'{wrong}' is no name of a group")));
+        return Err(Error::invalid(
+            "groups",
+            format!("'{wrong}' is no name of a group"),
+        ));
     }
     let provisioning = Provisioning {
         just_in_time,

@@ -81,10 +81,7 @@ pub fn texts(content: &Content) -> Texts {
 }
 
 fn check(content: &Content) -> Result<(), Error> {
-    for (name, colour) in [
-        ("accent", &content.accent),
-        ("background", &content.background),
-    ] {
+    for (name, colour) in [("accent", &content.accent), ("background", &content.background)] {
         if colour.as_deref().is_some_and(|colour| !is_colour(colour)) {
             return Err(Error::invalid(name, "must be a colour such as #0b617a"));
         }

@@ -1,5 +1,6 @@
 //! `forebay provider`: make, list, show, change, delete and test connections to upstream identity providers.
 
+mod canary;
 mod options;
 mod provisioning;
 
@@ -46,6 +47,8 @@ pub enum Command {
     Update(Update),
     /// Say who gets an account at the first sign-in, and in which groups; without options, show it
     Provisioning(provisioning::Provision),
+    /// Try a second connection of the tenant with some of this one's people; without options, show how both do
+    Canary(canary::Try),
     /// Delete a connection with its mapping and its links to users
     Delete {
         #[command(flatten)]
@@ -128,6 +131,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Update(args) => update(&store, output, args),
+        Command::Canary(args) => canary::run(&store, output, args),
         Command::Provisioning(args) => provisioning::run(&store, output, args),
         Command::Delete { which, yes } => {
             output::confirm(yes, "identity provider", &which.connection)?;

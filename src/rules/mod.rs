@@ -33,6 +33,7 @@ pub mod moving;
 pub mod multipart;
 pub mod oauth_error;
 pub mod okta_issuer;
+pub mod organisation;
 pub mod pairing;
 pub mod params;
 pub mod password;

@@ -87,7 +87,10 @@ mod tests {
     fn a_form_with_a_file_is_read_like_any_other() {
         let params = parse("b", BODY, 10).unwrap();
         assert_eq!(params.get("csrf"), Some("token"));
-        assert_eq!(params.get("logo"), Some(STANDARD.encode(b"\x00\xff\r\n--").as_str()));
+        assert_eq!(
+            params.get("logo"),
+            Some(STANDARD.encode(b"\x00\xff\r\n--").as_str())
+        );
         assert_eq!(params.get("help"), None);
         assert_eq!(params.all("help").count(), 1);
     }
@@ -99,8 +102,14 @@ mod tests {
             (b"csrf=token", MALFORMED),
             (b"--b\r\n", MALFORMED),
             (b"--b\r\n\r\nx\r\n--b--", MALFORMED),
-            (b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--", MALFORMED),
-            (b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b", MALFORMED),
+            (
+                b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--",
+                MALFORMED,
+            ),
+            (
+                b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b",
+                MALFORMED,
+            ),
             (
                 b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--b--",
                 Malformed("not UTF-8"),
@@ -110,7 +119,12 @@ mod tests {
                 Malformed("a NUL character"),
             ),
         ] {
-            assert_eq!(parse("b", body, 10), Err(why), "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                parse("b", body, 10),
+                Err(why),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
         }
         assert_eq!(parse("b", BODY, 2), Err(Malformed("too many parameters")));
     }
@@ -119,7 +133,10 @@ mod tests {
     fn the_boundary_is_the_content_types() {
         for (text, expected) in [
             ("multipart/form-data; boundary=----x", Some("----x")),
-            ("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"", Some("a b")),
+            (
+                "Multipart/Form-Data; charset=utf-8; boundary=\"a b\"",
+                Some("a b"),
+            ),
             ("multipart/form-data", None),
             ("multipart/form-data; boundary=", None),
             ("application/x-www-form-urlencoded; boundary=x", None),

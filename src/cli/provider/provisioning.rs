@@ -43,7 +43,14 @@ pub fn run(store: &Store<'_>, output: Output, args: Provision) -> Outcome {
                 false => old.groups,
             };
             let just_in_time = just_in_time.unwrap_or(old.just_in_time);
-            provisioning::set(conn, ctx, &Reach::everything(), &provider.id, just_in_time, groups)
+            provisioning::set(
+                conn,
+                ctx,
+                &Reach::everything(),
+                &provider.id,
+                just_in_time,
+                groups,
+            )
         })?
     } else {
         store.read(move |conn| find(conn, &which))?

@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::actions::tenant_looks::{self, Logo};
-use crate::cli::{Failure, Outcome};
 use crate::cli::output::{Output, sheet};
 use crate::cli::store::Store;
+use crate::cli::{Failure, Outcome};
 use crate::model::reach::Reach;
 use crate::model::tenant_look::{Content, TenantLook};
 
@@ -45,7 +45,9 @@ pub fn run(store: &Store<'_>, output: Output, args: Look) -> Outcome {
     let logo = match (&args.logo, no_logo) {
         (Some(file), _) => {
             let read = std::fs::read(file);
-            Logo::Is(read.map_err(|why| Failure::Refused(format!("{} cannot be read: {why}", file.display())))?)
+            Logo::Is(
+                read.map_err(|why| Failure::Refused(format!("{} cannot be read: {why}", file.display())))?,
+            )
         }
         (None, true) => Logo::Goes,
         (None, false) => Logo::Stays,

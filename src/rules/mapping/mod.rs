@@ -148,7 +148,10 @@ impl Refusal {
 
     /// Whether it holds whatever the mapping says.
     pub fn is_about_the_person(&self) -> bool {
-        matches!(self.cause, "user_disabled" | "subject_invalid" | "account_required")
+        matches!(
+            self.cause,
+            "user_disabled" | "subject_invalid" | "account_required"
+        )
     }
 
     pub(crate) fn user_disabled() -> Refusal {

@@ -288,9 +288,7 @@ fn fields(request: &HttpRequest, payload: &mut Payload) -> Fields {
                 Some(boundary) => multipart::parse(&boundary, &body, MOST_FIELDS),
                 None => Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS),
             };
-            params
-                .map(Rc::new)
-                .map_err(|malformed| malformed.0)
+            params.map(Rc::new).map_err(|malformed| malformed.0)
         };
         let fields = arriving.boxed_local().shared();
         request.extensions_mut().insert(fields.clone());

@@ -34,7 +34,10 @@ impl Several<'_> {
     /// The one tenant whose all of them are.
     pub fn tenant(&self) -> Option<&str> {
         let first = self.providers.first()?.tenant_id.as_deref()?;
-        let all = self.providers.iter().all(|one| one.tenant_id.as_deref() == Some(first));
+        let all = self
+            .providers
+            .iter()
+            .all(|one| one.tenant_id.as_deref() == Some(first));
         all.then_some(first)
     }
 }

@@ -270,6 +270,14 @@ impl Leg<'_> {
                     let seen = format!("{had}; the app wished for {wished}");
                     self.trace.step("acr", true, seen);
                 }
+                match self.broker.belongs(&provider, &identity, &mut self.trace).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(refusal)) => return self.refuse(refusal).await,
+                    Err(cause) => {
+                        tracing::error!(%cause, "a tenant's domains could not be read");
+                        return self.show(&Refusal::unavailable(), None);
+                    }
+                }
                 match self.asks_first(&provider, &identity).await {
                     Ok(None) => self.complete(provider, identity).await,
                     Ok(Some(page)) => page,

@@ -25,7 +25,7 @@ use crate::web::pages::{
 };
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
-const CHOICE: &[&str] = &[
+pub(super) const CHOICE: &[&str] = &[
     "identity_provider",
     "idp_identifier",
     "connection",
@@ -156,7 +156,8 @@ pub(super) fn look(app: &App, lang: &str) -> Look {
     let of_the_app = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
     // What a tenant has set stands over what the app has, piece by piece.
     let dress = app.dress.as_ref();
-    let of_the_tenant = |file: &Option<File>| file.as_ref().map(|file| login_style::href_of_tenant(app, file));
+    let of_the_tenant =
+        |file: &Option<File>| file.as_ref().map(|file| login_style::href_of_tenant(app, file));
     let style = dress.and_then(|dress| of_the_tenant(&dress.style));
     let logo = dress.and_then(|dress| of_the_tenant(&dress.logo));
     Look {

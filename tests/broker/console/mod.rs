@@ -14,6 +14,7 @@ mod faults;
 mod groups;
 mod hooks;
 mod keys;
+mod looks;
 mod mapping;
 mod overview;
 mod passkeys;
