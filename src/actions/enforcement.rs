@@ -310,21 +310,22 @@ pub fn closes(
         if !tenant.is_some_and(|tenant| admits(&tenant)) {
             continue;
         }
-        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
-        let own: Vec<&Provider> = offered
-            .iter()
-            .filter(|provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id))
-            .collect();
-        if own.iter().any(|provider| provider.id == connection) {
+        let is_own = |provider: &Provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id);
+        // Not only those that the app lists: a canary's people come by one that it does not.
+        if provider::find(conn, connection)?.is_some_and(|provider| is_own(&provider)) {
             continue;
         }
+        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
         // Nobody goes through a connection whose tokens apps bring.
-        if let Some(way) = own.iter().find(|provider| provider.settings.token_in.is_none()) {
+        let way = offered
+            .into_iter()
+            .find(|provider| is_own(provider) && provider.settings.token_in.is_none());
+        if let Some(way) = way {
             return Ok(Some(Barred::OnlyThrough {
                 domain: owner.domain.clone(),
                 through: Through {
-                    label: way.settings.label.clone(),
-                    connection: way.name.clone(),
+                    label: way.settings.0.label,
+                    connection: way.name,
                 },
             }));
         }
