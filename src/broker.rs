@@ -14,6 +14,7 @@ mod gates;
 pub mod hooks;
 mod limits;
 mod looks;
+mod organisation;
 mod passwords;
 mod pools;
 pub mod refresh;
@@ -30,7 +31,7 @@ pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
 pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
-pub use looks::{File, Look, picture_name};
+pub use looks::{Dress, File, Look, picture_name};
 pub use passwords::Passwords;
 pub use pools::{Document, PoolFacts};
 pub use ways::{Wanted, Ways};
@@ -104,6 +105,7 @@ pub struct Broker {
     generation: AtomicU64,
     pools: Cache<String, PoolFacts>,
     apps: Cache<String, App>,
+    dresses: Cache<String, Dress>,
     ways: Cache<String, Ways>,
     connections: Cache<String, Connection>,
     sites: Cache<String, domains::Sites>,
@@ -139,6 +141,7 @@ impl Broker {
             generation: AtomicU64::new(0),
             pools: Cache::default(),
             apps: Cache::default(),
+            dresses: Cache::default(),
             ways: Cache::default(),
             connections: Cache::default(),
             sites: Cache::default(),
@@ -166,6 +169,7 @@ impl Broker {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.pools.clear();
         self.apps.clear();
+        self.dresses.clear();
         self.ways.clear();
         self.connections.clear();
         self.sites.clear();

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
+use super::webhooks::{self, Event};
 use super::{Ctx, providers, record, tenants};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
@@ -16,18 +17,22 @@ use crate::model::reach::Reach;
 use crate::model::tenant::Tenant;
 use crate::model::trace::count;
 use crate::model::user::{self, User};
-use crate::model::{administrator, provider, tenant, tenant_domain};
+use crate::model::{administrator, audit, provider, tenant, tenant_domain};
 use crate::rules::access::Barred;
 use crate::rules::connection::fingerprint;
 use crate::rules::email::Email;
 use crate::rules::enforcement::{CONFIRM_SECONDS, Condition, Facts, USAGE_SECONDS, preflight};
+use crate::rules::refusal::Through;
 use crate::rules::tenant_domain::{and_above, covering};
+use crate::text_enum;
 use crate::world::UnixTime;
 
 /// Sign-ins that are looked at to tell how many people come which way.
 const MOST_COUNTED: i64 = 10_000;
 /// Reverts of one run.
 const BATCH: i64 = 200;
+/// Events of a kind that are looked at for news.
+const MOST_NEWS: i64 = 20;
 
 /// How things stand for one of the tenant's connections, as its administrator `ctx.actor` sees it.
 pub fn conditions(conn: &mut Conn, ctx: &Ctx, provider: &Provider) -> Result<Vec<Condition>, StoreError> {
@@ -120,7 +125,7 @@ pub fn enforce(
         return Err(Error::Conflict("it is switched on already".into()));
     }
     let difference = json!({ "connection": row.provider_id, "confirm_by": row.confirm_by });
-    tell(conn, ctx, "tenant.enforce", &row, difference)?;
+    tell(conn, ctx, Turn::On, &row, difference)?;
     Ok(row)
 }
 
@@ -153,7 +158,7 @@ pub fn confirm(
     };
     let row = enforcement::confirm(conn, &tenant.id, ctx.now)?.ok_or_else(over)?;
     let difference = json!({ "came_by": proof.provider_id });
-    tell(conn, ctx, "tenant.enforce_confirm", &row, difference)?;
+    tell(conn, ctx, Turn::Confirmed, &row, difference)?;
     Ok(row)
 }
 
@@ -168,13 +173,7 @@ pub fn lift(conn: &mut Conn, ctx: &Ctx, reach: &Reach, tenant_id: &str) -> Resul
     let tenant = held(conn, reach, tenant_id)?;
     let row = enforcement::delete(conn, &tenant.id)?
         .ok_or_else(|| Error::Conflict("nothing is enforced for this tenant".into()))?;
-    tell(
-        conn,
-        ctx,
-        "tenant.enforce_lift",
-        &row,
-        json!({ "since": row.since }),
-    )?;
+    tell(conn, ctx, Turn::Lifted, &row, json!({ "since": row.since }))?;
     Ok(())
 }
 
@@ -182,32 +181,87 @@ pub fn lift(conn: &mut Conn, ctx: &Ctx, reach: &Reach, tenant_id: &str) -> Resul
 pub fn revert(conn: &mut Conn, ctx: &Ctx) -> Result<usize, StoreError> {
     let over = enforcement::take_unconfirmed(conn, ctx.now, BATCH)?;
     for row in &over {
-        tell(
-            conn,
-            ctx,
-            "tenant.enforce_revert",
-            row,
-            json!({ "since": row.since }),
-        )?;
+        tell(conn, ctx, Turn::Reverted, row, json!({ "since": row.since }))?;
     }
     Ok(over.len())
 }
 
+text_enum! {
+    /// What becomes of it, as the audit log has it.
+    pub enum Turn {
+        On = "tenant.enforce",
+        Confirmed = "tenant.enforce_confirm",
+        Lifted = "tenant.enforce_lift",
+        Reverted = "tenant.enforce_revert",
+    }
+}
+
+/// The audit log and whoever listens are told.
 fn tell(
     conn: &mut Conn,
     ctx: &Ctx,
-    action: &str,
+    turn: Turn,
     row: &Enforcement,
     difference: serde_json::Value,
 ) -> Result<(), StoreError> {
-    Ok(record(
-        conn,
-        ctx,
-        action,
-        Some(&row.user_pool_id),
-        &row.tenant_id,
-        difference,
-    )?)
+    let (tenant_id, pool_id) = (&row.tenant_id, &row.user_pool_id);
+    record(conn, ctx, turn.as_str(), Some(pool_id), tenant_id, difference)?;
+    let event = match turn {
+        Turn::On => Event::EnforcementOn,
+        Turn::Confirmed => Event::EnforcementConfirmed,
+        Turn::Lifted => Event::EnforcementLifted,
+        Turn::Reverted => Event::EnforcementReverted,
+    };
+    let data = json!({
+        "tenant": tenant_id,
+        "user_pool_id": pool_id,
+        "connection": row.provider_id,
+        "since": row.since.to_string(),
+        "confirm_by": row.confirmed_at.is_none().then(|| row.confirm_by.to_string()),
+    });
+    webhooks::emit(conn, ctx, pool_id, Some(tenant_id), event, &data)
+}
+
+/// What last became of the ways in of a tenant.
+#[derive(Clone, Debug)]
+pub struct News {
+    pub tenant_id: String,
+    pub user_pool_id: String,
+    pub turn: Turn,
+    pub at: UnixTime,
+    pub actor: String,
+}
+
+/// The latest of each tenant within reach since then, newest first.
+pub fn news(conn: &mut Conn, reach: &Reach, since: UnixTime) -> Result<Vec<News>, StoreError> {
+    let mut found: BTreeMap<String, (audit::Event, Turn)> = BTreeMap::new();
+    for turn in Turn::ALL {
+        let search = audit::Search {
+            action: Some(turn.to_string()),
+            since: Some(since),
+            ..audit::Search::default()
+        };
+        for told in audit::list(conn, reach, &search, MOST_NEWS)? {
+            match found.get(&told.target) {
+                Some((known, _)) if (known.at, known.id) >= (told.at, told.id) => {}
+                _ => drop(found.insert(told.target.clone(), (told, *turn))),
+            }
+        }
+    }
+    let mut news: Vec<News> = found
+        .into_values()
+        .filter_map(|(told, turn)| {
+            Some(News {
+                tenant_id: told.target,
+                user_pool_id: told.user_pool_id?,
+                turn,
+                at: told.at,
+                actor: told.actor,
+            })
+        })
+        .collect();
+    news.sort_by_key(|one| std::cmp::Reverse(one.at));
+    Ok(news)
 }
 
 /// The tenant, held until the transaction ends, for an administrator with this reach.
@@ -261,11 +315,19 @@ pub fn closes(
         if own.iter().any(|provider| provider.id == connection) {
             continue;
         }
-        own.retain(|provider| provider.enabled && client.settings.providers.contains(&provider.name));
+        // Nobody goes through a connection whose tokens apps bring.
+        own.retain(|provider| {
+            provider.enabled
+                && provider.settings.token_in.is_none()
+                && client.settings.providers.contains(&provider.name)
+        });
         if let Some(way) = own.first() {
             return Ok(Some(Barred::OnlyThrough {
                 domain: owner.domain.clone(),
-                way: way.settings.label.clone(),
+                through: Through {
+                    label: way.settings.label.clone(),
+                    connection: way.name.clone(),
+                },
             }));
         }
     }

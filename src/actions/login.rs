@@ -222,10 +222,9 @@ pub fn arrive(
             trace.story.mapping_version = Some(refused_profile.mapping_version);
             trace.story.effects = refused_profile.effects;
             let refusal = refused_profile.refusal;
-            let step = if refusal.cause == "user_disabled" {
-                "user"
-            } else {
-                "mapping"
+            let step = match refusal.cause {
+                "user_disabled" | "account_required" => "user",
+                _ => "mapping",
             };
             let (seen, refusal) = (refusal.detail.clone(), refusal.into());
             let sealed = seal_past(ctx, provider, &refused_profile.contents, &mut trace);

@@ -28,7 +28,7 @@ pub fn customize(
     pools::find(conn, user_pool_id)?;
     Sheet::parse(&css).map_err(|why| Error::invalid("CSS", why))?;
     if let Some(image) = &image {
-        check_picture(image)?;
+        check_picture("ImageFile", image)?;
     }
     let scope = client_id.unwrap_or(user_pool_id);
     let old = model::customization(conn, scope)?;
@@ -65,13 +65,14 @@ pub fn customize(
     Ok(new)
 }
 
-fn check_picture(bytes: &[u8]) -> Result<(), Error> {
+/// Whether a picture can be a page's; `field` is what brought it.
+pub(super) fn check_picture(field: &str, bytes: &[u8]) -> Result<(), Error> {
     if bytes.len() > LARGEST_PICTURE {
-        return Err(Error::invalid("ImageFile", "is larger than 100 KB"));
+        return Err(Error::invalid(field, "is larger than 100 KB"));
     }
     match Picture::of(bytes) {
         Some(Picture::Png | Picture::Jpeg) => Ok(()),
-        _ => Err(Error::invalid("ImageFile", "is neither a PNG nor a JPEG")),
+        _ => Err(Error::invalid(field, "is neither a PNG nor a JPEG")),
     }
 }
 

@@ -97,6 +97,10 @@ pub fn settle(
             if let Some(outcome) = visit.matched(conn)? {
                 return Ok(outcome);
             }
+            if !visit.makes_accounts() {
+                let refusal = Refusal::account_required();
+                return visit.refused(conn, refusal, Vec::new(), None).map(Err);
+            }
             visit.first(conn)
         }
     }
@@ -144,6 +148,7 @@ pub fn expect(
             identities: user::identities(conn, &user.sub)?,
             user: Box::new(user),
         },
+        None if !visit.makes_accounts() => Expected::Refused,
         None => {
             let outcome = visit.apply(None);
             match outcome.refusal {
@@ -228,6 +233,11 @@ impl Visit<'_> {
         Ok(found.filter(|user| user.user_pool_id == self.pool.id))
     }
 
+    /// Whether a first sign-in makes a profile.
+    fn makes_accounts(&self) -> bool {
+        self.provider.settings.provisioning.just_in_time
+    }
+
     /// The first sign-in: makes the profile, unless another sign-in of the same person is faster.
     fn first(&self, conn: &mut Conn) -> Result<Result<Settled, Refused>, StoreError> {
         let outcome = self.apply(None);
@@ -244,6 +254,7 @@ impl Visit<'_> {
             return self.again(conn, user);
         };
         self.join_automatic_group(conn, &user)?;
+        self.join_first_groups(conn, &user)?;
         self.finish(conn, user, Map::new(), outcome.groups, outcome.effects, true)
             .map(Ok)
     }

@@ -27,6 +27,14 @@ text_enum! {
         ConnectionLive = "connection.live",
         /// A customer has brought it there alone, by a set-up link.
         SetUpCompleted = "setup_link.completed",
+        /// A tenant lets its people in through its own connections only, until it is confirmed or taken back.
+        EnforcementOn = "tenant.enforcement_on",
+        /// Somebody who came that way has made it last.
+        EnforcementConfirmed = "tenant.enforcement_confirmed",
+        /// An administrator has opened the other ways again.
+        EnforcementLifted = "tenant.enforcement_lifted",
+        /// Nobody confirmed it in time: the other ways are open again.
+        EnforcementReverted = "tenant.enforcement_reverted",
         /// An administrator tries the webhook.
         Test = "webhook.test",
     }

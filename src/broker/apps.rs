@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Broker, Look, PoolFacts, looks, storable};
+use super::{Broker, Dress, Look, PoolFacts, looks, storable};
 use crate::actions::offers::Offer;
 use crate::error::StoreError;
 use crate::model::client::{self, Client, Secret};
@@ -21,6 +21,8 @@ pub struct App {
     pub offer: Offer,
     /// How its login page looks.
     pub look: Arc<Look>,
+    /// At a tenant's own host: how that tenant has its pages look.
+    pub dress: Option<Arc<Dress>>,
     /// When it ends, where it was registered until then.
     pub expires_at: Option<UnixTime>,
 }
@@ -29,6 +31,14 @@ impl App {
     /// Whether the client offers native users the form on the login page; at a tenant's own host there is none.
     pub fn has_native_users(&self) -> bool {
         self.offer.tenant_id.is_none() && self.offer.lists(NATIVE)
+    }
+
+    /// Whose sign-in a page says it is: that tenant's, else the pool's.
+    pub fn shown_name(&self) -> &str {
+        match &self.dress {
+            Some(dress) => &dress.name,
+            None => &self.pool.pool.name,
+        }
     }
 
     /// Whether it has not come to the end until which it was registered.
@@ -74,23 +84,47 @@ impl Broker {
             secrets: secrets.into(),
             pool,
             look: Arc::new(look),
+            dress: None,
             expires_at,
         };
         Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
     }
 
-    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone.
+    /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone, under its name. None
+    /// where the client's pool has no such tenant.
     pub async fn app_of_tenant(
         &self,
         client_id: &str,
         tenant_id: &str,
     ) -> Result<Option<Arc<App>>, StoreError> {
-        let app = self.app(client_id).await?;
-        Ok(app.map(|app| {
+        let Some(app) = self.app(client_id).await? else {
+            return Ok(None);
+        };
+        let dress = self.dress(&app.pool.pool.id, tenant_id).await?;
+        Ok(dress.map(|dress| {
             Arc::new(App {
                 offer: app.offer.at_host_of(tenant_id),
+                dress: Some(dress),
                 ..App::clone(&app)
             })
         }))
+    }
+
+    /// How the pages of this tenant look; none where the pool has no such tenant.
+    async fn dress(&self, pool_id: &str, tenant_id: &str) -> Result<Option<Arc<Dress>>, StoreError> {
+        if !storable(tenant_id) {
+            return Ok(None);
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
+        let key = format!("{pool_id} {tenant_id}");
+        if let Some(known) = self.dresses.get(&key) {
+            return Ok(Some(known));
+        }
+        let (pool_id, wanted) = (pool_id.to_owned(), tenant_id.to_owned());
+        let found = self
+            .db
+            .read(move |conn| Ok::<_, StoreError>(looks::of_tenant(conn, &pool_id, &wanted)?))
+            .await?;
+        Ok(found.map(|dress| self.keep(&self.dresses, generation, &key, dress)))
     }
 }

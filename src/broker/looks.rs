@@ -1,5 +1,5 @@
 //! How an app's login page looks: its style sheet and its picture as bytes with a name that changes with them, its own words,
-//! and the links to its terms.
+//! and the links to its terms; and what a tenant has put over that where the page is its own.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use diesel::QueryResult;
 
 use super::Document;
+use crate::actions::tenant_looks;
 use crate::db::Conn;
 use crate::model::client::Client;
 use crate::model::login_page::{self, Content, Terms};
-use crate::rules::login_style::{Picture, Sheet, Texts, branding, texts};
+use crate::model::reach::Reach;
+use crate::model::{tenant, tenant_look};
+use crate::rules::login_style::{Picture, Sheet, Texts, branding, colours, texts};
 
 /// Pictures of a branding that can be a page's, the first that is there.
 const LOGOS: [&str; 2] = ["FORM_LOGO", "PAGE_HEADER_LOGO"];
@@ -24,6 +27,16 @@ pub struct Look {
     /// By language, as Cognito names languages.
     pub texts: BTreeMap<String, Texts>,
     pub terms: Vec<Terms>,
+}
+
+/// A page that is a tenant's own: under its name, and over the app's look what the tenant has set.
+#[derive(Clone, Default)]
+pub struct Dress {
+    pub name: String,
+    pub style: Option<File>,
+    pub logo: Option<File>,
+    /// In whatever language the page is.
+    pub texts: Texts,
 }
 
 /// Bytes that a page loads from us.
@@ -54,17 +67,47 @@ pub fn of(conn: &mut Conn, client: &Client) -> QueryResult<Look> {
         .or(for_all.and_then(|all| all.image));
     let logo = content.as_ref().and_then(logo).or(image);
     Ok(Look {
-        style: (!css.is_empty()).then(|| file(css.into_bytes(), "css", "text/css; charset=utf-8")),
-        logo: logo.and_then(|bytes| {
-            let picture = Picture::of(&bytes)?;
-            Some(file(bytes, picture.extension(), picture.content_type()))
-        }),
+        style: style(css),
+        logo: logo.and_then(picture),
         // They were checked when they were set.
         texts: settings
             .and_then(|settings| texts(settings).ok())
             .unwrap_or_default(),
         terms: login_page::terms_of(conn, &client.id)?,
     })
+}
+
+/// How the pages of this tenant look; none where the pool has no such tenant.
+pub fn of_tenant(conn: &mut Conn, user_pool_id: &str, id: &str) -> QueryResult<Option<Dress>> {
+    let found = tenant::find(conn, &Reach::everything(), id)?;
+    let Some(tenant) = found.filter(|tenant| tenant.user_pool_id == user_pool_id) else {
+        return Ok(None);
+    };
+    let named = Dress {
+        name: tenant.name,
+        ..Dress::default()
+    };
+    Ok(Some(match tenant_look::find(conn, &tenant.id)? {
+        None => named,
+        Some(look) => Dress {
+            style: style(colours(
+                look.content.accent.as_deref(),
+                look.content.background.as_deref(),
+            )),
+            texts: tenant_looks::texts(&look.content),
+            logo: look.logo.and_then(picture),
+            ..named
+        },
+    }))
+}
+
+fn style(css: String) -> Option<File> {
+    (!css.is_empty()).then(|| file(css.into_bytes(), "css", "text/css; charset=utf-8"))
+}
+
+fn picture(bytes: Vec<u8>) -> Option<File> {
+    let picture = Picture::of(&bytes)?;
+    Some(file(bytes, picture.extension(), picture.content_type()))
 }
 
 fn logo(content: &Content) -> Option<Vec<u8>> {

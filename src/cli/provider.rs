@@ -1,6 +1,8 @@
 //! `forebay provider`: make, list, show, change, delete and test connections to upstream identity providers.
 
+mod canary;
 mod options;
+mod provisioning;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,10 @@ pub enum Command {
     Show(Which),
     /// Change a connection; what is not named stays, a list that is named is replaced
     Update(Update),
+    /// Say who gets an account at the first sign-in, and in which groups; without options, show it
+    Provisioning(provisioning::Provision),
+    /// Try a second connection of the tenant with some of this one's people; without options, show how both do
+    Canary(canary::Try),
     /// Delete a connection with its mapping and its links to users
     Delete {
         #[command(flatten)]
@@ -125,6 +131,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             })
         }
         Command::Update(args) => update(&store, output, args),
+        Command::Canary(args) => canary::run(&store, output, args),
+        Command::Provisioning(args) => provisioning::run(&store, output, args),
         Command::Delete { which, yes } => {
             output::confirm(yes, "identity provider", &which.connection)?;
             let provider = store.act(move |conn, ctx| {

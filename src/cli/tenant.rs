@@ -2,7 +2,7 @@
 //! are theirs.
 
 mod domain;
-
+mod look;
 mod moves;
 mod setup_link;
 
@@ -59,6 +59,8 @@ pub enum Command {
         #[arg(long = "client", value_name = "CLIENT_ID")]
         clients: Vec<String>,
     },
+    /// Say how a tenant's own login pages look; without options, show it
+    Look(look::Look),
     /// Claim email domains, prove them, give them up
     #[command(subcommand)]
     Domain(domain::Command),
@@ -123,6 +125,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
                 sheet("Changed a tenant", &facts(&tenant), &[])
             })
         }
+        Command::Look(args) => look::run(&store, output, args),
         Command::Domain(command) => domain::run(&store, output, command),
         Command::SetupLink(command) => setup_link::run(&store, output, command),
         Command::Move(command) => moves::run(&store, output, command),

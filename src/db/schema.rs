@@ -132,6 +132,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    tenant_looks (tenant_id) {
+        tenant_id -> Text, content -> Text, logo -> Nullable<Binary>, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
     tenant_domains (tenant_id, domain) {
         tenant_id -> Text, domain -> Text, user_pool_id -> Text, subdomains -> Bool, token -> Text, proof -> Text,
         proven_at -> Nullable<BigInt>, checked_at -> Nullable<BigInt>, seen_at -> Nullable<BigInt>,
@@ -397,4 +403,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_links,
     setup_sessions,
     identity_moves,
+    tenant_looks,
 );

@@ -38,6 +38,7 @@ pub mod setup_link;
 pub mod single_use;
 pub mod tenant;
 pub mod tenant_domain;
+pub mod tenant_look;
 pub mod tile_start;
 pub mod token;
 pub mod trace;

@@ -113,6 +113,29 @@ pub struct Settings {
     pub cognito: Map<String, Value>,
     /// What the connection is for, where its tenant has one for each environment.
     pub environment: Option<Environment>,
+    pub provisioning: Provisioning,
+}
+
+/// Who gets an account by coming for the first time, and what with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provisioning {
+    /// Whoever the upstream lets in gets one; else only those come in who have one, or are recognised as somebody who has.
+    pub just_in_time: bool,
+    /// Groups of the pool that a new account is put into, for good.
+    pub groups: Vec<String>,
+    /// Somebody has said so; else it is as it usually is.
+    pub decided: bool,
+}
+
+impl Default for Provisioning {
+    fn default() -> Self {
+        Provisioning {
+            just_in_time: true,
+            groups: Vec::new(),
+            decided: false,
+        }
+    }
 }
 
 text_enum! {
@@ -201,6 +224,7 @@ impl Default for Settings {
             canary: None,
             cognito: Map::new(),
             environment: None,
+            provisioning: Provisioning::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use super::mapping::Steps;
 use super::mapping::expression::{self, Expression, Kind, Names};
 use super::oauth_error::OAuthError;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Through};
 use super::{grant, upstream_error};
 use crate::error::Error;
 use crate::model::client::{AccessRule, Settings};
@@ -59,7 +59,7 @@ pub enum Barred {
         found: String,
     },
     /// The organisation of that domain lets its people in by one way only.
-    OnlyThrough { domain: String, way: String },
+    OnlyThrough { domain: String, through: Through },
     /// Not signed in strongly enough.
     Acr { wanted: String, had: Option<String> },
 }
@@ -69,8 +69,8 @@ impl Barred {
     pub fn seen(&self) -> String {
         match self {
             Barred::Rule { name, found, .. } => format!("the access rule '{name}' refused: {found}"),
-            Barred::OnlyThrough { domain, way } => {
-                format!("people of {domain} sign in through {way} only")
+            Barred::OnlyThrough { domain, through } => {
+                format!("people of {domain} sign in through {} only", through.label)
             }
             Barred::Acr { wanted, had } => format!(
                 "the app requires acr {wanted}; the sign-in has {}",
@@ -83,7 +83,7 @@ impl Barred {
     pub fn refusal(&self, app: &str) -> Refusal {
         match self {
             Barred::Rule { name, contact, .. } => Refusal::access_rule(app, name, contact),
-            Barred::OnlyThrough { domain, way } => Refusal::only_through(domain, way),
+            Barred::OnlyThrough { domain, through } => Refusal::only_through(domain, through),
             Barred::Acr { .. } => upstream_error::Cause::AcrNotMet.refusal(app, None, None).into(),
         }
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
 use super::okta_issuer::{self, Candidate, Mistake, is_okta_host};
+use super::params::encode;
 use super::registration::issuer;
 use super::tenant_domain::and_above;
 use crate::config::AllowedHost;
@@ -71,9 +72,9 @@ impl Kind {
                  on the server itself. Choose it only if your Okta administrator made the claims there."
             }
             Kind::Google => {
-                "Google lets everybody with a Google account in, unless the OAuth consent screen is internal: make it so, or \
-                 hold the claim “hd”, which names the Workspace domain, against yours in an access rule. The subject is \
-                 stable; an address is not. Groups do not come."
+                "Google lets everybody with a Google account in, unless the OAuth consent screen is internal: make it so. \
+                 Where the tenant has proven domains, the claim “hd”, which names the Workspace domain, must be one of \
+                 them. The subject is stable; an address is not. Groups do not come."
             }
             Kind::Entra => {
                 "One tenant of Entra ID, named by its id in the address. The subject is another one for every app \
@@ -101,6 +102,23 @@ impl Kind {
             ),
         }
     }
+}
+
+/// Where an administrator of the Okta behind a connection reads what Okta has logged about this app; `None` where the admin
+/// console's address does not follow from the issuer.
+pub fn system_log(issuer: &str, client_id: &str) -> Option<String> {
+    let issuer = Url::parse(issuer).ok()?;
+    let host = issuer.host_str().filter(|host| is_okta_host(host))?;
+    let (organisation, okta) = host.split_once('.')?;
+    // What goes into the expression is an id and nothing that could end its quotes.
+    if client_id.is_empty() || !client_id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let about = format!("target.id eq \"{client_id}\" or actor.id eq \"{client_id}\"");
+    let query = encode([("search", about.as_str())]);
+    Some(format!(
+        "https://{organisation}-admin.{okta}/report/system_log_2?{query}"
+    ))
 }
 
 /// Tells one configuration of a connection from another: where it leads, as whom we come there, what we ask for. A test
@@ -364,6 +382,28 @@ mod tests {
         ] {
             let url = Url::parse(url).unwrap();
             assert_eq!(is_tenants_to_call(&url, &allowed), is_theirs, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_system_log_is_at_the_admin_host_of_an_okta() {
+        let expected = "https://acme-admin.okta.com/report/system_log_2?search=target.id+eq+%220oa1%22+or+actor.id+eq+%220oa1%22";
+        for issuer in ["https://acme.okta.com", "https://acme.okta.com/oauth2/default"] {
+            assert_eq!(system_log(issuer, "0oa1").as_deref(), Some(expected), "{issuer}");
+        }
+        assert!(
+            system_log("https://acme.oktapreview.com", "0oa1")
+                .unwrap()
+                .contains("acme-admin.oktapreview.com")
+        );
+        for (issuer, client_id) in [
+            ("https://login.acme.com", "0oa1"),
+            ("https://accounts.google.com", "x"),
+            ("https://acme.okta.com.evil.test", "0oa1"),
+            ("https://acme.okta.com", ""),
+            ("https://acme.okta.com", "0oa1\" or true"),
+        ] {
+            assert_eq!(system_log(issuer, client_id), None, "{issuer} {client_id}");
         }
     }
 

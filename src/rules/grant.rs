@@ -137,7 +137,9 @@ pub fn authenticate(
             None => Ok(()),
             Some(_) => refuse("a public client sent a secret"),
         },
-        Some(_) if credentials.secret.is_none() => refuse("a confidential client sent no secret"),
+        Some(_) if credentials.secret.is_none() => {
+            refuse("a confidential client sent no secret: a page in a browser needs a public client")
+        }
         Some(_) if !proved => refuse("wrong secret"),
         Some(_) => Ok(()),
     }

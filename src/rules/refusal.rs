@@ -27,6 +27,17 @@ pub struct Refusal {
     pub retry: bool,
     /// Something is broken, as opposed to a decision about this user.
     pub failed: bool,
+    /// The one way in that is open to this user.
+    pub through: Option<Through>,
+}
+
+/// A connection that the page leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// What its button says.
+    pub label: String,
+    /// Its name, as requests choose it.
+    pub connection: String,
 }
 
 impl Refusal {
@@ -49,6 +60,7 @@ impl Refusal {
             other_account: true,
             retry: false,
             failed: false,
+            through: None,
         }
     }
 
@@ -67,6 +79,29 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: false,
+            through: None,
+        }
+    }
+
+    /// A provider that serves many organisations says that the person belongs to another one.
+    pub fn other_organisation(claim: &str) -> Refusal {
+        Refusal {
+            cause: "other_organisation".into(),
+            title: "This account belongs to somebody else's organisation".into(),
+            what: "You signed in, but with an account that is not of the organisation whose sign-in this is.".into(),
+            next: "Sign in with your work account of that organisation.".into(),
+            remedy: format!(
+                "The ID token's claim '{claim}' does not name this organisation: see the step. With Google it must be a \
+                 proven domain of the tenant (prove the Workspace's domain, or its subdomains); with Entra ID the tenant \
+                 id of the issuer. Personal accounts are of no organisation."
+            )
+            .into(),
+            error: Code::AccessDenied,
+            description: "the account belongs to another organisation".into(),
+            other_account: true,
+            retry: false,
+            failed: false,
+            through: None,
         }
     }
 
@@ -83,6 +118,7 @@ impl Refusal {
             other_account: true,
             retry: false,
             failed: false,
+            through: None,
         }
     }
 
@@ -103,16 +139,18 @@ impl Refusal {
             other_account: true,
             retry: false,
             failed: false,
+            through: None,
         }
     }
 
     /// The organisation of this domain has switched to one way in.
-    pub fn only_through(domain: &str, way: &str) -> Refusal {
+    pub fn only_through(domain: &str, through: &Through) -> Refusal {
+        let way = &through.label;
         Refusal {
             cause: "only_through_sso".into(),
             title: format!("Sign in through {way}").into(),
             what: format!("You proved who you are, but everybody at {domain} signs in through {way} only.").into(),
-            next: format!("Start again and choose {way}, or enter your work address.").into(),
+            next: format!("Go on through {way}. From the next time on choose it at once, or enter your work address.").into(),
             remedy: format!(
                 "The tenant that owns {domain} has closed every other way in. It is lifted on the tenant's page in the \
                  console, or by `forebay tenant lift-enforcement`."
@@ -123,6 +161,7 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: false,
+            through: Some(through.clone()),
         }
     }
 
@@ -177,6 +216,7 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: false,
+            through: None,
         }
     }
 
@@ -199,6 +239,7 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: true,
+            through: None,
         }
     }
 
@@ -216,6 +257,7 @@ impl Refusal {
             other_account: false,
             retry: false,
             failed: false,
+            through: None,
         }
     }
 
@@ -233,6 +275,7 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: true,
+            through: None,
         }
     }
 
@@ -263,6 +306,7 @@ impl Refusal {
             other_account: false,
             retry: true,
             failed: true,
+            through: None,
         }
     }
 }
@@ -291,6 +335,7 @@ impl From<upstream_error::Refusal> for Refusal {
             other_account: refusal.other_account,
             retry: refusal.retry,
             failed: refusal.failed,
+            through: None,
         }
     }
 }
@@ -301,6 +346,10 @@ impl From<mapping::Refusal> for Refusal {
             "user_disabled" => (
                 "Your account here is switched off",
                 "You signed in, but your account was disabled by an administrator.".into(),
+            ),
+            "account_required" => (
+                "There is no account for you here yet",
+                "You signed in, but accounts here are given by an administrator, and you have none.".into(),
             ),
             "attributes_required" | "claim_required" => (
                 "Something is missing from your profile",
@@ -317,21 +366,23 @@ impl From<mapping::Refusal> for Refusal {
                 ),
             ),
         };
+        // As opposed to what is wrong with the profile.
+        let is_decided = matches!(refusal.cause, "user_disabled" | "account_required");
         Refusal {
             cause: refusal.cause.into(),
             title: title.into(),
             what: what.into(),
             next: "Tell your administrator the code below; they can see what is missing and mend it.".into(),
             remedy: refusal.remedy.into(),
-            error: if refusal.cause == "user_disabled" {
-                Code::AccessDenied
-            } else {
-                Code::InvalidRequest
+            error: match is_decided {
+                true => Code::AccessDenied,
+                false => Code::InvalidRequest,
             },
             description: refusal.description.into(),
-            other_account: refusal.cause == "user_disabled",
+            other_account: is_decided,
             retry: false,
             failed: false,
+            through: None,
         }
     }
 }

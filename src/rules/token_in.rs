@@ -93,6 +93,7 @@ impl Fault {
             other_account: false,
             retry: true,
             failed: keys,
+            through: None,
         }
     }
 

@@ -27,7 +27,8 @@ pub use issuer::Answers;
 /// One stage's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// `dns`, `tcp`, `tls`, `discovery`, `issuer`, `jwks`, `client_id`, `client_auth`, `redirect_uri`, `clock`.
+    /// `dns`, `tcp`, `tls`, `discovery`, `issuer`, `jwks`, `client_id`, `client_auth`, `redirect_uri`, `clock`; `app_kind` of a
+    /// connection whose ID tokens apps bring.
     pub name: &'static str,
     pub verdict: Verdict,
     /// `DNS_FAILED`, `TLS_INTERCEPTED`, `CLIENT_AUTH_FAILED`…; empty unless it failed.
@@ -165,6 +166,7 @@ impl Inner {
                 self.look_at_keys(discovery, report).await;
                 self.look_for_client(c, report).await;
                 if c.provider.settings.token_in.is_some() {
+                    self.try_as_page(c, discovery, report).await;
                     let why = "ID tokens are brought by apps: nobody is sent there by us";
                     report.skipped("client_auth", why);
                     report.skipped("redirect_uri", why);

@@ -119,3 +119,17 @@ pub async fn app(
     };
     Ok(app.filter(|app| serves(request, &app.pool.pool.id)))
 }
+
+/// The same where a request has led to that tenant, at whatever host; at another tenant's there is no such.
+pub async fn app_led_to(
+    request: &HttpRequest,
+    broker: &Broker,
+    client_id: &str,
+    tenant_id: &str,
+) -> Result<Option<Arc<App>>, StoreError> {
+    if tenant_of(request).is_some_and(|own| own != tenant_id) {
+        return Ok(None);
+    }
+    let app = broker.app_of_tenant(client_id, tenant_id).await?;
+    Ok(app.filter(|app| serves(request, &app.pool.pool.id)))
+}

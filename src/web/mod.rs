@@ -149,6 +149,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .options(oidc::cors::preflight),
         )
         .service(resource("/login/style/{client}/{file}").document(oidc::login_style::get))
+        .service(resource("/login/style/{client}/{tenant}/{file}").document(oidc::login_style::of_tenant))
         .service(resource("/error").document(oidc::error::page))
         .service(
             resource("/.well-known/oauth-authorization-server/{pool}")

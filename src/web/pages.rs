@@ -124,8 +124,8 @@ pub struct LoginPage {
 /// What an app's administrator has made of its login page.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
-    /// The addresses of a style sheet and of a picture in the place of our mark.
-    pub style: Option<String>,
+    /// The addresses of style sheets, the last the strongest, and of a picture in the place of our mark.
+    pub styles: Vec<String>,
     pub logo: Option<String>,
     /// The organisation's own words.
     pub texts: login_style::Texts,

@@ -586,6 +586,90 @@ fn tenants_are_made_and_given_connections_from_a_shell() {
         serde_json::json!([])
     );
     shell.refused(1, &["tenant", "clients", "acme", "--client", "nobody"]);
+    std::fs::write(shell.path().join("logo.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    let look = shell.json(&[
+        "tenant",
+        "look",
+        "acme",
+        "--logo",
+        "logo.png",
+        "--accent",
+        "#0b617a",
+        "--heading",
+        "Hello",
+    ]);
+    assert_eq!(
+        (&look["look"]["accent"], &look["logo_bytes"]),
+        (&"#0b617a".into(), &8.into())
+    );
+    let look = shell.json(&["tenant", "look", "acme", "--heading", ""]);
+    assert_eq!(
+        (&look["look"]["heading"], &look["logo_bytes"]),
+        (&Value::Null, &8.into())
+    );
+    let said = shell.refused(1, &["tenant", "look", "acme", "--accent", "red"]);
+    assert!(said.contains("such as #0b617a"), "{said}");
+    assert!(
+        shell
+            .text(&["tenant", "look", "acme", "--no-logo"])
+            .contains("the app's")
+    );
+    let stands = shell.json(&["provider", "provisioning", "acme-okta"]);
+    assert_eq!(stands["just_in_time"], true);
+    let stands = shell.json(&[
+        "provider",
+        "provisioning",
+        "acme-okta",
+        "--just-in-time=false",
+        "--group",
+        "staff",
+    ]);
+    assert_eq!(
+        (&stands["just_in_time"], &stands["groups"][0]),
+        (&false.into(), &"staff".into())
+    );
+    assert!(
+        shell
+            .text(&["provider", "canary", "acme-okta"])
+            .contains("has no canary")
+    );
+    let said = shell.refused(
+        1,
+        &[
+            "provider",
+            "canary",
+            "acme-okta",
+            "--to",
+            "nobody",
+            "--percent",
+            "5",
+        ],
+    );
+    assert!(said.contains("another connection of the tenant"), "{said}");
+    for end in ["--promote", "--abort"] {
+        let said = shell.refused(1, &["provider", "canary", "acme-okta", end]);
+        assert!(said.contains("there is no canary"), "{said}");
+    }
+    shell.refused(2, &["provider", "canary", "acme-okta", "--promote", "--abort"]);
+    shell.refused(2, &["provider", "canary", "acme-okta", "--percent", "5"]);
+    let said = shell.refused(
+        1,
+        &[
+            "provider",
+            "create",
+            "--pool",
+            id,
+            "--name",
+            "entra",
+            "--client-id",
+            "x",
+            "--client-secret-file",
+            "secret",
+            "--issuer",
+            "https://login.microsoftonline.com/common/v2.0",
+        ],
+    );
+    assert!(said.contains("stands for every tenant"), "{said}");
     shell.text(&["tenant", "give", "acme-okta", "--back"]);
     assert_eq!(
         shell.json(&["tenant", "show", "acme"])["connections"],

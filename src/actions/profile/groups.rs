@@ -41,6 +41,21 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// Puts a new profile into the groups that the connection has for new ones. They are an administrator's gift: no mapping
+    /// takes them back. A group that the pool has not is left out.
+    pub(super) fn join_first_groups(&self, conn: &mut Conn, user: &User) -> Result<(), StoreError> {
+        let wanted = &self.provider.settings.provisioning.groups;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut names = group::existing(conn, &self.pool.id, wanted)?;
+        names.sort();
+        for name in names {
+            self.join_as(conn, user, &name, group::BY_ADMIN.to_owned())?;
+        }
+        Ok(())
+    }
+
     /// Makes this provider's memberships the wanted ones; what an administrator or another provider gave stays.
     pub(super) fn settle_groups(
         &self,
@@ -143,13 +158,17 @@ impl Visit<'_> {
     }
 
     fn join(&self, conn: &mut Conn, user: &User, name: &str) -> Result<bool, StoreError> {
+        self.join_as(conn, user, name, group::by_provider(&self.provider.id))
+    }
+
+    fn join_as(&self, conn: &mut Conn, user: &User, name: &str, source: String) -> Result<bool, StoreError> {
         Ok(group::join(
             conn,
             &Membership {
                 user_sub: user.sub.clone(),
                 user_pool_id: self.pool.id.clone(),
                 group_name: name.to_owned(),
-                source: group::by_provider(&self.provider.id),
+                source,
                 created_at: self.ctx.now,
             },
         )?)

@@ -167,6 +167,7 @@ impl Fault {
                 other_account: true,
                 retry: false,
                 failed: false,
+                through: None,
             },
             FaultKind::Malformed(_) | FaultKind::Unreachable(_) => Refusal {
                 cause: match &self.kind {
@@ -188,6 +189,7 @@ impl Fault {
                 other_account: false,
                 retry: true,
                 failed: true,
+                through: None,
             },
         }
     }

@@ -5,10 +5,12 @@
 //! anything, hide a message or lay something over the page.
 
 mod branding;
+mod colours;
 mod properties;
 mod texts;
 
 pub use branding::branding;
+pub use colours::{colours, is_colour};
 pub use texts::{ANY_LANGUAGE, Texts, texts};
 
 /// Classes that Cognito's customization knows, with the suffix that all of them have.

@@ -33,20 +33,38 @@ pub fn texts(settings: &Value) -> Result<BTreeMap<String, Texts>, String> {
                 "texts: '{language}' is no language: it must be {ANY_LANGUAGE}, or one like cognito:german"
             ));
         }
+        texts
+            .check()
+            .map_err(|(name, why)| format!("texts: {name} of {language} {why}"))?;
+    }
+    Ok(languages)
+}
+
+impl Texts {
+    /// Whether each can be shown; else which cannot, and why.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         for (name, text, longest) in [
-            ("heading", &texts.heading, 80),
-            ("introduction", &texts.introduction, 400),
-            ("help", &texts.help, 400),
+            ("heading", &self.heading, 80),
+            ("introduction", &self.introduction, 400),
+            ("help", &self.help, 400),
         ] {
             let Some(text) = text else { continue };
             if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(is_unfit) {
-                return Err(format!(
-                    "texts: {name} of {language} must be 1 to {longest} characters of plain text in one line"
-                ));
+                let why = format!("must be 1 to {longest} characters of plain text in one line");
+                return Err((name, why));
             }
         }
+        Ok(())
     }
-    Ok(languages)
+
+    /// These, and of the others what these leave out.
+    pub fn over(self, others: Texts) -> Texts {
+        Texts {
+            heading: self.heading.or(others.heading),
+            introduction: self.introduction.or(others.introduction),
+            help: self.help.or(others.help),
+        }
+    }
 }
 
 /// Control characters, and those that turn the direction of the text beside them.

@@ -53,7 +53,7 @@ use crate::model::mapping::Source;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Stable name, for the trace: `attributes_required`, `attribute_immutable`, `attribute_invalid`,
-    /// `claim_required`, `user_disabled`, `subject_invalid`.
+    /// `claim_required`, `user_disabled`, `subject_invalid`, `account_required`.
     pub cause: &'static str,
     /// What the app reads in `error_description`, in Cognito's words where it has some.
     pub description: String,
@@ -148,7 +148,10 @@ impl Refusal {
 
     /// Whether it holds whatever the mapping says.
     pub fn is_about_the_person(&self) -> bool {
-        matches!(self.cause, "user_disabled" | "subject_invalid")
+        matches!(
+            self.cause,
+            "user_disabled" | "subject_invalid" | "account_required"
+        )
     }
 
     pub(crate) fn user_disabled() -> Refusal {
@@ -157,6 +160,17 @@ impl Refusal {
             description: "User is disabled.".into(),
             detail: "the profile in the pool is disabled".into(),
             remedy: "Enable the user in the pool if they may sign in again; Okta has nothing to do with it."
+                .into(),
+        }
+    }
+
+    pub(crate) fn account_required() -> Refusal {
+        Refusal {
+            cause: "account_required",
+            description: "there is no account for the user".into(),
+            detail: "nobody came by this identity before, and the connection makes no accounts".into(),
+            remedy: "The connection's page 'Who gets an account' says that a first sign-in makes none. Switch that on, link \
+                     the person to a user that there is, or let the tenant's people be recognised by address or number."
                 .into(),
         }
     }

@@ -25,7 +25,7 @@ pub fn check(text: &str, allowed: &[AllowedHost]) -> Result<(), String> {
     if is_for_all_tenants(&url) {
         let host = url.host_str().unwrap_or_default();
         return Err(format!(
-            "stands for every tenant of Entra ID: name yours, as in https://{host}/{{tenant id}}/v2.0"
+            "stands for every tenant of Entra ID, or for everybody's personal accounts: name yours, as in https://{host}/{{tenant id}}/v2.0"
         ));
     }
     let normal = url.as_str();
@@ -46,6 +46,9 @@ const ENTRA_HOSTS: [&str; 3] = [
     "login.partner.microsoftonline.cn",
 ];
 
+/// The tenant in which Microsoft keeps everybody's personal accounts.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 /// The host is Microsoft Entra ID's.
 pub fn is_entra(host: &str) -> bool {
     ENTRA_HOSTS.contains(&host)
@@ -55,7 +58,10 @@ pub fn is_entra(host: &str) -> bool {
 /// takes each tenant's tokens takes those of strangers.
 fn is_for_all_tenants(url: &Url) -> bool {
     let first = url.path().split('/').find(|segment| !segment.is_empty());
-    let names_none = matches!(first, None | Some("common" | "organizations" | "consumers"));
+    let names_none = matches!(
+        first,
+        None | Some("common" | "organizations" | "consumers" | PERSONAL_ACCOUNTS)
+    );
     is_entra(url.host_str().unwrap_or_default()) && names_none
 }
 
@@ -118,6 +124,10 @@ mod tests {
                 "name yours",
             ),
             ("https://login.microsoftonline.com/", "name yours"),
+            (
+                "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+                "stands for every tenant",
+            ),
             (" https://acme.okta.com", "visible ASCII"),
             ("https://äcme.okta.com", "visible ASCII"),
         ] {

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::LOCATION;
+use http::header::{HeaderValue, LOCATION, ORIGIN};
 use http::{Method, Request, StatusCode};
 use url::Url;
 
@@ -66,7 +66,7 @@ impl Inner {
         redirect_uri: &str,
         credentials: Credentials,
     ) -> Result<(), Failure> {
-        let request = self.made_up_code(c, discovery, redirect_uri, &credentials)?;
+        let request = self.made_up_code(c, discovery, redirect_uri, Some(&credentials))?;
         let answer = self.http.send_now(request).await?;
         match self.token_members(&answer) {
             Err(failure)
@@ -85,12 +85,54 @@ impl Inner {
         }
     }
 
+    /// The same as a page in a browser comes with it, which has no secret. A provider that wants one has the app down as Web:
+    /// then the code exchange of the page's own library fails, too, mostly seen as an error of CORS.
+    pub(super) async fn try_as_page<F: FnMut(&Stage)>(
+        &self,
+        c: &Connection,
+        discovery: &Discovery,
+        report: &mut Report<F>,
+    ) {
+        let kind = c.provider.settings.token_in.as_ref();
+        let Some(origin) = kind.and_then(|kind| kind.origins.first()) else {
+            return report.skipped(
+                "app_kind",
+                "only servers bring tokens: the app may be of any kind",
+            );
+        };
+        let asked = async {
+            let mut request = self.made_up_code(c, discovery, origin, None)?;
+            if let Ok(origin) = HeaderValue::from_str(origin) {
+                request.headers_mut().insert(ORIGIN, origin);
+            }
+            let answer = self.http.send_now(request).await?;
+            self.token_members(&answer)
+        };
+        match asked.await.map(|_| ()).map_err(|failure| failure.cause) {
+            Err(Cause::CodeRejected | Cause::PkceFailed | Cause::RedirectUriMismatch) => {
+                report.passed("app_kind", "the app redeems codes without a secret, as pages need it");
+            }
+            // The tokens may come from a server all the same: said, and no obstacle.
+            Err(Cause::ClientAuthFailed) => report.add(
+                "app_kind",
+                Verdict::Skipped,
+                "APP_IS_WEB",
+                format!("the provider wants a secret of this app, which a page such as {} has not", plain(origin, 200)),
+                "The app in Okta is Web and not Single-Page Application (or the client ID is another's): in the page the code \
+                 exchange with PKCE then fails with invalid_client, or as an error of CORS. Make an app of the kind \
+                 Single-Page Application, list the page's origin under Security, API, Trusted Origins, and enter \
+                 its client ID here.",
+            ),
+            _ => report.skipped("app_kind", "cannot be told from the provider's answer"),
+        }
+    }
+
     fn made_up_code(
         &self,
         c: &Connection,
         discovery: &Discovery,
         redirect_uri: &str,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
     ) -> Result<Request<Vec<u8>>, Failure> {
         let client_id = &c.provider.settings.0.client_id;
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -104,14 +146,17 @@ impl Inner {
             .header("accept", "application/json")
             .header("content-type", "application/x-www-form-urlencoded");
         match credentials {
-            Credentials::Secret { secret, post: false } => {
+            Some(Credentials::Secret { secret, post: false }) => {
                 request = request.header("authorization", basic(client_id, secret))
             }
-            Credentials::Secret { secret, post: true } => {
+            Some(Credentials::Secret { secret, post: true }) => {
                 form.append_pair("client_id", client_id)
                     .append_pair("client_secret", secret);
             }
-            Credentials::Assertion(jwt) => {
+            None => {
+                form.append_pair("client_id", client_id);
+            }
+            Some(Credentials::Assertion(jwt)) => {
                 form.append_pair("client_id", client_id)
                     .append_pair("client_assertion_type", ASSERTION_TYPE)
                     .append_pair("client_assertion", jwt);

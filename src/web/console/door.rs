@@ -26,7 +26,7 @@ use crate::model::admin_session::{self, AdminSession};
 use crate::model::administrator::{self, Administrator, Rights};
 use crate::model::reach::Reach;
 use crate::rules::params::Params;
-use crate::rules::secret;
+use crate::rules::{multipart, secret};
 use crate::seal::Sealer;
 use crate::web::cookies::Cookies;
 use crate::web::headers::RequestId;
@@ -271,6 +271,11 @@ type Fields = Shared<LocalBoxFuture<'static, Result<Rc<Params>, &'static str>>>;
 fn fields(request: &HttpRequest, payload: &mut Payload) -> Fields {
     let known = request.extensions().get::<Fields>().cloned();
     known.unwrap_or_else(|| {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let boundary = kind
+            .and_then(|kind| kind.to_str().ok())
+            .and_then(multipart::boundary)
+            .map(str::to_owned);
         let body = web::Payload::from_request(request, payload);
         let arriving = async move {
             let body = body.await.map_err(|_| "the form cannot be read")?;
@@ -279,9 +284,11 @@ fn fields(request: &HttpRequest, payload: &mut Payload) -> Fields {
                 Ok(Err(_)) => return Err("the form did not arrive whole"),
                 Err(_) => return Err("the form is too long"),
             };
-            Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS)
-                .map(Rc::new)
-                .map_err(|malformed| malformed.0)
+            let params = match boundary {
+                Some(boundary) => multipart::parse(&boundary, &body, MOST_FIELDS),
+                None => Params::parse_within(&body, LONGEST_FORM, MOST_FIELDS),
+            };
+            params.map(Rc::new).map_err(|malformed| malformed.0)
         };
         let fields = arriving.boxed_local().shared();
         request.extensions_mut().insert(fields.clone());

@@ -11,6 +11,7 @@ use super::page::{self, Frame};
 use super::problem::Problem;
 use super::time::Moment;
 use super::traces::names::{self, Line};
+use crate::actions::enforcement::{self, News, Turn};
 use crate::broker::Broker;
 use crate::db::Conn;
 use crate::error::StoreError;
@@ -20,6 +21,7 @@ use crate::model::setup_link::{self, SetupLink};
 use crate::model::trace::count;
 use crate::model::trace::search::{self, Ending, Search};
 use crate::model::{pool, provider};
+use crate::rules::enforcement::CONFIRM_SECONDS;
 use crate::world::UnixTime;
 
 const HOURS: i64 = 24;
@@ -28,6 +30,8 @@ const CAUSES: usize = 8;
 const NOTICES: usize = 8;
 const LATEST: i64 = 8;
 const CONNECTED: i64 = 8;
+/// For how long it is told what became of a tenant's ways in.
+const NEWS_SECONDS: i64 = 7 * 86_400;
 /// How far back the latest failures may lie.
 const LATEST_SECONDS: i64 = 7 * 86_400;
 
@@ -43,6 +47,18 @@ struct Overview {
     more_notices: usize,
     latest: Vec<Line>,
     connected: Vec<Connected>,
+    enforced: Vec<Enforced>,
+}
+
+/// What became of "only through Okta" at a tenant.
+struct Enforced {
+    tenant: String,
+    href: String,
+    what: &'static str,
+    by: String,
+    at: Moment,
+    /// Somebody has to do something.
+    waits: bool,
 }
 
 /// A customer has connected their Okta alone.
@@ -79,6 +95,7 @@ struct Read {
     notices: Vec<Attention>,
     latest: Vec<Line>,
     connected: Vec<SetupLink>,
+    enforced: Vec<News>,
 }
 
 pub async fn overview(
@@ -118,6 +135,11 @@ pub async fn overview(
         more_notices,
         latest: read.latest,
         connected: read.connected.into_iter().map(connected).collect(),
+        enforced: read
+            .enforced
+            .into_iter()
+            .map(|news| enforced(news, now))
+            .collect(),
     }))
 }
 
@@ -130,6 +152,31 @@ fn connected(link: SetupLink) -> Connected {
         tenant: link.tenant_id,
         connection: link.provider_id.unwrap_or_default(),
         at: Moment(link.done_at.unwrap_or(link.created_at)),
+    }
+}
+
+fn enforced(news: News, now: UnixTime) -> Enforced {
+    // What nobody confirmed has ended, whether the job has been there or not.
+    let waits = news.turn == Turn::On && now < news.at.plus(CONFIRM_SECONDS);
+    Enforced {
+        href: format!(
+            "/console/pools/{}/tenants/{}/enforcement",
+            news.user_pool_id, news.tenant_id
+        ),
+        tenant: news.tenant_id,
+        what: match news.turn {
+            Turn::On if waits => {
+                "lets people in through Okta only, and ends that by itself unless somebody confirms it"
+            }
+            Turn::Confirmed => "lets people in through Okta only: it is confirmed",
+            Turn::Lifted => "has its other ways in open again",
+            Turn::On | Turn::Reverted => {
+                "has its other ways in open again by itself: nobody confirmed in time that Okta lets people in"
+            }
+        },
+        by: news.actor,
+        at: Moment(news.at),
+        waits,
     }
 }
 
@@ -162,5 +209,6 @@ fn look(conn: &mut Conn, reach: &Reach, now: UnixTime) -> Result<Read, StoreErro
         notices,
         latest,
         connected: setup_link::unnoted(conn, reach, CONNECTED)?,
+        enforced: enforcement::news(conn, reach, now.plus(-NEWS_SECONDS))?,
     })
 }

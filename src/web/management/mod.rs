@@ -19,6 +19,7 @@ mod pools;
 mod providers;
 mod resource_servers;
 mod sessions;
+mod setup_links;
 mod tags;
 mod terms;
 mod tokens;
@@ -51,6 +52,8 @@ use crate::web::peer;
 /// The longest body, in bytes: the picture and the style sheet of a login page are the largest members.
 pub const LONGEST_BODY: usize = 1_048_576;
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
+/// What Cognito has no words for is called under this name, in the same dialect and with the same signature.
+const OWN_PREFIX: &str = "Forebay.";
 
 /// One call, authenticated, its members checked.
 struct Call {
@@ -75,13 +78,15 @@ pub fn client_settings(members: &Map<String, Value>) -> Result<client::Settings,
 }
 
 pub async fn post(request: HttpRequest, body: actix_web::web::Payload, broker: Data<Broker>) -> HttpResponse {
-    let operation = wire::target(&request).and_then(|target| {
-        let name = target.strip_prefix(TARGET_PREFIX)?;
-        shapes::operation(name)
-    });
+    let target = wire::target(&request);
+    let operation = target.and_then(|target| shapes::operation(target.strip_prefix(TARGET_PREFIX)?));
+    let own = target.and_then(|target| target.strip_prefix(OWN_PREFIX));
     let request_id = RequestId::of(&request);
     let answer = match body.to_bytes_limited(LONGEST_BODY).await {
-        Ok(Ok(body)) => serve(&request, &body, operation, &broker, &request_id).await,
+        Ok(Ok(body)) => match own {
+            Some(name) => serve_own(&request, &body, name, &broker, &request_id).await,
+            None => serve(&request, &body, operation, &broker, &request_id).await,
+        },
         Ok(Err(_)) => Err(Failure::serialization("the body did not arrive whole")),
         Err(_) => Err(Failure::new(
             "RequestEntityTooLargeException",
@@ -226,6 +231,34 @@ async fn serve(
         "AdminRevokeUserSession" => user_sessions::revoke(call).await,
         "AdminListUserAuthEvents" => user_sessions::events(call).await,
         name => Err(error::not_offered(name)),
+    }
+}
+
+/// An operation of ours, which checks its members itself.
+async fn serve_own(
+    request: &HttpRequest,
+    body: &Bytes,
+    name: &str,
+    broker: &Data<Broker>,
+    request_id: &str,
+) -> Answer {
+    let caller = authenticate::signed(request, body, broker).await?;
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    let call = Call {
+        broker: broker.clone(),
+        caller,
+        input: json::object(body).map_err(|why| Failure::serialization(&why))?,
+        request_id: request_id.to_owned(),
+        address: peer::address(request, &broker.trusted_proxies),
+    };
+    match name {
+        "CreateSetUpLink" => setup_links::create(call).await,
+        "ListSetUpLinks" => setup_links::list(call).await,
+        "RevokeSetUpLink" => setup_links::revoke(call).await,
+        _ => Err(Failure::new(
+            "UnknownOperationException",
+            "The target names no operation of this service",
+        )),
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn of_session(
     let shown = Shown {
         refusal: &refusal,
         trace_code,
-        pool_name: &app.pool.pool.name,
+        pool_name: app.shown_name(),
         client_name: Some(&app.client.name),
         connection: session.provider_id.as_deref(),
         issuer: &app.pool.issuer,

@@ -30,6 +30,16 @@ impl Several<'_> {
     pub fn has(&self, id: &str) -> bool {
         self.providers.iter().any(|provider| provider.id == id)
     }
+
+    /// The one tenant whose all of them are.
+    pub fn tenant(&self) -> Option<&str> {
+        let first = self.providers.first()?.tenant_id.as_deref()?;
+        let all = self
+            .providers
+            .iter()
+            .all(|one| one.tenant_id.as_deref() == Some(first));
+        all.then_some(first)
+    }
 }
 
 /// The connections among which the person has to choose, where the request leads to several.

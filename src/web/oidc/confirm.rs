@@ -72,7 +72,7 @@ pub fn page(
         .iter()
         .find_map(|attribute| user.attributes.get(*attribute)?.as_str());
     let page = ContinuePage {
-        frame: Frame::new(&error::lang(request), app.pool.pool.name.clone()),
+        frame: Frame::new(&error::lang(request), app.shown_name()),
         client_name: Some(app.client.name.clone()),
         user_label: shown.unwrap_or(&user.username).to_owned(),
         continue_href: href(&[FIELD], (FIELD, &ticket)),

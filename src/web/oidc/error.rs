@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
+use super::login_page::CHOICE;
 use super::{cors, query, respond};
 use crate::actions::traces::{self, Draft};
 use crate::broker::Broker;
@@ -14,6 +15,7 @@ use crate::model::trace::Outcome;
 use crate::rules::authorize::{ReturnAddress, Untrusted};
 use crate::rules::discovery::paths;
 use crate::rules::oauth_error::{Code, OAuthError};
+use crate::rules::params::{self, Params};
 use crate::rules::refusal::Refusal;
 use crate::rules::response::ResponseMode;
 use crate::web::cookies::{self, Cookies};
@@ -277,6 +279,17 @@ pub struct Again {
     pub other_href: String,
 }
 
+impl Again {
+    /// The same request to this connection, whatever it chose before.
+    fn through(&self, connection: &str) -> String {
+        let (path, query) = self.href.split_once('?').unwrap_or((self.href.as_str(), ""));
+        let params = Params::parse(query.as_bytes()).unwrap_or_default();
+        let mut pairs = params.without(&[CHOICE, &["prompt"]].concat());
+        pairs.push(("identity_provider".into(), connection.to_owned()));
+        format!("{path}?{}", params::encode(pairs))
+    }
+}
+
 /// How a refused sign-in is shown.
 pub struct Shown<'a> {
     pub refusal: &'a Refusal,
@@ -310,7 +323,13 @@ pub fn refused(request: &HttpRequest, broker: &Broker, shown: Shown<'_>) -> Http
     );
     let mut actions = Vec::new();
     if let Some(again) = &shown.again {
-        if refusal.other_account {
+        if let Some(through) = &refusal.through {
+            actions.push(Action {
+                label: format!("Sign in through {}", through.label),
+                href: again.through(&through.connection),
+                primary: true,
+            });
+        } else if refusal.other_account {
             actions.push(Action {
                 label: "Sign in as someone else".into(),
                 href: again.other_href.clone(),

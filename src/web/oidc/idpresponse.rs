@@ -276,6 +276,14 @@ impl Leg<'_> {
                     let seen = format!("{had}; the app wished for {wished}");
                     self.trace.step("acr", true, seen);
                 }
+                match self.broker.belongs(&provider, &identity, &mut self.trace).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(refusal)) => return self.refuse(refusal).await,
+                    Err(cause) => {
+                        tracing::error!(%cause, "a tenant's domains could not be read");
+                        return self.show(&Refusal::unavailable(), None);
+                    }
+                }
                 match self.asks_first(&provider, &identity).await {
                     Ok(None) => self.complete(provider, identity).await,
                     Ok(Some(page)) => page,
@@ -425,7 +433,7 @@ impl Leg<'_> {
         fulfilled.reauthenticate = false;
         let again = upstream_leg::again(&fulfilled, &self.app, &self.address.redirect_uri, None);
         let page = ContinuePage {
-            frame: Frame::new(&error::lang(self.request), self.app.pool.pool.name.clone()),
+            frame: Frame::new(&error::lang(self.request), self.app.shown_name()),
             client_name: Some(self.app.client.name.clone()),
             user_label: user.ok().flatten().map(|user| user.label()).unwrap_or_default(),
             other_href: again.other_href,
@@ -489,7 +497,7 @@ impl Leg<'_> {
             Shown {
                 refusal,
                 trace_code,
-                pool_name: &self.app.pool.pool.name,
+                pool_name: self.app.shown_name(),
                 client_name: Some(&self.app.client.name),
                 connection: Some(&self.login.provider_id),
                 issuer: &self.app.pool.issuer,

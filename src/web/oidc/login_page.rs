@@ -25,7 +25,7 @@ use crate::web::pages::{
 };
 
 /// Parameters that choose a provider or speak to this page; they do not go on with a button.
-const CHOICE: &[&str] = &[
+pub(super) const CHOICE: &[&str] = &[
     "identity_provider",
     "idp_identifier",
     "connection",
@@ -66,7 +66,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
         return authorize::refuse(&request, &app, &authorization, &refusal);
     }
     if let Some(several) = several {
-        return chooser::page(&request, &app, &authorization, &params, &several);
+        return chooser::page(&request, &broker, &app, &authorization, &params, &several).await;
     }
     let problem = match typed.map(Email::parse) {
         None => None,
@@ -144,7 +144,6 @@ pub(super) fn look(app: &App, lang: &str) -> Look {
         "zh-TW" => "cognito:chinese-traditional",
         _ => ANY_LANGUAGE,
     };
-    let href = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
     let terms = app.look.terms.iter().filter_map(|terms| {
         let link = terms
             .links
@@ -157,14 +156,25 @@ pub(super) fn look(app: &App, lang: &str) -> Look {
         Some((text.to_owned(), link.clone()))
     });
     let own = &app.look.texts;
+    let of_app = own
+        .get(language)
+        .or_else(|| own.get(ANY_LANGUAGE))
+        .cloned()
+        .unwrap_or_default();
+    let of_the_app = |file: &Option<File>| file.as_ref().map(|file| login_style::href(app, file));
+    // What a tenant has set stands over what the app has, piece by piece.
+    let dress = app.dress.as_ref();
+    let of_the_tenant =
+        |file: &Option<File>| file.as_ref().map(|file| login_style::href_of_tenant(app, file));
+    let style = dress.and_then(|dress| of_the_tenant(&dress.style));
+    let logo = dress.and_then(|dress| of_the_tenant(&dress.logo));
     Look {
-        style: href(&app.look.style),
-        logo: href(&app.look.logo),
-        texts: own
-            .get(language)
-            .or_else(|| own.get(ANY_LANGUAGE))
-            .cloned()
-            .unwrap_or_default(),
+        styles: of_the_app(&app.look.style).into_iter().chain(style).collect(),
+        logo: logo.or_else(|| of_the_app(&app.look.logo)),
+        texts: match dress {
+            Some(dress) => dress.texts.clone().over(of_app),
+            None => of_app,
+        },
         terms: terms.collect(),
     }
 }
@@ -264,7 +274,7 @@ pub fn show(
         }
     });
     let page = LoginPage {
-        frame: Frame::new(&lang, app.pool.pool.name.clone()),
+        frame: Frame::new(&lang, app.shown_name()),
         client_name: Some(app.client.name.clone()),
         buttons,
         email_form,

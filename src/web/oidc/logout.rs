@@ -403,8 +403,8 @@ pub async fn returned(request: HttpRequest, broker: Data<Broker>) -> HttpRespons
 fn ask(request: &HttpRequest, asked: &Asked, params: &Params) -> HttpResponse {
     let lang = error::lang(request);
     let (pool, client) = match &asked.app {
-        Some(app) => (app.pool.pool.name.clone(), app.client.name.clone()),
-        None => ("Forebay".to_owned(), "Forebay".to_owned()),
+        Some(app) => (app.shown_name(), app.client.name.clone()),
+        None => ("Forebay", "Forebay".to_owned()),
     };
     let page = ConfirmSignOutPage {
         frame: Frame::new(&lang, pool),
@@ -424,7 +424,7 @@ async fn signed_out(
     broker: &Broker,
     app: Option<&App>,
 ) -> Result<SignedOutPage, StoreError> {
-    let name = app.map_or_else(|| "Forebay".to_owned(), |app| app.pool.pool.name.clone());
+    let name = app.map_or("Forebay", App::shown_name);
     let still_signed_in_upstream = match app {
         Some(app) => {
             let ways = broker.ways(app, Wanted::choice()).await?;

@@ -285,7 +285,7 @@ impl<'a> Sent<'a> {
         let shown = Shown {
             refusal,
             trace_code,
-            pool_name: &app.pool.pool.name,
+            pool_name: app.shown_name(),
             client_name: Some(&app.client.name),
             connection: None,
             issuer: &app.pool.issuer,
@@ -311,7 +311,7 @@ impl<'a> Sent<'a> {
         hidden.push((CHALLENGE_FIELD.into(), handle.to_owned()));
         hidden.push((visitor::FIELD.into(), visitor.csrf));
         let page = NewPasswordPage {
-            frame: Frame::new(&error::lang(self.request), self.begun.app.pool.pool.name.clone()),
+            frame: Frame::new(&error::lang(self.request), self.begun.app.shown_name()),
             action: paths::NEW_PASSWORD.into(),
             hidden,
             username,

@@ -76,7 +76,7 @@ pub fn page(
 ) -> respond::PageBuilder {
     let settings = &wanted.settings;
     let page = ContinuePage {
-        frame: Frame::new(&error::lang(request), app.pool.pool.name.clone()),
+        frame: Frame::new(&error::lang(request), app.shown_name()),
         client_name: Some(app.client.name.clone()),
         user_label: present.label(),
         continue_href: stay,

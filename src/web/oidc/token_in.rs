@@ -138,6 +138,10 @@ impl<'a> Exchange<'a> {
             }
         };
         self.trace.reached_provider = true;
+        let belongs = self.broker.belongs(&provider, &identity, &mut self.trace).await?;
+        if let Err(refusal) = belongs {
+            return Ok(Err(self.stopped(refusal).await));
+        }
         self.complete(provider, identity, asked, scopes).await
     }
 
@@ -259,7 +263,7 @@ impl<'a> Exchange<'a> {
         (refusal, code)
     }
 
-    /// A hook has stopped somebody whose token is good.
+    /// A hook, or where they belong, has stopped somebody whose token is good.
     async fn stopped(&mut self, refusal: Refusal) -> Ended {
         self.trace.story.remedy = refusal.remedy.to_string();
         let outcome = self.count(&refusal);

@@ -201,7 +201,7 @@ async fn not_reached(
         Shown {
             refusal: &refusal,
             trace_code,
-            pool_name: &app.pool.pool.name,
+            pool_name: app.shown_name(),
             client_name: Some(&app.client.name),
             connection: Some(&provider.name),
             issuer: &app.pool.issuer,

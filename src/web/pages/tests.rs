@@ -104,7 +104,7 @@ fn filled_with(text: &str, link: &str) -> Vec<(&'static str, String)> {
                     text: text(),
                 }),
                 look: Look {
-                    style: Some(link()),
+                    styles: vec![link()],
                     logo: Some(link()),
                     texts: login_style::Texts {
                         heading: Some(text()),

@@ -1,10 +1,12 @@
 //! "Only through Okta": refused or taken back wherever it would lock somebody out, and what it closes while it holds.
 
 use forebay::actions::admins::{self, Place};
+use forebay::actions::webhooks::{self, NewWebhook};
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
 use forebay::model::enforcement::Enforcement;
-use forebay::model::{administrator, provider, tenant_domain};
+use forebay::model::reach::Reach;
+use forebay::model::{administrator, provider, tenant_domain, webhook};
 use forebay::web::console::door::COOKIE;
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
@@ -275,12 +277,12 @@ async fn other_doors_close_for_the_domain_and_for_nobody_else() {
     let page = at_the_form(&stage).await;
     page.is_page(403, "only_through_sso");
     assert!(page.shows("everybody at acme.test signs in through"), "{page:?}");
+    leads_to_okta(&stage, &page).await;
     let trace = stage.trace(&page.trace_code().unwrap());
     assert!(trace.story.remedy.contains("lift-enforcement"));
-    by_password
-        .open(&authorize)
-        .await
-        .is_page(403, "only_through_sso");
+    let page = by_password.open(&authorize).await;
+    page.is_page(403, "only_through_sso");
+    leads_to_okta(&stage, &page).await;
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert_refused(&stage.refresh(refresh).await, 400, "invalid_grant");
     // A wrong password learns nothing of all this: what is enforced is told to those alone whom it concerns.
@@ -293,6 +295,7 @@ async fn other_doors_close_for_the_domain_and_for_nobody_else() {
 
     let page = stage.browser().sign_in("hank@globex.test", &authorize).await;
     page.is_page(403, "only_through_sso");
+    leads_to_okta(&stage, &page).await;
     stage.signed_in("ada@acme.test").await;
     let mut bob = stage.browser();
     let back = enter(&mut bob, &authorize, "bob@elsewhere.test", PASSWORD).await;
@@ -338,4 +341,88 @@ async fn the_page_is_the_tenant_s_and_its_pool_s() {
         "{page:?}"
     );
     refused(&send(&mut admin, "nothing").await, "nothing that can be done");
+}
+
+/// The page has a button that begins a sign-in through the tenant's own connection, at whose end the app has its code.
+async fn leads_to_okta(stage: &Stage, page: &Answer) {
+    assert!(page.shows("Sign in through Okta SSO"), "{page:?}");
+    let href = crate::support::links(&page.body)
+        .into_iter()
+        .find(|href| href.contains("identity_provider=acme-okta"))
+        .unwrap_or_else(|| panic!("no way through Okta: {page:?}"));
+    let mut browser = stage.browser();
+    let okta = browser.visit(&href).await.expect(200);
+    assert!(browser.at_organisation(), "{okta:?}");
+    let back = browser.enter(&okta, "ada@acme.test").await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+    assert_eq!(query_of(back.location(), "state").as_deref(), Some("st"));
+}
+
+/// What a webhook of the pool has been told, in order: type and tenant.
+fn told(stage: &Stage, id: &str) -> Vec<(String, String)> {
+    let mut deliveries = stage.act(|conn| webhook::deliveries(conn, id, 20).unwrap());
+    deliveries.sort_by_key(|one| one.created_at);
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    deliveries
+        .iter()
+        .map(|one| serde_json::from_str::<serde_json::Value>(&one.payload).unwrap())
+        .map(|payload| (text(&payload["type"]), text(&payload["data"]["tenant"])))
+        .collect()
+}
+
+#[actix_web::test]
+async fn every_turn_is_told_by_webhook_and_on_the_overview() {
+    let stage = proven().await;
+    let ctx = stage.ctx();
+    let hook = stage.act(|conn| {
+        let new = NewWebhook {
+            user_pool_id: POOL.into(),
+            tenant_id: None,
+            url: "https://hooks.example.com/forebay".parse().unwrap(),
+        };
+        webhooks::create(conn, &ctx, &Reach::everything(), new).unwrap().0
+    });
+    let overview = async |whose: &str| stage.console(whose).open("/console").await.expect(200);
+    assert!(!overview(ADMIN).await.shows("through Okta only"));
+
+    enforced(&stage).await;
+    for whose in [ADMIN, OPERATOR] {
+        let page = overview(whose).await;
+        assert!(page.shows("unless somebody confirms it"), "{page:?}");
+        assert!(page.body.contains(&path()), "{page:?}");
+    }
+    let page = overview("admin@globex.test").await;
+    assert!(!page.shows("through Okta only"), "{page:?}");
+
+    stage.clock.advance(15 * 60);
+    let page = overview(ADMIN).await;
+    assert!(
+        page.shows("by itself: nobody confirmed in time"),
+        "before the job, too: {page:?}"
+    );
+    assert_eq!(jobs::revert_enforcement(&stage.broker).await.unwrap(), 1);
+    let page = overview(ADMIN).await;
+    assert!(page.shows("by itself: nobody confirmed in time"), "{page:?}");
+
+    stage.clock.advance(60);
+    let mut admin = enforced(&stage).await;
+    stage.clock.advance(60);
+    let renewed = stage.authorize(&[("prompt", "login"), ("identity_provider", "acme-okta")]);
+    admin.sign_in("ada@acme.test", &renewed).await;
+    send(&mut admin, "confirm").await.expect(303);
+    assert!(overview(ADMIN).await.shows("it is confirmed"));
+    stage.clock.advance(60);
+    send(&mut admin, "lift").await.expect(303);
+    assert!(overview(ADMIN).await.shows("has its other ways in open again ("));
+
+    let turns = ["on", "reverted", "on", "confirmed", "lifted"];
+    let expected = turns.map(|turn| (format!("tenant.enforcement_{turn}"), "acme".to_owned()));
+    let heard: Vec<_> = told(&stage, &hook.id)
+        .into_iter()
+        .filter(|(kind, _)| kind.starts_with("tenant."))
+        .collect();
+    assert_eq!(heard, expected);
+    // It is news for a week.
+    stage.clock.advance(7 * 86_400 + 60);
+    assert!(!overview(ADMIN).await.shows("other ways in"));
 }

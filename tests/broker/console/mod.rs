@@ -15,6 +15,7 @@ mod groups;
 mod hooks;
 mod isolation;
 mod keys;
+mod looks;
 mod mapping;
 mod overview;
 mod passkeys;

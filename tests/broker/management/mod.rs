@@ -18,6 +18,7 @@ mod pools;
 mod providers;
 mod session_settings;
 mod sessions;
+mod setup_links;
 mod srp;
 mod tokens;
 mod users;
@@ -32,6 +33,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::{Answer, NOW, Stage};
+
+/// An operation of Cognito's, or one of ours by its whole name.
+fn target(operation: &str) -> String {
+    match operation.contains('.') {
+        true => operation.to_owned(),
+        false => format!("AWSCognitoIdentityProviderService.{operation}"),
+    }
+}
 
 /// An access key and how its calls are signed.
 #[derive(Clone)]
@@ -70,7 +79,7 @@ fn hex(bytes: &[u8]) -> String {
 impl Key {
     /// The signed call.
     fn sign(&self, operation: &str, body: &str) -> TestRequest {
-        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        let target = target(operation);
         let kind = "application/x-amz-json-1.1";
         let names = "content-type;host;x-amz-date;x-amz-target";
         let canonical = format!(
@@ -121,10 +130,7 @@ pub async fn unsigned(stage: &Stage, operation: &str, input: Value) -> Answer {
     let request = TestRequest::post()
         .uri("/")
         .insert_header(("content-type", "application/x-amz-json-1.1"))
-        .insert_header((
-            "x-amz-target",
-            format!("AWSCognitoIdentityProviderService.{operation}"),
-        ))
+        .insert_header(("x-amz-target", target(operation)))
         .set_payload(input.to_string());
     stage.send(request).await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use forebay::demo::okta::{Endpoint, Server, Transport, Trouble};
 use forebay::demo::{MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
-use forebay::model::client::Flow;
+use forebay::model::client::{AccessRule, Flow};
 use forebay::model::user;
 use serde_json::{Map, Value, json};
 
@@ -382,4 +382,41 @@ async fn char_13_a_slow_organisation_is_given_up_in_time() {
     });
     let answer = bring(&stage, &id_token(&stage, &[]), &[]).await;
     refused(&stage, &answer, "temporarily_unavailable", "JWKS_FETCH_FAILED");
+}
+
+#[actix_web::test]
+async fn an_apps_access_rules_hold_for_whoever_comes_by_a_token_too() {
+    let stage = stage().await;
+    let lets_in = |expression: &str| {
+        stage.change_spa_client(|settings| {
+            settings.access = vec![AccessRule {
+                name: "Staff".into(),
+                expression: expression.into(),
+                contact: "it@acme.test".into(),
+            }];
+        });
+    };
+    for (number, expression) in [
+        "'staff' in groups",
+        "connection == 'acme-okta'",
+        "tenant == 'acme'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        lets_in(expression);
+        let token = id_token(&stage, &[("jti", json!(format!("ID.rule{number}")))]);
+        let answer = bring(&stage, &token, &[]).await;
+        let trace = refused(&stage, &answer, "access_denied", "ACCESS_RULE");
+        let last = trace.story.steps.last().unwrap();
+        assert_eq!(
+            (last.name.as_str(), last.passed),
+            ("access", false),
+            "{expression}"
+        );
+        assert!(last.detail.contains("'Staff'"), "{trace:?}");
+    }
+    lets_in("connection == 'acme-widget' && 'mfa' in amr");
+    let token = id_token(&stage, &[("jti", json!("ID.let-in"))]);
+    bring(&stage, &token, &[]).await.expect(200);
 }

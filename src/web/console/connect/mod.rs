@@ -30,6 +30,7 @@ const STEPS: &[&str] = &[
     "/credentials",
     "/check",
     "/test-sign-in",
+    "/provisioning",
     "/live",
     "/settings",
 ];
@@ -211,6 +212,7 @@ mod tests {
             "/check",
             "/test-sign-in",
             "/test-sign-in/abc",
+            "/provisioning",
             "/live",
             "/settings",
             "/mapping",

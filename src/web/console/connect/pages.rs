@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::model::pool;
 use crate::model::provider::{self, Provider, State};
 use crate::model::tenant_domain::{self, TenantDomain};
+use crate::web::console::connections::{Step, steps};
 use crate::web::console::door::{self, Admin, Form};
 use crate::web::console::guest::{self, Guest, GuestForm};
 use crate::web::console::links::Notice;
@@ -52,6 +53,8 @@ struct Draft {
     issuer: String,
     next: String,
     label: &'static str,
+    /// All the steps with what is done of them.
+    steps: Vec<Step>,
 }
 
 struct Live {
@@ -173,6 +176,7 @@ fn draft(connection: &Provider) -> Option<Draft> {
         issuer: connection.issuer.clone(),
         next: format!("/console/connections/{}{step}", connection.id),
         label,
+        steps: steps(connection),
     })
 }
 

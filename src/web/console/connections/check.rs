@@ -49,6 +49,7 @@ impl StagePart<'_> {
             "issuer" => "Issuer",
             "jwks" => "Signing keys",
             "client_id" => "Client ID",
+            "app_kind" => "Kind of the app",
             "client_auth" => "Client credentials",
             "redirect_uri" => "Sign-in redirect URI",
             "clock" => "Clock",

@@ -11,6 +11,7 @@ mod list;
 mod live;
 mod paste;
 mod preview;
+mod provisioning;
 mod secrets;
 mod settings;
 mod show;
@@ -63,6 +64,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .post(test_sign_in::start),
         )
         .service(resource("/console/connections/{id}/test-sign-in/{state}").document(test_result::page))
+        .service(
+            resource("/console/connections/{id}/provisioning")
+                .document(provisioning::page)
+                .post(provisioning::save),
+        )
         .service(
             resource("/console/connections/{id}/live")
                 .document(live::page)
@@ -171,15 +177,15 @@ struct At {
 
 /// One step of the wizard, each a page of the draft.
 #[derive(Clone, Debug)]
-struct Step {
-    segment: &'static str,
-    label: &'static str,
+pub(super) struct Step {
+    pub(super) segment: &'static str,
+    pub(super) label: &'static str,
     hint: &'static str,
-    done: bool,
+    pub(super) done: bool,
 }
 
 /// The wizard's steps with what is done of them.
-fn steps(provider: &Provider) -> Vec<Step> {
+pub(super) fn steps(provider: &Provider) -> Vec<Step> {
     let settings = &provider.settings;
     let token_in = settings.token_in.is_some();
     let proved = match settings.client_auth {
@@ -219,6 +225,12 @@ fn steps(provider: &Provider) -> Vec<Step> {
             "Test sign-in",
             "Sign in through Okta yourself. Nothing is stored; you see what came.",
             tested,
+        ),
+        (
+            "/provisioning",
+            "Who gets an account",
+            "Say what happens when somebody comes for the first time, and what when they leave.",
+            settings.provisioning.decided,
         ),
         (
             "/live",
@@ -306,6 +318,9 @@ impl At {
                     tabs.push(tab("/test-sign-in", "Test sign-in"));
                     tabs.push(tab("/canary", "Canary"));
                 }
+            }
+            if !self.is_draft() {
+                tabs.push(tab("/provisioning", "Accounts"));
             }
             tabs.push(tab("/settings", "Settings"));
         }

@@ -12,6 +12,7 @@ use crate::model::client;
 use crate::model::mapping;
 use crate::model::provider::{self, ClientAuth};
 use crate::model::tile_start;
+use crate::rules::connection::system_log;
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -44,6 +45,8 @@ struct ShowPage {
     /// Connections that come with the same client id, by slug and name.
     twins: Vec<(String, String)>,
     notices: Vec<String>,
+    /// What Okta has logged about the app.
+    system_log: Option<String>,
 }
 
 pub async fn page(
@@ -103,6 +106,7 @@ pub async fn page(
         twins: twins.into_iter().map(|twin| (twin.id, twin.name)).collect(),
         apps: if whole_pool { apps } else { Vec::new() },
         notices,
+        system_log: system_log(&provider.issuer, &settings.client_id),
     }))
 }
 

@@ -34,6 +34,8 @@ struct ResultPage {
     preview: Option<Preview>,
     /// The connection is not any more what was tested.
     outdated: bool,
+    /// A first sign-in makes an account.
+    makes_accounts: bool,
 }
 
 struct Claim {
@@ -108,6 +110,7 @@ pub async fn page(
             .collect(),
         steps: found.steps,
         trouble: found.trouble,
+        makes_accounts: opened.provider.settings.provisioning.just_in_time,
         outdated: found.fingerprint != fingerprint(&opened.provider),
         came: found.came,
         preview,

@@ -24,9 +24,10 @@ use crate::model::{admin_session, administrator, mapping, pool, tenant_domain};
 use crate::rules::connection::fingerprint;
 use crate::rules::mapping::{apply, saved};
 use crate::rules::params::Params;
+use crate::rules::refusal::Refusal;
 use crate::rules::test_login::{self, TestLogin};
 use crate::rules::upstream_error::{self, Cause, plain};
-use crate::rules::{login, secret};
+use crate::rules::{login, organisation, secret};
 use crate::upstream::{AuthorizeRequest, Connection, Expectation, Failure, Identity};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
@@ -263,6 +264,7 @@ async fn settle(
     broker
         .db
         .write(move |conn| -> Result<(), Error> {
+            refuse_strangers(conn, &mut found)?;
             refuse_by_mapping(conn, &mut found)?;
             let result = serde_json::to_vec(&found).map_err(|cause| StoreError::Lost(cause.to_string()))?;
             let end = TestEnd {
@@ -362,9 +364,40 @@ async fn ask(
         .await
 }
 
+/// Whoever belongs to another organisation would be refused at a sign-in.
+fn refuse_strangers(conn: &mut Conn, found: &mut Found) -> Result<(), StoreError> {
+    let Some(came) = &found.came else { return Ok(()) };
+    let Some(provider) = crate::model::provider::find(conn, &found.provider_id)? else {
+        return Ok(());
+    };
+    let proven = match &provider.tenant_id {
+        Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
+        None => Vec::new(),
+    };
+    let Some(seen) = organisation::check(&provider.issuer, &came.claims, &proven) else {
+        return Ok(());
+    };
+    found.steps.push(Step {
+        name: seen.step.into(),
+        passed: seen.passed,
+        detail: seen.detail.clone(),
+    });
+    if !seen.passed {
+        let refusal = Refusal::other_organisation(seen.claim);
+        found.trouble = Some(Trouble {
+            cause: refusal.cause.into(),
+            seen: seen.detail,
+            remedy: refusal.remedy.into(),
+        });
+    }
+    Ok(())
+}
+
 /// A sign-in that the mapping would refuse has not passed either.
 fn refuse_by_mapping(conn: &mut Conn, found: &mut Found) -> Result<(), StoreError> {
-    let Some(came) = &found.came else { return Ok(()) };
+    let Some(came) = found.came.as_ref().filter(|_| found.trouble.is_none()) else {
+        return Ok(());
+    };
     let Some(provider) = crate::model::provider::find(conn, &found.provider_id)? else {
         return Ok(());
     };

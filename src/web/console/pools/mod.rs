@@ -7,6 +7,7 @@ mod edit;
 mod enforcement;
 mod hooks;
 mod keys;
+mod looks;
 mod moves;
 mod new;
 mod resource_servers;
@@ -62,6 +63,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .configure(resource_servers::routes)
         .configure(enforcement::routes)
+        .configure(looks::routes)
         .configure(tenants::routes)
         .configure(tenant_domains::routes)
         .configure(setup_links::routes)

@@ -130,7 +130,9 @@ impl Arrival {
             ),
             Delivery::NeverCame => arrival(
                 "step--warn",
-                "The app never exchanged its code for tokens, and the code has expired: look at the app's own log.",
+                "The app never exchanged its code for tokens, and the code has expired: look at the app's own log. A page in \
+                 a browser whose app client has a secret ends like this, mostly with an error of CORS or invalid_client in \
+                 the browser's console: it needs an app client without one.",
                 None,
             ),
             Delivery::Forgotten => arrival(

@@ -105,3 +105,21 @@ async fn what_the_upstream_says_is_text() {
     assert!(!page.body.contains("<script>alert"), "{page:?}");
     assert_eq!(page.body.matches("role=\"status\"").count(), 1, "{page:?}");
 }
+
+#[actix_web::test]
+async fn the_page_leads_to_what_okta_itself_has_logged_about_the_app() {
+    let stage = Stage::new().await;
+    let mut browser = stage.console(ACME_ADMIN);
+    let path = "/console/connections/acme-okta";
+    let page = browser.open(path).await.expect(200);
+    assert!(
+        !page.body.contains("system_log_2"),
+        "the stand-in has none: {page:?}"
+    );
+    stage.change_provider("acme-okta", |row| {
+        row.issuer = "https://acme.okta.com/oauth2/default".into()
+    });
+    let page = browser.open(path).await.expect(200);
+    let expected = format!("https://acme-admin.okta.com/report/system_log_2?search=target.id+eq+%22{APP}%22");
+    assert!(page.shows(&expected), "{page:?}");
+}

@@ -3,6 +3,7 @@
 
 mod check;
 mod drafts;
+mod provisioning;
 mod reach;
 mod secrets;
 mod test_sign_in;

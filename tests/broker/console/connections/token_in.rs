@@ -68,8 +68,23 @@ async fn char_2_to_4_a_connection_without_a_secret_goes_live_after_its_check() {
         connection(&stage, "acme-widget").tested_at,
         Some(crate::support::NOW)
     );
+    assert!(passed.shows("redeems codes without a secret"), "{passed:?}");
     let shown = browser.open(path).await.expect(200);
     assert!(shown.shows("token-in") && shown.shows(PAGE), "{shown:?}");
+
+    // An app of the wrong kind is recognised, and told without being in the way: a server may have the tokens.
+    stage
+        .acme
+        .change_app(WIDGET, |app| app.auth = okta::ClientAuth::ClientSecretBasic);
+    let told = press(&mut browser, &check, &check).await.expect(200);
+    assert!(
+        told.shows("APP_IS_WEB") && told.shows("is Web and not Single-Page Application"),
+        "{told:?}"
+    );
+    assert!(told.shows("Every stage passed"), "{told:?}");
+    stage
+        .acme
+        .change_app(WIDGET, |app| app.auth = okta::ClientAuth::None);
 
     // Only apps that may exchange tokens are offered it.
     stage.change_spa_client(|settings| settings.token_exchange = true);

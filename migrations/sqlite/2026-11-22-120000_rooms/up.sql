@@ -1,0 +1,7 @@
+-- How login pages look that are a tenant's own: colours and words (JSON), and a picture.
+CREATE TABLE tenant_looks (
+  tenant_id TEXT PRIMARY KEY NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  content TEXT NOT NULL,
+  logo BLOB,
+  updated_at BIGINT NOT NULL
+);
