@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod model;
 pub mod rules;
 pub mod seal;
+pub mod setups;
 pub mod upstream;
 pub mod web;
 pub mod world;

@@ -73,6 +73,13 @@ impl App {
         }
     }
 
+    /// The tenant whose connection it is, of whichever kind.
+    pub fn tenant_of(&self, connection: &str) -> Option<&str> {
+        let brought = || self.token_in.iter().find(|provider| provider.id == connection);
+        let provider = self.provider(connection).or_else(brought)?;
+        provider.tenant_id.as_deref()
+    }
+
     /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
     pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
         let leads_to = |one: &&Provider| {
@@ -143,6 +150,9 @@ impl Broker {
                 let secrets = client::secrets(conn, &client.id)?;
                 let pool_id = &client.user_pool_id;
                 let mut listed = provider::list_named(conn, pool_id, &client.settings.providers)?;
+                // Buttons stand in the client's own order.
+                let place = |name: &String| client.settings.providers.iter().position(|one| one == name);
+                listed.sort_by_key(|provider| place(&provider.name));
                 let choosy = tenant::choosy(conn, pool_id)?;
                 let takes_them = |provider: &Provider| {
                     let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));

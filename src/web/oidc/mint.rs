@@ -37,9 +37,7 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
         user: &exchanged.user,
         groups: &exchanged.groups,
         identities: &exchanged.identities,
-        tenant_id: app
-            .provider(&exchanged.family.granted.provider_id)
-            .and_then(|provider| provider.tenant_id.as_deref()),
+        tenant_id: app.tenant_of(&exchanged.family.granted.provider_id),
     };
     let mut granted = exchanged.family.granted.0.clone();
     granted.scopes.clone_from(&exchanged.scopes);
@@ -81,9 +79,7 @@ fn check_access(app: &App, exchanged: &Exchanged) -> Result<(), OAuthError> {
         user: &exchanged.user,
         groups: &exchanged.groups,
         connection: &granted.provider_id,
-        tenant: app
-            .provider(&granted.provider_id)
-            .and_then(|provider| provider.tenant_id.as_deref()),
+        tenant: app.tenant_of(&granted.provider_id),
         amr: &granted.amr,
         acr: granted.acr.as_deref(),
     };

@@ -1,7 +1,9 @@
 //! What comes of a good token.
 
-use forebay::demo::SPA_CLIENT;
+use forebay::actions::tenants;
 use forebay::demo::okta::{App, ClientAuth};
+use forebay::demo::{OPERATOR, SPA_CLIENT};
+use forebay::model::client::AccessRule;
 use forebay::model::trace::Outcome;
 use forebay::rules::pkce;
 use serde_json::json;
@@ -162,4 +164,31 @@ async fn the_access_token_ends_with_the_connection_and_with_the_user() {
     let fresh = id_token(&stage, &[("jti", json!("ID.2"))]);
     let answer = bring(&stage, &fresh, &[]).await;
     super::refused(&stage, &answer, "invalid_request", "INVALID_ISSUER");
+}
+
+#[actix_web::test]
+async fn whose_connection_it_is_stands_in_the_tokens_and_is_known_to_the_apps_rules() {
+    let stage = stage().await;
+    stage.console(OPERATOR);
+    stage.change_spa_client(|settings| {
+        settings.access = vec![AccessRule {
+            name: "Acme's people".into(),
+            expression: "tenant == 'acme'".into(),
+            contact: "it@acme.test".into(),
+        }];
+    });
+    let nobodys = bring(&stage, &id_token(&stage, &[]), &[])
+        .await
+        .expect(400)
+        .json();
+    assert_eq!(nobodys["error"], "invalid_grant", "{nobodys}");
+    let ctx = stage.ctx();
+    stage
+        .act(|conn| tenants::give_connection(conn, &ctx, CONNECTION, Some("acme")))
+        .unwrap();
+    let fresh = id_token(&stage, &[("jti", json!("ID.2"))]);
+    let tokens = Tokens::of(&bring(&stage, &fresh, &[]).await.expect(200));
+    for token in [tokens.id.unwrap(), tokens.access] {
+        assert_eq!(claims(&token)["custom:tenant_id"], "acme");
+    }
 }

@@ -81,6 +81,11 @@ test('Cora 1, 3, 4, 8 to 12, 15 to 19, 25, 30: behind the link the customer gets
   await connectOkta(page, {
     typed: `${okta.issuer}/`, issuer: okta.issuer, name: 'acme-okta', clientId: OKTA_APP.client_id, secret: OKTA_APP.client_secret,
     app: 'The product', atOkta: (at) => atOkta(at, okta),
+    async pause(step) {
+      if (step !== 'in-okta') return;
+      const text = await shown(page);
+      for (const wanted of ['May stay empty', 'Trusted Origins', stage.origin, 'Either Okta or App', 'Authorization Code']) assert.ok(text.includes(wanted), wanted);
+    },
     async draft(strings) {
       pasted = strings;
       assert.equal(strings.redirect, `${stage.origin}/oauth2/idpresponse/acme-okta`);

@@ -8,7 +8,7 @@ import * as client from 'openid-client';
 const escape = (text) => text.replace(/[&<"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export async function startApp(port, { callback = '/callback' } = {}) {
-  const app = { origin: `http://127.0.0.1:${port}`, extra: {}, started: [] };
+  const app = { origin: `http://127.0.0.1:${port}`, started: [] };
   const begun = new Map();
 
   /** What it is given once it is registered: everything else it finds by discovery. */
@@ -22,7 +22,7 @@ export async function startApp(port, { callback = '/callback' } = {}) {
     begun.set(checks.expectedState, checks);
     return client.buildAuthorizationUrl(app.config, {
       redirect_uri: `${app.origin}${callback}`, scope: 'openid email profile', state: checks.expectedState, nonce: checks.expectedNonce,
-      code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier), code_challenge_method: 'S256', ...app.extra, ...more,
+      code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier), code_challenge_method: 'S256', ...more,
     }).href;
   }
 
@@ -51,8 +51,9 @@ export async function startApp(port, { callback = '/callback' } = {}) {
       return to(await signIn(hint ? { login_hint: hint } : {}));
     }
     if (url.pathname === '/sign-out') {
+      const hint = app.tokens?.id_token;
       app.forget();
-      return to(app.signOut ?? client.buildEndSessionUrl(app.config, { post_logout_redirect_uri: app.origin }).href);
+      return to(client.buildEndSessionUrl(app.config, { post_logout_redirect_uri: app.origin, ...(hint && { id_token_hint: hint }) }).href);
     }
     if (url.pathname === callback) {
       app.forget();

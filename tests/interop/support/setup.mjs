@@ -69,6 +69,12 @@ export async function setUp(name, { oktas = 1, clients, hosts, app = {}, fat }) 
       .catch((error) => assert.fail(`${script}\n${error.stdout}${error.stderr}`));
     return told.stdout;
   };
+  /** The first block of that language on the page, with this stage's hosts. */
+  stage.snippet = (language) => {
+    const text = readFileSync(new URL(`../../../src/setups/${name}.md`, import.meta.url), 'utf8');
+    const [, code] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'm').exec(text) ?? assert.fail(`${name}.md has no ${language}`);
+    return stage.here(code);
+  };
   /** The headings whose commands nobody has run. */
   stage.unfollowed = () => [...page.keys()];
   stage.json = (...args) => forebayJson(args, { cwd: folder.path, env });
@@ -104,7 +110,8 @@ export async function setUp(name, { oktas = 1, clients, hosts, app = {}, fat }) 
 /** Fills the sign-in form of the Okta that the page stands at. */
 export async function atOkta(page, okta, person = 'ada@acme.test') {
   await page.waitForURL((url) => url.origin === okta.issuer);
-  await page.fill('input[name=username]', person);
+  await page.fill('input[name=username]', person)
+    .catch(async () => assert.fail(`no sign-in form at ${page.url()}\n${await page.innerText('body')}`));
   await page.fill('input[name=password]', 'demo');
   await page.keyboard.press('Enter');
 }

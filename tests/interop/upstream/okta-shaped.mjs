@@ -66,7 +66,7 @@ export async function startOkta(port, clients, { fat = false } = {}) {
     },
     conformIdTokenClaims: !fat,
     clientBasedCORS: () => true,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: false },
