@@ -84,7 +84,9 @@ test('Cora 1, 3, 4, 8 to 12, 15 to 19, 25, 30: behind the link the customer gets
     async pause(step) {
       if (step !== 'in-okta') return;
       const text = await shown(page);
-      for (const wanted of ['May stay empty', 'Trusted Origins', stage.origin, 'Either Okta or App', 'Authorization Code']) assert.ok(text.includes(wanted), wanted);
+      for (const wanted of ['May stay empty', 'Trusted Origins', stage.origin, 'Either Okta or App', 'Authorization Code']) {
+        assert.ok(text.includes(wanted), wanted);
+      }
     },
     async draft(strings) {
       pasted = strings;

@@ -46,8 +46,10 @@ test('Cortex 1: the customer\'s administrator gets a role of its own, by a link'
   await admin.page.getByLabel('Password').fill('a password of some length');
   await admin.page.getByRole('button', { name: 'Begin' }).click();
   await admin.page.waitForURL((url) => url.pathname === '/console/account');
-  for (const [path, status] of [[ROOM, 200], ['/console/pools/us-local-1_Customers', 404], ['/console/credentials', 404], ['/console/connections/google', 404]]) {
-    assert.equal((await admin.context.request.get(`${stage.origin}${path}`)).status(), status, path);
+  const status = async (path) => (await admin.context.request.get(`${stage.origin}${path}`)).status();
+  assert.equal(await status(ROOM), 200);
+  for (const path of ['/console/pools/us-local-1_Customers', '/console/credentials', '/console/connections/google']) {
+    assert.equal(await status(path), 404, path);
   }
 });
 
@@ -63,7 +65,10 @@ test('Cortex 2 to 6, 10, 16: type, identifier, secret, issuer; the checks; a tes
       const text = await shown(page);
       const wanted = {
         'in-okta': ['/oauth2/idpresponse/acme-okta', '/start-login?connection=acme-okta', 'Authorization Code'],
-        check: ['Name resolution', 'Network connection', 'TLS certificate', 'Discovery document', 'Signing keys', 'Client credentials', 'Sign-in redirect URI'],
+        check: [
+          'Name resolution', 'Network connection', 'TLS certificate', 'Discovery document', 'Signing keys', 'Client credentials',
+          'Sign-in redirect URI',
+        ],
       }[step] ?? [];
       for (const each of wanted) assert.ok(text.includes(each), `${each} on\n${text}`);
     },
@@ -94,7 +99,7 @@ test('Cortex 9, 12: with tenantCode straight to Okta; with a code that nobody ha
   await context.close();
 });
 
-test('Cortex 10, 11: a tile that was given the callback starts a sign-in; where no connection is named the trace says what to enter', async () => {
+test('Cortex 10, 11: a tile at the callback starts a sign-in; where no connection is named the trace says what to enter', async () => {
   const { page, context, findings } = await newPage(stage.browser);
   const iss = new URLSearchParams({ iss: okta.issuer });
   stage.app.forget();
@@ -110,7 +115,7 @@ test('Cortex 10, 11: a tile that was given the callback starts a sign-in; where 
   await context.close();
 });
 
-test('Cortex 7, 8: only through Okta is a step of its own, holds once it is confirmed from a new sign-in, and closes the other doors', async () => {
+test('Cortex 7, 8: only through Okta is a step of its own, is confirmed from a new sign-in, and closes the other doors', async () => {
   const { page } = admin;
   await page.goto(`${stage.origin}${ROOM}/enforcement`);
   await accessible(page);

@@ -19,7 +19,8 @@ before(async () => {
       ...OKTA_APP, redirect_uris: [`http://auth.acme.localhost:${port}/oauth2/idpresponse`, `${origin}/oauth2/idpresponse/acme-okta`],
     }]],
     hosts: ({ origin, okta, app }) => ({
-      'https://login.example.com': origin, 'acme.okta.com': okta[0].issuer, 'https://app.example.com': app.origin, 'acme.example': 'acme.test',
+      'https://login.example.com': origin, 'acme.okta.com': okta[0].issuer, 'https://app.example.com': app.origin,
+      'acme.example': 'acme.test',
     }),
   });
   host = `http://auth.acme.localhost:${stage.port}`;
@@ -46,7 +47,7 @@ test('Rapticore 1 to 6: a tenant with a host, three values from Okta, an app', a
   await assert.rejects(stage.json('tenant', 'create', '--pool', POOL, '--id', 'Acme Corp', '--name', 'x'), /id/);
 });
 
-test('Rapticore 1, 8, 10, 17: at the tenant\'s host straight to its Okta, back without a name, and in with Cognito\'s claims', async () => {
+test('Rapticore 1, 8, 10, 17: at the tenant\'s host straight to its Okta and back, with Cognito\'s claims', async () => {
   const { page, context, findings } = await newPage(stage.browser);
   await signIn(page, { at: host });
   await page.waitForURL((url) => url.origin === stage.okta[0].issuer);

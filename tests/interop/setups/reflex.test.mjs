@@ -12,14 +12,17 @@ import { atApp, atOkta, setUp, shown } from '../support/setup.mjs';
 const CALLBACK = '/authorization-code/callback';
 const PREVIEW_HOST = 'https://pr-42.preview.example.com';
 const POOL = 'us-local-1_Sandboxes';
-const env = (environment, number) => ({ client_id: `0oa${number}previewofacme00${number}`, client_secret: `the-secret-of-${environment}-at-the-okta-of-acme` });
-const APPS = { preview: env('preview', 1), staging: env('staging', 2), production: env('production', 3) };
+const APPS = Object.fromEntries(['preview', 'staging', 'production'].map((environment, index) => [environment, {
+  client_id: `0oa${index + 1}appofacme0000000${index + 1}`, client_secret: `the-secret-of-${environment}-at-the-okta-of-acme`,
+}]));
 
 let stage, okta, initialAccessToken, sandbox;
 before(async () => {
   stage = await setUp('reflex', {
     app: { callback: CALLBACK },
-    clients: ({ origin }) => [Object.entries(APPS).map(([environment, app]) => ({ ...app, redirect_uris: [`${origin}/oauth2/idpresponse/acme-${environment}`] }))],
+    clients: ({ origin }) => [Object.entries(APPS).map(([environment, app]) => (
+      { ...app, redirect_uris: [`${origin}/oauth2/idpresponse/acme-${environment}`] }
+    ))],
     hosts: ({ origin, okta, app }) => ({
       'https://login.example.com': origin, 'https://acme.okta.com': okta[0].issuer,
       'https://sandbox-7.sandboxes.example.com': app.origin, 'acme.example': 'acme.test',
@@ -32,7 +35,8 @@ after(() => stage?.stop());
 test('Reflex 4, 7: the three lines of each environment make a connection', async () => {
   await stage.follow('A pool for the apps');
   for (const [environment, app] of Object.entries(APPS)) {
-    stage.file(`${environment}.env`, `OKTA_CLIENT_ID=${app.client_id}\nOKTA_CLIENT_SECRET="${app.client_secret}"\nOKTA_ISSUER_URI=${okta.issuer}\n`);
+    const lines = [`OKTA_CLIENT_ID=${app.client_id}`, `OKTA_CLIENT_SECRET="${app.client_secret}"`, `OKTA_ISSUER_URI=${okta.issuer}`];
+    stage.file(`${environment}.env`, lines.join('\n'));
   }
   const told = await stage.follow('An Okta app for each environment');
   for (const environment of Object.keys(APPS)) assert.ok(told.includes(environment), environment);
@@ -94,7 +98,8 @@ test('Reflex 3, 4: a preview at a host that nobody knew, and at no other', async
   const back = await signInAtOkta(browser, await browser.open(asked(PREVIEW_HOST)));
   const tokens = await client.authorizationCodeGrant(config, back.url, { pkceCodeVerifier, expectedState: 'a-state' });
   assert.equal(tokens.claims().email, 'ada@acme.test');
-  for (const host of ['https://a.b.preview.example.com', 'https://preview.example.com', 'https://pr-42.preview.example.com.evil.example', 'http://pr-42.preview.example.com']) {
+  const others = ['//a.b.preview.example.com', '//preview.example.com', '//pr-42.preview.example.com.evil.example'].map((rest) => `https:${rest}`);
+  for (const host of [...others, PREVIEW_HOST.replace('https', 'http')]) {
     const page = await new Browser({ stopAt: ['https:', 'http://pr-42'] }).open(asked(host));
     assert.equal(page.status, 400, `${host} should be refused, not ${page}`);
   }
@@ -120,7 +125,7 @@ test('Reflex 8: only Engineering enters; Grace reads which rule it was and whom 
   await context.close();
 });
 
-test('Reflex 5, 7, 13: both servers of an address are tried; the mapping goes on to production; a client ID in two environments is told', async () => {
+test('Reflex 5, 7, 13: both servers of an address are tried; a mapping goes on to production; a client ID used twice is told', async () => {
   const { page, context, findings } = await stage.console('/console/connections/new');
   await page.getByLabel('Whose connection it is').selectOption('tenant:acme');
   await page.getByLabel('Okta domain or issuer').fill(`${okta.issuer}/oauth2/default`);
@@ -133,6 +138,7 @@ test('Reflex 5, 7, 13: both servers of an address are tried; the mapping goes on
   await page.getByLabel('Take over the mapping of').selectOption('acme-preview');
   await page.getByRole('button', { name: 'Open it as a draft here' }).click();
   await page.locator('input[value=locale]').first().waitFor();
+  assert.match(await shown(page), /Against the version in force:[\s\S]*locale added/);
   await screenshot(page, 'setups/reflex-promotion');
   await page.getByRole('button', { name: 'Save as version 2' }).click();
   await page.getByText('Version 2 is in force').waitFor();
