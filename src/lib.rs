@@ -11,6 +11,7 @@
 //! model                    stored things: structs and their queries
 //! db                       connection, the one writer, column types, schema
 //! config, error, metrics, world, seal   beside the column
+//! setups                   documentation: five products' set-ups, to follow
 //! ```
 
 #![forbid(unsafe_code)]

@@ -141,6 +141,26 @@ test('Cora 2, 3: the domain\'s subdomains count; a domain that nobody has proven
   await context.close();
 });
 
+test('Cora 14, 25: who has not come by Okta yet still gets in by Google, and is the same person when they do', async () => {
+  const operator = await stage.console('/console/pools/us-local-1_Customers/tenants/acme/moves');
+  await operator.page.getByLabel('By email address', { exact: true }).check();
+  await operator.page.getByRole('button', { name: 'Save', exact: true }).click();
+  await operator.page.waitForURL((url) => url.searchParams.has('done'));
+  nothingFound(operator.findings);
+  await operator.context.close();
+  const { page, context, findings } = await newPage(stage.browser);
+  await page.goto(`${stage.app.origin}/sign-in`);
+  await page.getByRole('link', { name: 'Continue with Google' }).click();
+  await atOkta(page, google, 'grace@acme.test');
+  const { sub } = await atApp(page, stage.app);
+  await context.clearCookies();
+  await type(page, 'grace@acme.test');
+  await atOkta(page, okta, 'grace@acme.test');
+  assert.equal((await atApp(page, stage.app)).sub, sub);
+  nothingFound(findings);
+  await context.close();
+});
+
 test('Cora 18, 20, 22: the tile starts a sign-in that ends at the app, as the same person', async () => {
   const { page, context, findings } = await newPage(stage.browser);
   stage.app.forget();
