@@ -11,6 +11,7 @@
 //! model                    stored things: structs and their queries
 //! db                       connection, the one writer, column types, schema
 //! config, error, metrics, world, seal   beside the column
+//! setups                   documentation: five products' set-ups, to follow
 //! ```
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod metrics;
 pub mod model;
 pub mod rules;
 pub mod seal;
+pub mod setups;
 pub mod upstream;
 pub mod web;
 pub mod world;

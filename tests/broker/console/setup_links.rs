@@ -1,7 +1,7 @@
 //! Set-up links: a customer connects their Okta alone, and whoever has the link gets no further than that.
 
 use forebay::actions::setup_links;
-use forebay::demo::{OPERATOR, POOL};
+use forebay::demo::{OPERATOR, POOL, SPA_CLIENT, WEB_CLIENT};
 use forebay::model::provider::State;
 use forebay::model::reach::Reach;
 use forebay::model::{audit, setup_link, webhook};
@@ -112,6 +112,13 @@ async fn a_customer_gets_from_the_link_to_live_without_anybody_here() {
     );
     assert_eq!(connection(&stage, "acme-new").state(), State::Live);
     assert_eq!(connection(&stage, "acme-new").tenant_id.as_deref(), Some("acme"));
+
+    // Several apps offer it now, so each has an address for its tile, which leads there.
+    for app in [WEB_CLIENT, SPA_CLIENT] {
+        let start = format!("/start-login?connection=acme-new&client_id={app}");
+        assert!(gone.shows(&start), "{gone:?}");
+        stage.get(&start).await.expect(302);
+    }
 
     offer_only(&stage, "acme-new");
     let mut person = stage.browser();

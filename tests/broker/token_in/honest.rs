@@ -1,12 +1,14 @@
 //! What comes of a good token.
 
-use forebay::demo::SPA_CLIENT;
+use forebay::actions::tenants;
 use forebay::demo::okta::{App, ClientAuth};
+use forebay::demo::{OPERATOR, SPA_CLIENT};
+use forebay::model::client::AccessRule;
 use forebay::model::trace::Outcome;
 use forebay::rules::pkce;
 use serde_json::json;
 
-use super::{CONNECTION, PAGE, WIDGET, bring, bring_from, connect, id_token, stage};
+use super::{CONNECTION, PAGE, WIDGET, bring, bring_from, connect, id_token, refused, stage};
 use crate::support::{Tokens, VERIFIER, claims, query_of};
 
 #[actix_web::test]
@@ -161,5 +163,29 @@ async fn the_access_token_ends_with_the_connection_and_with_the_user() {
     stage.userinfo(&tokens.access).await.expect(401);
     let fresh = id_token(&stage, &[("jti", json!("ID.2"))]);
     let answer = bring(&stage, &fresh, &[]).await;
-    super::refused(&stage, &answer, "invalid_request", "INVALID_ISSUER");
+    refused(&stage, &answer, "invalid_request", "INVALID_ISSUER");
+}
+
+#[actix_web::test]
+async fn whose_connection_it_is_stands_in_the_tokens_and_is_known_to_the_apps_rules() {
+    let stage = stage().await;
+    stage.console(OPERATOR);
+    stage.change_spa_client(|settings| {
+        settings.access = vec![AccessRule {
+            name: "Acme's people".into(),
+            expression: "tenant == 'acme'".into(),
+            contact: "it@acme.test".into(),
+        }];
+    });
+    let nobodys = bring(&stage, &id_token(&stage, &[]), &[]).await;
+    refused(&stage, &nobodys, "access_denied", "ACCESS_RULE");
+    let ctx = stage.ctx();
+    stage
+        .act(|conn| tenants::give_connection(conn, &ctx, CONNECTION, Some("acme")))
+        .unwrap();
+    let fresh = id_token(&stage, &[("jti", json!("ID.2"))]);
+    let tokens = Tokens::of(&bring(&stage, &fresh, &[]).await.expect(200));
+    for token in [tokens.id.unwrap(), tokens.access] {
+        assert_eq!(claims(&token)["custom:tenant_id"], "acme");
+    }
 }

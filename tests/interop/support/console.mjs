@@ -74,3 +74,35 @@ export async function crawl(page, origin, visit, { start = '/console', most = 20
 
 /** A name for files: `console-connections-x-mapping`. */
 export const fileName = (kind) => kind.slice(1).replace(/\*/g, 'x').replace(/[^a-z0-9-]+/gi, '-').replace(/-+$/, '');
+
+/**
+ * The wizard from the typed domain to being live, by whoever stands at `/console/connections/new`. `atOkta(page)` signs in there;
+ * `pause(step)` is called with each page of it, `draft(strings)` with what is to be pasted into Okta.
+ */
+export async function connectOkta(page, { typed, issuer, name, clientId, secret, atOkta, draft = () => {}, app, pause = async () => {} }) {
+  const press = (label) => page.getByRole('button', { name: label, exact: true }).click();
+  await page.getByLabel('Okta domain or issuer').fill(typed);
+  await press('Look it up');
+  await page.getByRole('radio', { name: issuer }).first().check();
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await pause('issuer');
+  await press('Make the draft');
+  await page.locator('#redirect').waitFor();
+  await pause('in-okta');
+  await draft({ redirect: await page.locator('#redirect').innerText(), start: await page.locator('#start-1').innerText() });
+  await page.getByRole('link', { name: 'Enter the credentials' }).click();
+  await page.getByLabel('Client ID').fill(clientId);
+  await page.locator('#client_secret').fill(secret);
+  await press('Save');
+  await press('Test connection');
+  await page.getByText('Every stage passed').waitFor({ timeout: 30_000 });
+  await pause('check');
+  await page.getByRole('link', { name: 'Go on: test sign-in' }).click();
+  await press('Sign in through Okta');
+  await atOkta(page);
+  await page.getByText('The test sign-in passed.').waitFor();
+  await pause('test');
+  await page.getByRole('link', { name: 'Go on: go live' }).click();
+  if (app) await page.getByLabel(app).check();
+  await press('Go live');
+}

@@ -36,8 +36,12 @@ async function signIn(provider, request, response) {
     <input name="username" value="${hint}"><input name="password" type="password"><button>Sign in</button></form>`);
 }
 
-/** Starts it on a port with the clients given (oidc-provider's metadata); `stop()` ends it. */
-export async function startOkta(port, clients) {
+/**
+ * Starts it on a port with the clients given (oidc-provider's metadata); `stop()` ends it. `fat`: ID tokens carry the claims
+ * themselves, as those of a single-page app at Okta do. After `deactivate()`
+ * the token endpoint knows its apps no more.
+ */
+export async function startOkta(port, clients, { fat = false } = {}) {
   const issuer = `http://127.0.0.1:${port}`;
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const provider = new Provider(issuer, {
@@ -60,8 +64,9 @@ export async function startOkta(port, clients) {
       profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale', 'zoneinfo', 'updated_at'],
       groups: ['groups'],
     },
-    conformIdTokenClaims: true,
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    conformIdTokenClaims: !fat,
+    clientBasedCORS: () => true,
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: false },
@@ -93,8 +98,14 @@ export async function startOkta(port, clients) {
     },
   });
   const seen = [];
+  let deactivated = false;
   provider.use(async (ctx, next) => {
-    await next();
+    if (deactivated && ctx.path === '/oauth2/v1/token') {
+      ctx.status = 401;
+      ctx.body = { error: 'invalid_client', error_description: 'The client is deactivated.' };
+    } else {
+      await next();
+    }
     seen.push({ method: ctx.method, path: ctx.path, query: ctx.query, status: ctx.status, authorization: ctx.get('authorization') });
   });
   // Why it refused, for whoever reads the output of a failed run.
@@ -110,6 +121,7 @@ export async function startOkta(port, clients) {
   await once(server, 'listening');
   return {
     issuer, seen, subject, people,
+    deactivate() { deactivated = true; },
     async stop() {
       server.closeAllConnections();
       server.close();

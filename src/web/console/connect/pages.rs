@@ -9,10 +9,10 @@ use super::HOME;
 use crate::actions::setup_links;
 use crate::broker::Broker;
 use crate::error::StoreError;
-use crate::model::pool;
 use crate::model::provider::{self, Provider, State};
 use crate::model::tenant_domain::{self, TenantDomain};
-use crate::web::console::connections::{Step, steps};
+use crate::model::{client, pool};
+use crate::web::console::connections::{Step, paste, steps};
 use crate::web::console::door::{self, Admin, Form};
 use crate::web::console::guest::{self, Guest, GuestForm};
 use crate::web::console::links::Notice;
@@ -60,7 +60,8 @@ struct Draft {
 struct Live {
     name: String,
     issuer: String,
-    start: String,
+    /// For a tile: which app, and the address.
+    starts: Vec<(String, String)>,
 }
 
 fn ended() -> HttpResponse {
@@ -134,13 +135,18 @@ pub async fn home(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> R
         holder.tenant.id.clone(),
     );
     let domains_at = format!("/console/pools/{pool_id}/tenants/{tenant_id}/domains");
-    let (connections, domains) = broker
+    let gone_live = holder.link.provider_id.clone();
+    let (connections, domains, apps) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
-            Ok((
-                provider::list_within(conn, &reach, Some(&pool_id))?,
-                tenant_domain::of_tenant(conn, &tenant_id)?,
-            ))
+            let connections = provider::list_within(conn, &reach, Some(&pool_id))?;
+            let live = connections.iter().find(|one| Some(&one.id) == gone_live.as_ref());
+            let apps = match live {
+                Some(live) => client::offering(conn, &pool_id, &live.name)?,
+                None => Vec::new(),
+            };
+            let domains = tenant_domain::of_tenant(conn, &tenant_id)?;
+            Ok((connections, domains, apps))
         })
         .await?;
     let done = holder.link.provider_id.as_ref().and_then(|id| {
@@ -148,7 +154,7 @@ pub async fn home(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> R
         Some(Live {
             name: found.name.clone(),
             issuer: found.issuer.clone(),
-            start: format!("{}/start-login?connection={}", broker.public_url, found.id),
+            starts: paste::starts(&broker.public_url, &found.id, &apps),
         })
     });
     Ok(page::show(&HomePage {

@@ -9,7 +9,7 @@ mod health;
 mod issuer;
 mod list;
 mod live;
-mod paste;
+pub mod paste;
 mod preview;
 mod provisioning;
 mod secrets;

@@ -59,8 +59,8 @@ pub async fn page(
     }))
 }
 
-/// One app needs no name; of several, each address says whose it is.
-fn starts(public_url: &str, connection: &str, apps: &[Client]) -> Vec<(String, String)> {
+/// The Initiate login URIs of the apps. One app needs no name; of several, each address says whose it is.
+pub fn starts(public_url: &str, connection: &str, apps: &[Client]) -> Vec<(String, String)> {
     let start = format!("{public_url}{}?connection={connection}", paths::START_LOGIN);
     match apps {
         [] | [_] => vec![(String::new(), start)],
