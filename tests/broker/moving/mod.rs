@@ -1,5 +1,6 @@
-//! Pools that move in and out, by the command as a shell runs it, on a database that a broker serves.
+//! Pools that move in and out, and whole databases, by the command as a shell runs it, on a database that a broker serves.
 
+mod backup;
 mod cognito;
 mod export;
 

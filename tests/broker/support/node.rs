@@ -3,7 +3,7 @@
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::broker::{Broker, Parts};
-use forebay::db::Db;
+use forebay::db::{Db, Target};
 use forebay::demo::{WEB_CLIENT, WEB_SECRET};
 use forebay::upstream::{Options, Upstream};
 
@@ -17,6 +17,11 @@ pub struct Node {
 impl Stage {
     /// Another node; it knows no way to any upstream.
     pub async fn second_node(&self) -> Node {
+        self.node_over(self.broker.db.target()).await
+    }
+
+    /// The same over another database, whose secrets the same root key sealed.
+    pub async fn node_over(&self, target: &Target) -> Node {
         let first = &self.broker;
         let options = Options {
             allow: Vec::new(),
@@ -26,7 +31,7 @@ impl Stage {
         };
         let broker = Data::new(Broker::new(Parts {
             public_url: first.public_url.clone(),
-            db: Db::open(first.db.target(), 2).unwrap(),
+            db: Db::open(target, 2).unwrap(),
             sealer: first.sealer.clone(),
             clock: first.clock.clone(),
             entropy: forebay::world::Entropy::seeded(2),
