@@ -138,6 +138,11 @@ impl Sealer {
         self.keys.iter().map(|key| hex(key.id)).collect()
     }
 
+    /// The id of the key that seals, as sealed values carry it.
+    pub fn key_id(&self) -> [u8; 4] {
+        self.keys[0].id
+    }
+
     /// The keys themselves, as [`Sealer::from_text`] takes them.
     pub fn to_text(&self) -> Zeroizing<String> {
         let keys: Vec<_> = self

@@ -26,6 +26,7 @@ pub mod profile;
 pub mod providers;
 pub mod registrations;
 pub mod resource_servers;
+pub mod root_key;
 pub mod setup_links;
 pub mod tenant_domains;
 pub mod tenants;
