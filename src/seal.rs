@@ -111,7 +111,11 @@ impl Sealer {
         let shown = path.display().to_string();
         let failed = |error| RootKeyError::File(shown.clone(), error);
         fs::create_dir_all(directory).map_err(failed)?;
-        let made = !path.exists() && make(directory, &path, &entropy).map_err(failed)?;
+        let made = !path.exists() && {
+            let key = Zeroizing::new(entropy.bytes::<32>());
+            let text = Zeroizing::new(STANDARD.encode(*key));
+            make(directory, &path, &text).map_err(failed)?
+        };
         let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(RootKeyError::Exposed(shown, mode));
@@ -126,6 +130,34 @@ impl Sealer {
             Some(keys) if !keys.is_empty() => Ok((Sealer::new(keys, entropy), made)),
             _ => Err(RootKeyError::Malformed(shown)),
         }
+    }
+
+    /// The ids of the keys, in their order: they say which keys these are, and give nothing away.
+    pub fn key_ids(&self) -> Vec<String> {
+        let hex = |id: [u8; 4]| id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.keys.iter().map(|key| hex(key.id)).collect()
+    }
+
+    /// The id of the key that seals, as sealed values carry it.
+    pub fn key_id(&self) -> [u8; 4] {
+        self.keys[0].id
+    }
+
+    /// The keys themselves, as [`Sealer::from_text`] takes them.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| Zeroizing::new(STANDARD.encode(*key.bytes)))
+            .collect();
+        let mut text = Zeroizing::new(String::with_capacity(keys.len() * 45));
+        for key in &keys {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(key);
+        }
+        text
     }
 
     pub fn seal(&self, label: Label<'_>, plain: &[u8]) -> Vec<u8> {
@@ -190,12 +222,23 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
+/// Puts keys, in the form of [`Sealer::to_text`], into a directory that has none; one that has some keeps them.
+pub fn put_keys(directory: &Path, keys: &str) -> Result<(), RootKeyError> {
+    let path = directory.join("root.key");
+    let failed = |error| RootKeyError::File(path.display().to_string(), error);
+    fs::create_dir_all(directory).map_err(failed)?;
+    let lines = Zeroizing::new(keys.replace(',', "\n"));
+    if !path.exists() {
+        make(directory, &path, &lines).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Makes the key file; false when another process was faster. It is written whole under another name and then linked, so
 /// that nobody ever reads half a key, whatever happens in between.
-fn make(directory: &Path, path: &Path, entropy: &Entropy) -> std::io::Result<bool> {
+fn make(directory: &Path, path: &Path, lines: &str) -> std::io::Result<bool> {
     let draft = directory.join(format!("root.key.{}", std::process::id()));
-    let key = Zeroizing::new(entropy.bytes::<32>());
-    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*key)));
+    let text = Zeroizing::new(format!("{lines}\n"));
     let _ = fs::remove_file(&draft);
     let mut file = OpenOptions::new()
         .write(true)

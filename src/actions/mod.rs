@@ -28,6 +28,7 @@ pub mod providers;
 pub mod provisioning;
 pub mod registrations;
 pub mod resource_servers;
+pub mod root_key;
 pub mod setup_links;
 pub mod tenant_domains;
 pub mod tenant_looks;

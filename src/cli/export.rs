@@ -14,7 +14,8 @@ use super::store::Store;
 use super::{Failure, Outcome};
 use crate::actions::moving::export;
 use crate::config::Settings;
-use crate::rules::moving::{FORMAT, envelope};
+use crate::rules::moving::FORMAT;
+use crate::rules::moving::envelope::{self, Purpose};
 
 /// Users that are read at a time.
 const PAGE: i64 = 1_000;
@@ -81,7 +82,8 @@ fn write(settings: &Settings, export: Export) -> Outcome {
             let (id, key) = (pool_id.clone(), recipient.clone());
             let secrets = store.act(move |conn, ctx| export::secrets(conn, ctx, &id, &key))?;
             let plain = Zeroizing::new(serde_json::to_vec(&secrets).map_err(unwritable)?);
-            let sealed = envelope::seal(&recipient, &pool_id, &plain).map_err(Failure::Usage)?;
+            let sealed =
+                envelope::seal(Purpose::PoolSecrets, &recipient, &pool_id, &plain).map_err(Failure::Usage)?;
             serde_json::to_value(sealed).map_err(unwritable)?
         }
     };

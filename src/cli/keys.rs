@@ -1,4 +1,4 @@
-//! `forebay keys`: show a pool's signing keys, rotate them, take away one that leaked.
+//! `forebay keys`: show a pool's signing keys, rotate them, take away one that leaked; let a new root key take over.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -8,8 +8,10 @@ use super::output::{self, Output, sheet, table};
 use super::store::Store;
 use crate::actions::keys;
 use crate::actions::pools::{self, NewKeys};
+use crate::actions::root_key;
 use crate::config::Settings;
 use crate::model::key::{self, SigningKey, State};
+use crate::model::sealed::LASTING;
 use crate::rules::key_rotation::{LEAD_SECONDS, moves_on};
 
 #[derive(Subcommand)]
@@ -26,6 +28,10 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Show which root key seals what, and which one is not needed any more
+    Root,
+    /// Seal what older root keys sealed anew under the first one; a running broker does it by itself within the hour
+    TakeOver,
 }
 
 pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
@@ -37,6 +43,8 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
             output::confirm(yes, "signing key", &kid)?;
             revoke(&store, output, pool, kid)
         }
+        Command::Root => root(&store, output),
+        Command::TakeOver => take_over(&store, output),
     }
 }
 
@@ -82,6 +90,70 @@ fn revoke(store: &Store<'_>, output: Output, pool_id: String, kid: String) -> Ou
             "Key {} is revoked: tokens that it signed are good no more.{signs}",
             gone.kid
         )
+    })
+}
+
+/// Which root key seals what. A key that is here and seals nothing that lasts may go.
+fn root(store: &Store<'_>, output: Output) -> Outcome {
+    let ids = store.sealer()?.key_ids();
+    let shares = store.read(root_key::shares)?;
+    let mut all = ids.clone();
+    all.extend(shares.iter().map(|share| share.key_id.clone()));
+    let mut seen = Vec::new();
+    all.retain(|id| {
+        !seen.contains(id) && {
+            seen.push(id.clone());
+            true
+        }
+    });
+    let mut documents = Vec::new();
+    let mut rows = Vec::new();
+    for id in all {
+        let place = ids.iter().position(|one| *one == id);
+        let of = |passes: bool| {
+            let its = shares
+                .iter()
+                .filter(|share| share.key_id == id && share.passes == passes);
+            its.map(|share| share.count).sum::<u64>()
+        };
+        let (lasting, passing) = (of(false), of(true));
+        let state = match (place, lasting, passing) {
+            (None, ..) => "is not here: what it sealed cannot be opened",
+            (Some(0), ..) => "seals",
+            (_, 0, 0) => "may go",
+            (_, 0, _) => "may go once what passes has passed, within a month",
+            _ => "opens: forebay keys take-over",
+        };
+        documents.push(json!({ "key_id": id, "state": state, "lasting": lasting, "passing": passing }));
+        rows.push(vec![
+            id,
+            state.to_owned(),
+            lasting.to_string(),
+            passing.to_string(),
+        ]);
+    }
+    output.answer(&Value::Array(documents), || {
+        table(&["ROOT KEY", "STATE", "LASTING", "PASSING"], &rows)
+    })
+}
+
+fn take_over(store: &Store<'_>, output: Output) -> Outcome {
+    let (mut anew, mut closed) = (0, 0);
+    for kind in &LASTING {
+        let mut after = Some(String::new());
+        while let Some(from) = after {
+            let batch = store.act(move |conn, ctx| root_key::seal_anew(conn, ctx, kind, &from))?;
+            anew += batch.anew;
+            closed += batch.closed;
+            after = batch.next;
+        }
+    }
+    output.answer(&json!({ "sealed_anew": anew, "closed": closed }), || {
+        let closed = match closed {
+            0 => String::new(),
+            count => format!(" No root key that is here opens {count} more: see forebay doctor."),
+        };
+        format!("{anew} values are sealed anew under the first root key.{closed}")
     })
 }
 

@@ -4,6 +4,7 @@
 //! Exit codes: 0 fine, 1 what was asked for failed (one line on standard error), 2 bad usage or configuration.
 
 mod admin;
+mod backup;
 mod client;
 mod credential;
 mod demo;
@@ -16,6 +17,7 @@ mod logging;
 mod migrate;
 mod output;
 mod pool;
+mod progress;
 mod provider;
 mod resource_server;
 mod serve;
@@ -95,6 +97,10 @@ enum Command {
     Import(import::Command),
     /// Write a pool as one JSON document, to be moved elsewhere
     Export(export::Command),
+    /// Write the whole database and the root key into one sealed file, while the broker goes on running
+    Backup(backup::Backup),
+    /// Put a backup into an empty database, of either kind
+    Restore(backup::Restore),
     /// Administrators of the console
     #[command(subcommand)]
     Admin(admin::Command),
@@ -180,6 +186,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Trace(command) => trace::run(&settings, output, command),
         Command::Import(command) => import::run(&settings, output, command),
         Command::Export(command) => export::run(&settings, output, command),
+        Command::Backup(command) => backup::write(&settings, output, command),
+        Command::Restore(command) => backup::restore(&settings, output, command),
         Command::Admin(command) => admin::run(&settings, output, command),
         Command::Doctor => doctor::run(&settings, output),
     }

@@ -5,7 +5,7 @@
 //! the other and turn a mistyped PostgreSQL URL into a new SQLite file.
 
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationVersion;
+use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel::{PgConnection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -116,6 +116,42 @@ pub fn pending_migrations(conn: &mut Conn) -> Result<usize, Box<dyn std::error::
         Conn::Sqlite(c) => Ok(c.pending_migrations(SQLITE)?.len()),
         Conn::Postgres(c) => Ok(c.pending_migrations(POSTGRES)?.len()),
     }
+}
+
+/// The version of the newest migration that the database has seen; none where it has seen none.
+pub fn schema_version(conn: &mut Conn) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+    let applied = crate::on_backend!(conn, |c| c.applied_migrations())?;
+    Ok(applied.iter().map(ToString::to_string).max())
+}
+
+/// Whether this build has a migration of that version.
+pub fn knows(version: &str) -> bool {
+    let known = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).unwrap_or_default();
+    known
+        .iter()
+        .any(|migration| migration.name().version().to_string() == version)
+}
+
+/// Brings the schema to what it was at that version, which must be a known one, and no further.
+pub fn migrate_until(conn: &mut Conn, version: &str) -> MigrationResult {
+    let mut names = Vec::new();
+    match conn {
+        Conn::Sqlite(c) => {
+            for migration in c.pending_migrations(SQLITE)? {
+                if migration.name().version().to_string().as_str() <= version {
+                    names.push(c.run_migration(&migration)?.to_string());
+                }
+            }
+        }
+        Conn::Postgres(c) => {
+            for migration in c.pending_migrations(POSTGRES)? {
+                if migration.name().version().to_string().as_str() <= version {
+                    names.push(c.run_migration(&migration)?.to_string());
+                }
+            }
+        }
+    }
+    Ok(names)
 }
 
 struct MigrationFailure(Box<dyn std::error::Error + Send + Sync>);

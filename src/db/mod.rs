@@ -9,6 +9,7 @@ pub mod column;
 mod conn;
 pub mod schema;
 pub mod search;
+pub mod tables;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 pub use column::Json;
-pub use conn::{Conn, MigrationResult, MultiBackend, Target, columns, migrate, pending_migrations};
+pub use conn::{
+    Conn, MigrationResult, MultiBackend, Target, columns, knows, migrate, migrate_until, pending_migrations,
+    schema_version,
+};
 
 use crate::error::StoreError;
 

@@ -6,6 +6,7 @@ mod cleanup;
 pub mod domains;
 mod enforcement;
 mod keys;
+mod root_key;
 pub mod watch;
 pub mod webhooks;
 
@@ -30,7 +31,7 @@ const DELIVER: Duration = Duration::from_secs(5);
 const ENFORCE: Duration = Duration::from_secs(30);
 /// How often domains are looked for whose proof is due to be looked at.
 const DOMAINS: Duration = Duration::from_secs(300);
-/// How often signing keys are looked over.
+/// How often signing keys, and what older root keys sealed, are looked over.
 const KEYS: Duration = Duration::from_secs(60);
 
 /// Runs all jobs until the process ends. Must be called within a tokio runtime.
@@ -63,6 +64,12 @@ pub fn start(broker: &Data<Broker>) {
     every(KEYS, "the look over signing keys", broker, |broker| async move {
         keys::run(&broker).await.map(|_| ())
     });
+    every(
+        KEYS,
+        "the taking over by a new root key",
+        broker,
+        |broker| async move { root_key::run(&broker).await.map(|_| ()) },
+    );
 }
 
 /// Runs one job again and again, with a pause in between.
@@ -85,3 +92,4 @@ where
 pub use cleanup::run as clean_up;
 pub use enforcement::run as revert_enforcement;
 pub use keys::run as turn_keys_over;
+pub use root_key::run as take_over;

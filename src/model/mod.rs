@@ -33,6 +33,7 @@ pub mod provider;
 pub mod reach;
 pub mod registered_client;
 pub mod resource_server;
+pub mod sealed;
 pub mod session;
 pub mod setup_link;
 pub mod single_use;

@@ -14,6 +14,7 @@ mod moving;
 mod native;
 mod oidc;
 mod reflex;
+mod root_key;
 mod support;
 mod token_in;
 mod traces;

@@ -10,7 +10,7 @@ use super::read::{self, Members, Source};
 use crate::cli::{Failure, Outcome};
 use crate::model::client::Settings as ClientSettings;
 use crate::rules::moving::cognito::{self, Document};
-use crate::rules::moving::envelope::{self, Envelope};
+use crate::rules::moving::envelope::{self, Envelope, Purpose};
 use crate::rules::moving::{Bundle, Client, FORMAT, Group, Notes, Person, Pool, Seat, Secrets};
 use crate::rules::registration::client::NATIVE;
 use crate::web::management;
@@ -125,7 +125,8 @@ pub fn export(path: &Path, key: Option<&str>) -> Result<Dump, Failure> {
     let mut notes = Notes::default();
     let secrets = match (sealed, key) {
         (Some(sealed), Some(key)) => {
-            let opened = envelope::open(&sealed, &bundle.pool.id, key).map_err(Failure::Refused)?;
+            let opened = envelope::open(Purpose::PoolSecrets, &sealed, &bundle.pool.id, key)
+                .map_err(Failure::Refused)?;
             serde_json::from_slice(&opened).map_err(unreadable)?
         }
         (Some(sealed), None) => {

@@ -2,7 +2,6 @@
 //! it; it can be run again after an interruption, or when users came since.
 
 mod dump;
-mod progress;
 mod read;
 
 use std::io::{BufRead, IsTerminal};
@@ -14,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{self, Output, plain};
+use super::progress::Progress;
 use super::store::{Store, secret_from};
 use super::{Failure, Outcome};
 use crate::actions::moving::people::{self, Batch};
@@ -24,7 +24,6 @@ use crate::error::Error;
 use crate::model::pool;
 use crate::rules::moving::{Bundle, Notes, Secrets};
 use dump::{Dump, Lot};
-use progress::Progress;
 
 /// Names that are printed of each kind; the rest is counted.
 const SHOWN: usize = 20;
@@ -99,7 +98,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
         ask(&dump)?;
     }
     let report = configure(&store, &shared, options.overwrite)?;
-    let mut progress = Progress::new(dump.users);
+    let mut progress = Progress::new(dump.users, "users");
     let done = move_in(&store, &dump, options.overwrite, &mut progress);
     progress.finish();
     let done = done?;

@@ -1,5 +1,6 @@
-//! The envelope that a pool's secrets travel in: HPKE (RFC 9180) in its base mode with X25519, HKDF-SHA256 and
-//! ChaCha20-Poly1305, sealed to a key that only the receiving side has. The pool's id is bound into it.
+//! The envelope that a pool's secrets, or a backup's key, travel in: HPKE (RFC 9180) in its base mode with X25519,
+//! HKDF-SHA256 and ChaCha20-Poly1305, sealed to a key that only the receiving side has. What it is for and the pool's or the
+//! backup's id are bound into it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,8 +9,22 @@ use rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkePrivateKey, HpkePublicK
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// What the envelope is for, so that it opens as nothing else.
-const INFO: &[u8] = b"forebay pool secrets 1";
+/// What an envelope is for, so that it opens as nothing else.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose {
+    PoolSecrets,
+    BackupKey,
+}
+
+impl Purpose {
+    fn info(self) -> &'static [u8] {
+        match self {
+            Purpose::PoolSecrets => b"forebay pool secrets 1",
+            Purpose::BackupKey => b"forebay backup key 1",
+        }
+    }
+}
+
 /// X25519 keys, public or private, in bytes.
 const KEY: usize = 32;
 
@@ -37,10 +52,10 @@ pub fn check(recipient: &str) -> Result<(), String> {
 }
 
 /// Seals to the recipient.
-pub fn seal(recipient: &str, pool_id: &str, secrets: &[u8]) -> Result<Envelope, String> {
+pub fn seal(purpose: Purpose, recipient: &str, id: &str, secrets: &[u8]) -> Result<Envelope, String> {
     let key = HpkePublicKey(key_bytes(recipient)?.to_vec());
     let (encapsulated, sealed) = SUITE
-        .seal(INFO, pool_id.as_bytes(), secrets, &key)
+        .seal(purpose.info(), id.as_bytes(), secrets, &key)
         .map_err(|why| format!("nothing can be sealed to that key: {why}"))?;
     Ok(Envelope {
         recipient: recipient.to_owned(),
@@ -50,7 +65,12 @@ pub fn seal(recipient: &str, pool_id: &str, secrets: &[u8]) -> Result<Envelope, 
 }
 
 /// Opens what was sealed to the public key of this private one.
-pub fn open(envelope: &Envelope, pool_id: &str, private: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+pub fn open(
+    purpose: Purpose,
+    envelope: &Envelope,
+    id: &str,
+    private: &str,
+) -> Result<Zeroizing<Vec<u8>>, String> {
     let key = HpkePrivateKey::from(key_bytes(private)?.to_vec());
     let part = |text: &str| {
         URL_SAFE_NO_PAD
@@ -61,8 +81,8 @@ pub fn open(envelope: &Envelope, pool_id: &str, private: &str) -> Result<Zeroizi
     SUITE
         .open(
             &encapsulated,
-            INFO,
-            pool_id.as_bytes(),
+            purpose.info(),
+            id.as_bytes(),
             &part(&envelope.sealed)?,
             &key,
         )
@@ -88,23 +108,30 @@ fn key_bytes(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use Purpose::{BackupKey, PoolSecrets};
 
     #[test]
     fn only_the_recipients_key_opens_it_and_only_for_its_pool() {
         let (public, private) = key_pair().unwrap();
         let (_, other) = key_pair().unwrap();
-        let envelope = seal(&public, "us-local-1_A", b"hush").unwrap();
+        let envelope = seal(PoolSecrets, &public, "us-local-1_A", b"hush").unwrap();
         assert_eq!(
-            open(&envelope, "us-local-1_A", &private).unwrap().as_slice(),
+            open(PoolSecrets, &envelope, "us-local-1_A", &private)
+                .unwrap()
+                .as_slice(),
             b"hush"
         );
         assert!(
-            open(&envelope, "us-local-1_A", &other)
+            open(PoolSecrets, &envelope, "us-local-1_A", &other)
                 .unwrap_err()
                 .contains(&public)
         );
-        assert!(open(&envelope, "us-local-1_B", &private).is_err());
-        assert!(seal("short", "us-local-1_A", b"hush").is_err());
-        assert_ne!(seal(&public, "us-local-1_A", b"hush").unwrap(), envelope);
+        assert!(open(PoolSecrets, &envelope, "us-local-1_B", &private).is_err());
+        assert!(open(BackupKey, &envelope, "us-local-1_A", &private).is_err());
+        assert!(seal(PoolSecrets, "short", "us-local-1_A", b"hush").is_err());
+        assert_ne!(
+            seal(PoolSecrets, &public, "us-local-1_A", b"hush").unwrap(),
+            envelope
+        );
     }
 }

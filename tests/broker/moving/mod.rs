@@ -1,5 +1,6 @@
-//! Pools that move in and out, by the command as a shell runs it, on a database that a broker serves.
+//! Pools that move in and out, and whole databases, by the command as a shell runs it, on a database that a broker serves.
 
+mod backup;
 mod cognito;
 mod export;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::support::database::TestDatabase;
 
 /// `forebay` on this database, with the root key of the stage's broker, allowed to call this upstream.
-fn forebay(database: &TestDatabase, upstream: &str, arguments: &[&str]) -> Command {
+pub fn forebay(database: &TestDatabase, upstream: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOREBAY_")) {
         command.env_remove(name);
@@ -30,7 +31,7 @@ fn forebay(database: &TestDatabase, upstream: &str, arguments: &[&str]) -> Comma
 
 /// Runs what must go well; its answer as JSON.
 #[track_caller]
-fn done(mut command: Command) -> Value {
+pub fn done(mut command: Command) -> Value {
     let output = command.arg("--json").output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", text(&output.stdout)))
@@ -38,7 +39,7 @@ fn done(mut command: Command) -> Value {
 
 /// Runs what must end with this code; what it said.
 #[track_caller]
-fn refused(code: i32, mut command: Command) -> String {
+pub fn refused(code: i32, mut command: Command) -> String {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(code), "{}", said(&output));
     said(&output)

@@ -3,9 +3,11 @@
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::broker::{Broker, Parts};
-use forebay::db::Db;
+use forebay::db::{Db, Target};
 use forebay::demo::{WEB_CLIENT, WEB_SECRET};
+use forebay::seal::Sealer;
 use forebay::upstream::{Options, Upstream};
+use forebay::world::Entropy;
 
 use super::stage::{Call, door};
 use super::{Answer, Stage, basic};
@@ -17,6 +19,24 @@ pub struct Node {
 impl Stage {
     /// Another node; it knows no way to any upstream.
     pub async fn second_node(&self) -> Node {
+        self.node_over(self.broker.db.target()).await
+    }
+
+    /// The same over another database, whose secrets the same root key sealed.
+    pub async fn node_over(&self, target: &Target) -> Node {
+        let broker = self.another_broker(target, self.broker.sealer.clone());
+        Node {
+            call: door(broker).await,
+        }
+    }
+
+    /// Another broker over the stage's database, with these root keys, 32 bytes of each; the stage's own is of 42.
+    pub fn with_root_keys(&self, bytes: &[u8]) -> Data<Broker> {
+        let keys = bytes.iter().map(|byte| [*byte; 32]).collect();
+        self.another_broker(self.broker.db.target(), Sealer::new(keys, Entropy::seeded(3)))
+    }
+
+    fn another_broker(&self, target: &Target, sealer: Sealer) -> Data<Broker> {
         let first = &self.broker;
         let options = Options {
             allow: Vec::new(),
@@ -24,18 +44,16 @@ impl Stage {
             proxy: None,
             dns_servers: Vec::new(),
         };
-        let broker = Data::new(Broker::new(Parts {
+        Data::new(Broker::new(Parts {
             public_url: first.public_url.clone(),
-            db: Db::open(first.db.target(), 2).unwrap(),
-            sealer: first.sealer.clone(),
+            db: Db::open(target, 2).unwrap(),
+            sealer,
             clock: first.clock.clone(),
-            entropy: forebay::world::Entropy::seeded(2),
+            entropy: Entropy::seeded(2),
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
             audit_days: forebay::config::AUDIT_DAYS,
-        }));
-        let call = door(broker).await;
-        Node { call }
+        }))
     }
 }
 

@@ -9,15 +9,18 @@ const WIDTH: u64 = 32;
 pub struct Progress {
     began: Instant,
     total: u64,
+    /// What is counted: `users`, `rows`.
+    things: &'static str,
     done: u64,
     terminal: bool,
 }
 
 impl Progress {
-    pub fn new(total: u64) -> Progress {
+    pub fn new(total: u64, things: &'static str) -> Progress {
         Progress {
             began: Instant::now(),
             total,
+            things,
             done: 0,
             terminal: std::io::stderr().is_terminal(),
         }
@@ -26,9 +29,10 @@ impl Progress {
     pub fn advance(&mut self, by: usize) {
         self.done += by as u64;
         let line = format!(
-            "{} of {} users, {} per second",
+            "{} of {} {}, {} per second",
             self.done,
             self.total,
+            self.things,
             self.rate()
         );
         // Nobody reading is no reason to stop.
@@ -55,7 +59,7 @@ impl Progress {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// Users per second so far.
+    /// How many per second so far.
     pub fn rate(&self) -> u64 {
         (self.done as f64 / self.seconds().max(0.001)) as u64
     }

@@ -1,0 +1,120 @@
+//! A new root key takes over what older ones sealed, batch by batch, until an old one can go.
+
+use serde_json::json;
+
+use super::{Ctx, record};
+use crate::db::Conn;
+use crate::error::Error;
+use crate::model::sealed::{self, LASTING, Lasting, PASSING};
+use crate::seal::Label;
+
+/// Values of one transaction.
+const BATCH: i64 = 200;
+
+/// What came of a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub anew: usize,
+    /// None of the root keys that are here opens these.
+    pub closed: usize,
+    /// Where the next batch begins; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// How many values a root key sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub what: &'static str,
+    /// They expire by themselves.
+    pub passes: bool,
+    pub key_id: String,
+    pub count: u64,
+}
+
+/// What each root key sealed.
+pub fn shares(conn: &mut Conn) -> Result<Vec<Share>, Error> {
+    let lasting = LASTING
+        .iter()
+        .map(|kind| (kind.what, kind.table, kind.column, false));
+    let passing = PASSING
+        .iter()
+        .map(|(what, table, column)| (*what, *table, *column, true));
+    let mut all = Vec::new();
+    for (what, table, column, passes) in lasting.chain(passing) {
+        for (key_id, count) in sealed::shares(conn, table, column)? {
+            let key_id = key_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            all.push(Share {
+                what,
+                passes,
+                key_id,
+                count,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Seals a batch of what older root keys sealed anew under the one that seals. The audit log has it as one event, with
+/// nothing of what was sealed.
+pub fn seal_anew(conn: &mut Conn, ctx: &Ctx, kind: &Lasting, after: &str) -> Result<Batch, Error> {
+    let values = sealed::of_others(conn, kind, &ctx.sealer.key_id(), after, BATCH)?;
+    let mut batch = Batch::default();
+    if values.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+        batch.next = values.last().map(|value| value.name.clone());
+    }
+    for value in &values {
+        let label = Label {
+            purpose: kind.purpose,
+            scope: &value.scope,
+            name: &value.name,
+        };
+        let Ok(plain) = ctx.sealer.open(label, &value.sealed) else {
+            batch.closed += 1;
+            continue;
+        };
+        if sealed::replace(conn, kind, value, &ctx.sealer.seal(label, &plain))? {
+            batch.anew += 1;
+        }
+    }
+    if batch.anew > 0 {
+        let difference = json!({ "sealed_anew": batch.anew, "of": kind.what });
+        record(conn, ctx, "root_key.take_over", None, "", difference)?;
+    }
+    Ok(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::actions::fixture::Fixture;
+    use crate::db::tables;
+
+    #[test]
+    fn every_sealed_column_either_is_sealed_anew_or_passes() {
+        let found = Fixture::new()
+            .act(|conn| Ok(tables::all(conn)?))
+            .unwrap()
+            .into_iter()
+            .flat_map(|table| {
+                let sealed = |name: &&str| name.ends_with("sealed");
+                let names: Vec<String> = table
+                    .column_names()
+                    .into_iter()
+                    .filter(sealed)
+                    .map(Into::into)
+                    .collect();
+                names.into_iter().map(move |column| (table.name.clone(), column))
+            })
+            .collect::<BTreeSet<_>>();
+        let lasting = LASTING.iter().map(|kind| (kind.table, kind.column));
+        let passing = PASSING.iter().map(|(_, table, column)| (*table, *column));
+        let known = lasting
+            .chain(passing)
+            .map(|(table, column)| (table.to_owned(), column.to_owned()))
+            .collect::<BTreeSet<_>>();
+        assert_eq!(found, known);
+    }
+}
