@@ -65,6 +65,6 @@ pub fn href(app: &App, file: &File) -> String {
 
 /// The path of one of the files of the tenant whose page it is.
 pub fn href_of_tenant(app: &App, file: &File) -> String {
-    let tenant = app.tenant_id.as_deref().unwrap_or_default();
+    let tenant = app.offer.tenant_id.as_deref().unwrap_or_default();
     format!("/login/style/{}/{tenant}/{}", app.client.id, file.name)
 }
