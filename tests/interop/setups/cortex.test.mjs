@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessible, newPage, nothingFound, screenshot } from '../support/chromium.mjs';
 import { connectOkta } from '../support/console.mjs';
-import { atApp, atOkta, setUp, shown } from '../support/setup.mjs';
+import { aSecond, atApp, atOkta, setUp, shown } from '../support/setup.mjs';
 
 const OKTA_APP = { client_id: '0oa1b2c3d4e5f6g7h8i9', client_secret: 'a-secret-between-okta-and-the-broker' };
 const GOOGLE_APP = { client_id: '1234567890-abc.apps.googleusercontent.com', client_secret: 'a-secret-between-google-and-the-broker' };
@@ -126,6 +126,8 @@ test('Cortex 7, 8: only through Okta is a step of its own, is confirmed from a n
   await page.getByRole('button', { name: 'Confirm' }).click();
   await page.getByText(/Nobody has signed in through Okta/).waitFor();
 
+  // A sign-in in the very second of the switch would not be after it.
+  await aSecond();
   await page.goto(`${stage.app.origin}/sign-in?tenantCode=acme&prompt=login`);
   await atOkta(page, okta);
   await atApp(page, stage.app);
@@ -155,13 +157,13 @@ test('Cortex 6, 17, 19, 20: a next secret, a wrong one that is told by its name,
   stage.file('next.txt', 'the-next-secret-between-okta-and-the-broker');
   const told = await stage.follow('A new secret, a new issuer');
   assert.match(told, /client_auth/);
-  await stage.json('provider', 'update', 'acme-okta', '--client-secret', 'not-the-secret-of-this-app');
+  await stage.change('provider', 'update', 'acme-okta', '--client-secret', 'not-the-secret-of-this-app');
   const { page } = admin;
   await page.goto(`${stage.origin}/console/connections/acme-okta/check`);
   await page.getByRole('button', { name: 'Test connection' }).click();
   await page.getByText('CLIENT_AUTH_FAILED').first().waitFor({ timeout: 30_000 });
   await screenshot(page, 'setups/cortex-client-auth-failed');
-  await stage.json('provider', 'update', 'acme-okta', '--client-secret', OKTA_APP.client_secret);
+  await stage.change('provider', 'update', 'acme-okta', '--client-secret', OKTA_APP.client_secret);
   await assert.rejects(stage.json('provider', 'update', 'acme-okta', '--issuer', google.issuer), /strangers/);
   await page.goto(`${stage.origin}/console/traces`);
   assert.match(await shown(page), /acme-okta/);

@@ -145,7 +145,7 @@ test('Reflex 5, 7, 13: both servers of an address are tried; a mapping goes on t
   const { mapping } = await stage.json('provider', 'show', 'acme-production');
   assert.match(JSON.stringify(mapping), /locale/);
 
-  await stage.json('provider', 'update', 'acme-staging', '--client-id', APPS.production.client_id);
+  await stage.change('provider', 'update', 'acme-staging', '--client-id', APPS.production.client_id);
   for (const one of ['acme-staging', 'acme-production']) {
     await page.goto(`${stage.origin}/console/connections/${one}`);
     await page.getByText('The same client ID is used by').waitFor();

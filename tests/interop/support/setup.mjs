@@ -17,6 +17,12 @@ import { BINARY, forebayJson, freePorts, freshDatabase, ready, scratch, start } 
 const run = promisify(execFile);
 const OPERATOR = { email: 'operator@customers.test', password: 'four words make it long' };
 
+/**
+ * The server counts in seconds, and reads its configuration again after one: then it knows what another process has changed, and
+ * what comes is later than what was.
+ */
+export const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1_100));
+
 /** The shell blocks of a set-up's page, by the heading each stands under. */
 function blocks(name) {
   const text = readFileSync(new URL(`../../../src/setups/${name}.md`, import.meta.url), 'utf8');
@@ -67,6 +73,7 @@ export async function setUp(name, { oktas = 1, clients, hosts, app = {}, fat }) 
     const path = `${join(folder.path, 'bin')}:${process.env.PATH}`;
     const told = await run('bash', ['-c', script], { cwd: folder.path, env: { ...process.env, ...env, PATH: path }, timeout: 60_000 })
       .catch((error) => assert.fail(`${script}\n${error.stdout}${error.stderr}`));
+    await aSecond();
     return told.stdout;
   };
   /** The first block of that language on the page, with this stage's hosts. */
@@ -78,6 +85,7 @@ export async function setUp(name, { oktas = 1, clients, hosts, app = {}, fat }) 
   /** The headings whose commands nobody has run. */
   stage.unfollowed = () => [...page.keys()];
   stage.json = (...args) => forebayJson(args, { cwd: folder.path, env });
+  stage.change = async (...args) => { await stage.json(...args); await aSecond(); };
   /** The operator in the console, made by the link of the first start. */
   stage.console = async (next = '/console') => {
     const opened = await newPage(stage.browser);
