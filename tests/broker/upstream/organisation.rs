@@ -15,6 +15,11 @@ const TENANT: &str = "8b87af7d-8647-4dc7-8df4-5f69a2011bb5";
 async fn stage(issuer: &str) -> Stage {
     let stage = Stage::new().await;
     stage.console(OPERATOR);
+    pretends(&stage, "acme-okta", issuer);
+    stage
+}
+
+fn pretends(stage: &Stage, connection: &str, issuer: &str) {
     let at = |path: &str| format!("{}/oauth2/v1/{path}", stage.acme.issuer());
     let endpoints = Endpoints {
         authorization: at("authorize"),
@@ -23,11 +28,11 @@ async fn stage(issuer: &str) -> Stage {
         jwks: at("keys"),
         end_session: None,
     };
-    stage.change_provider("acme-okta", |row| {
+    stage.change_provider(connection, |row| {
         row.issuer = issuer.into();
         row.settings.endpoints = Some(endpoints);
+        row.tenant_id = Some("acme".into());
     });
-    stage
 }
 
 /// From now on its ID tokens say so, with these claims.
@@ -89,4 +94,21 @@ async fn entra_brings_people_of_the_issuers_tenant_alone() {
     }
     says(&stage, &issuer, json!({ "tid": TENANT }));
     signs_in(&stage, "ada@acme.test").await;
+}
+
+#[actix_web::test]
+async fn a_token_that_an_app_brings_is_held_against_it_too() {
+    use crate::token_in::{self, CONNECTION};
+    let stage = token_in::stage().await;
+    stage.console(OPERATOR);
+    pretends(&stage, CONNECTION, GOOGLE);
+    let of = |jti: &str, hd: Value| {
+        token_in::id_token(&stage, &[("iss", json!(GOOGLE)), ("jti", json!(jti)), ("hd", hd)])
+    };
+    let answer = token_in::bring(&stage, &of("ID.a", json!("evil.test")), &[]).await;
+    let trace = token_in::refused(&stage, &answer, "access_denied", "OTHER_ORGANISATION");
+    assert_eq!(failing(&trace), Some("id_token.hd"));
+    token_in::bring(&stage, &of("ID.b", json!("acme.test")), &[])
+        .await
+        .expect(200);
 }
