@@ -113,6 +113,25 @@ pub struct Settings {
     pub cognito: Map<String, Value>,
     /// What the connection is for, where its tenant has one for each environment.
     pub environment: Option<Environment>,
+    /// The scopes of Okta's own API that sign-ins ask for; none: that API is left alone.
+    pub okta_api: Vec<ApiScope>,
+}
+
+text_enum! {
+    /// What may be read of Okta's own API (org authorization server only).
+    pub enum ApiScope {
+        UsersReadSelf = "okta.users.read.self",
+        UsersRead = "okta.users.read",
+        UserTypesRead = "okta.userTypes.read",
+        ProfileMappingsRead = "okta.profileMappings.read",
+    }
+}
+
+impl ApiScope {
+    /// Whoever signs in may be read with it; with [`ApiScope::UsersRead`] it depends on their rights in Okta.
+    pub fn reads_own_profile(self) -> bool {
+        matches!(self, ApiScope::UsersReadSelf | ApiScope::UsersRead)
+    }
 }
 
 text_enum! {
@@ -201,6 +220,7 @@ impl Default for Settings {
             canary: None,
             cognito: Map::new(),
             environment: None,
+            okta_api: Vec::new(),
         }
     }
 }

@@ -32,6 +32,8 @@ pub mod mapping;
 pub mod moving;
 pub mod oauth_error;
 pub mod okta_issuer;
+pub mod okta_mapping;
+pub mod okta_profile;
 pub mod pairing;
 pub mod params;
 pub mod password;

@@ -23,6 +23,7 @@ use crate::demo::okta::{self, App, Okta, Seen, Server, Setup, demo_people};
 use crate::model::provider::{ClientAuth, Provider, Settings};
 use crate::model::trace::Step;
 use crate::rules::jwks::KeyPair;
+use crate::rules::login::ApiAsk;
 use crate::world::{Clock, ClockHandle, Entropy, UnixTime};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
@@ -200,6 +201,7 @@ fn request() -> AuthorizeRequest {
         prompt: None,
         max_age: None,
         acr_values: None,
+        okta_api: false,
     }
 }
 
@@ -213,6 +215,7 @@ fn expectation() -> Expectation {
         reauthenticate_since: None,
         acr_values: None,
         keep_sources: false,
+        okta_api: ApiAsk::No,
     }
 }
 

@@ -26,7 +26,7 @@ use crate::model::session::{self, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
 use crate::rules::authorize::{ResponseType, ReturnAddress, Untrusted};
-use crate::rules::login::Login;
+use crate::rules::login::{ApiAsk, Login};
 use crate::rules::params;
 use crate::rules::refusal::Refusal;
 use crate::rules::{secret, upstream_error};
@@ -200,6 +200,12 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             format!("{}: {shown}", upstream_error::plain(error, 60)),
         );
         let cause = upstream_error::of_callback(error, said);
+        if cause == upstream_error::Cause::InvalidScope
+            && leg.login.okta_api == ApiAsk::Asked
+            && let Some(again) = leg.without_okta_api(&provider).await
+        {
+            return again;
+        }
         return leg
             .refuse(cause.refusal(&provider.settings.label, None, None).into())
             .await;
@@ -232,6 +238,16 @@ struct Leg<'a> {
 }
 
 impl Leg<'_> {
+    /// Begins again without what the upstream will not grant.
+    async fn without_okta_api(&self, provider: &Provider) -> Option<HttpResponse> {
+        let connection = self.broker.connection(&provider.id).await.ok()??;
+        tracing::info!(
+            connection = provider.id,
+            "the scopes of Okta's API are refused: asked again without them"
+        );
+        upstream_leg::without_okta_api(self.request, self.broker, &connection, &self.login, &self.state).await
+    }
+
     /// Asks the upstream who it is, and settles it.
     async fn identify(mut self, provider: Provider, code: &str, iss: Option<&str>) -> HttpResponse {
         let connection = match self.broker.connection(&provider.id).await {
@@ -252,6 +268,7 @@ impl Leg<'_> {
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
             acr_values: self.essential_acr(),
             keep_sources: self.app.pool.pool.settings.lambda.inbound_federation.is_some(),
+            okta_api: login.okta_api,
         };
         let mut steps = Vec::new();
         let identity = self
@@ -335,6 +352,11 @@ impl Leg<'_> {
             Ok(arrival) => arrival,
             Err(fault) => return self.refuse(fault.refusal()).await,
         };
+        let granted = match (&identity.okta_api, self.login.okta_api) {
+            (Some(grant), _) => Some(grant.scopes.clone()),
+            (None, ApiAsk::Refused) => Some(Vec::new()),
+            (None, ApiAsk::No | ApiAsk::Asked) => None,
+        };
         let ready = Ready {
             app: self.app.clone(),
             arrival,
@@ -345,6 +367,7 @@ impl Leg<'_> {
                 redirect_uri: self.address.redirect_uri.clone(),
                 login_hash: secret::hash(&self.state),
                 id_token_sealed,
+                granted,
             })),
         };
         let completed = match self.broker.complete(ready, ctx, &mut self.trace).await {

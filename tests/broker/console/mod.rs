@@ -15,6 +15,7 @@ mod groups;
 mod hooks;
 mod keys;
 mod mapping;
+mod okta_api;
 mod overview;
 mod passkeys;
 mod pools;

@@ -11,6 +11,7 @@ mod many_at_once;
 mod mapping;
 mod metadata_faults;
 mod mix_up;
+mod okta_api;
 mod replay;
 mod requests;
 mod slow;
