@@ -2,6 +2,7 @@
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
 mod asked;
+mod okta_api;
 mod stray;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use crate::model::session::{self, Session};
 use crate::model::trace::Outcome;
 use crate::model::user;
 use crate::rules::authorize::{ResponseType, ReturnAddress, Untrusted};
-use crate::rules::login::{ApiAsk, Login};
+use crate::rules::login::Login;
 use crate::rules::params;
 use crate::rules::refusal::Refusal;
 use crate::rules::{secret, upstream_error};
@@ -200,10 +201,7 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             format!("{}: {shown}", upstream_error::plain(error, 60)),
         );
         let cause = upstream_error::of_callback(error, said);
-        if cause == upstream_error::Cause::InvalidScope
-            && leg.login.okta_api == ApiAsk::Asked
-            && let Some(again) = leg.without_okta_api(&provider).await
-        {
+        if let Some(again) = leg.without_okta_api(&provider, cause).await {
             return again;
         }
         return leg
@@ -238,16 +236,6 @@ struct Leg<'a> {
 }
 
 impl Leg<'_> {
-    /// Begins again without what the upstream will not grant.
-    async fn without_okta_api(&self, provider: &Provider) -> Option<HttpResponse> {
-        let connection = self.broker.connection(&provider.id).await.ok()??;
-        tracing::info!(
-            connection = provider.id,
-            "the scopes of Okta's API are refused: asked again without them"
-        );
-        upstream_leg::without_okta_api(self.request, self.broker, &connection, &self.login, &self.state).await
-    }
-
     /// Asks the upstream who it is, and settles it.
     async fn identify(mut self, provider: Provider, code: &str, iss: Option<&str>) -> HttpResponse {
         let connection = match self.broker.connection(&provider.id).await {
@@ -352,11 +340,7 @@ impl Leg<'_> {
             Ok(arrival) => arrival,
             Err(fault) => return self.refuse(fault.refusal()).await,
         };
-        let granted = match (&identity.okta_api, self.login.okta_api) {
-            (Some(grant), _) => Some(grant.scopes.clone()),
-            (None, ApiAsk::Refused) => Some(Vec::new()),
-            (None, ApiAsk::No | ApiAsk::Asked) => None,
-        };
+        let granted = self.granted(&identity);
         let ready = Ready {
             app: self.app.clone(),
             arrival,

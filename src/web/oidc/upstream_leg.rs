@@ -101,7 +101,8 @@ pub async fn start(
 }
 
 /// The same login once more, without the scopes of Okta's API, over which the whole request was refused: nobody is kept
-/// out for want of them. `None` where that cannot be asked either.
+/// out for want of them. The address that was typed is not remembered, so it is no hint any more. `None` where that cannot
+/// be asked either.
 pub async fn without_okta_api(
     request: &HttpRequest,
     broker: &Broker,
