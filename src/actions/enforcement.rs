@@ -256,18 +256,16 @@ pub fn closes(
         if !tenant.is_some_and(|tenant| admits(&tenant)) {
             continue;
         }
-        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
-        let own: Vec<&Provider> = offered
-            .iter()
-            .filter(|provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id))
-            .collect();
-        if own.iter().any(|provider| provider.id == connection) {
+        let is_own = |provider: &Provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id);
+        // Not only those that the app lists: a canary's people come by one that it does not.
+        if provider::find(conn, connection)?.is_some_and(|provider| is_own(&provider)) {
             continue;
         }
-        if let Some(way) = own.first() {
+        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
+        if let Some(way) = offered.into_iter().find(is_own) {
             return Ok(Some(Barred::OnlyThrough {
                 domain: owner.domain.clone(),
-                way: way.settings.label.clone(),
+                way: way.settings.0.label,
             }));
         }
     }

@@ -12,6 +12,8 @@ pub mod code;
 pub mod credential;
 pub mod domain;
 pub mod enforcement;
+#[cfg(test)]
+pub mod fixture;
 pub mod group;
 pub mod hook;
 pub mod identity_move;

@@ -74,30 +74,15 @@ fn grant(administrator_id: &str, rule: &AdministratorRule) -> Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Json;
-    use crate::model::provider::Settings;
+    use crate::model::fixture;
     use crate::world::UnixTime;
 
     const AT: UnixTime = UnixTime(0);
 
     fn provider(id: &str, tenant: Option<&str>) -> Provider {
         Provider {
-            id: id.into(),
-            user_pool_id: "pool".into(),
-            name: id.into(),
-            issuer: String::new(),
-            enabled: true,
-            settings: Json(Settings::default()),
-            client_secret_sealed: None,
-            private_key_sealed: None,
-            created_at: AT,
-            updated_at: AT,
             tenant_id: tenant.map(str::to_owned),
-            tested_at: None,
-            live_since: None,
-            next_secret_sealed: None,
-            secret_expires_at: None,
-            next_secret_expires_at: None,
+            ..fixture::provider(id)
         }
     }
 

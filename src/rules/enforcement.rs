@@ -96,29 +96,16 @@ fn secret_ends(provider: &Provider) -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Json;
-    use crate::model::provider::Settings;
+    use crate::model::fixture;
 
     const NOW: UnixTime = UnixTime(1_795_219_200);
 
     fn live() -> Provider {
         Provider {
-            id: "acme-okta".into(),
-            user_pool_id: "pool".into(),
-            name: "acme-okta".into(),
-            issuer: "https://acme.okta.com".into(),
-            enabled: true,
-            settings: Json(Settings::default()),
-            client_secret_sealed: None,
-            private_key_sealed: None,
-            created_at: NOW,
-            updated_at: NOW,
             tenant_id: Some("acme".into()),
             tested_at: Some(NOW),
             live_since: Some(NOW),
-            next_secret_sealed: None,
-            secret_expires_at: None,
-            next_secret_expires_at: None,
+            ..fixture::provider("acme-okta")
         }
     }
 

@@ -116,28 +116,12 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Json;
-    use crate::model::provider::Settings;
-    use crate::world::UnixTime;
+    use crate::model::fixture;
 
     fn provider(id: &str, tenant_id: Option<&str>) -> Provider {
         Provider {
-            id: id.into(),
-            user_pool_id: "pool".into(),
-            name: id.into(),
-            issuer: String::new(),
-            enabled: true,
-            settings: Json(Settings::default()),
-            client_secret_sealed: None,
-            private_key_sealed: None,
-            created_at: UnixTime(0),
-            updated_at: UnixTime(0),
             tenant_id: tenant_id.map(str::to_owned),
-            tested_at: None,
-            live_since: None,
-            next_secret_sealed: None,
-            secret_expires_at: None,
-            next_secret_expires_at: None,
+            ..fixture::provider(id)
         }
     }
 

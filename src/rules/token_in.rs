@@ -297,31 +297,18 @@ mod tests {
 
     use super::*;
     use crate::db::Json;
+    use crate::model::fixture;
     use crate::model::provider::{Settings, TokenIn};
-    use crate::world::UnixTime;
 
     fn provider(id: &str, issuer: &str, client_id: &str) -> Provider {
         Provider {
-            id: id.into(),
-            user_pool_id: "us-local-1_Pool".into(),
-            name: id.into(),
             issuer: issuer.into(),
-            enabled: true,
             settings: Json(Settings {
                 client_id: client_id.into(),
                 token_in: Some(TokenIn::default()),
                 ..Settings::default()
             }),
-            client_secret_sealed: None,
-            private_key_sealed: None,
-            created_at: UnixTime(0),
-            updated_at: UnixTime(0),
-            tenant_id: None,
-            tested_at: None,
-            live_since: None,
-            next_secret_sealed: None,
-            secret_expires_at: None,
-            next_secret_expires_at: None,
+            ..fixture::provider(id)
         }
     }
 

@@ -12,6 +12,7 @@ use forebay::config::AllowedHost;
 use forebay::db::Conn;
 use forebay::demo::okta::{App, Person};
 use forebay::demo::{POOL, WEB_CLIENT};
+use forebay::model::enforcement::{self, Enforcement};
 use forebay::model::identity_move::{self, IdentityMove, Pairing};
 use forebay::model::mapping;
 use forebay::model::provider::Settings;
@@ -741,4 +742,41 @@ async fn a_canary_of_a_group_takes_its_members() {
     let after = signs_in_hinted(&stage, "ada@acme.test").await;
     assert_eq!(after["sub"], before["sub"]);
     assert_eq!(came_by(&after), [OLD, NEW]);
+}
+
+#[actix_web::test]
+async fn only_through_okta_holds_for_a_canary_s_people_as_well() {
+    let stage = stage().await;
+    stage.change_web_client(|settings| settings.providers.retain(|name| name != NEW));
+    recognise(&stage);
+    hire(&stage, "00u9ada", "ada@acme.test", "Ada", "Lovelace");
+    let ctx = stage.ctx();
+    let canary = provider::Canary {
+        to: NEW.into(),
+        people: vec!["ada@acme.test".into()],
+        ..provider::Canary::default()
+    };
+    let row = Enforcement {
+        tenant_id: "acme".into(),
+        user_pool_id: POOL.into(),
+        provider_id: OLD.into(),
+        actor: "test".into(),
+        since: ctx.now,
+        confirm_by: ctx.now,
+        confirmed_at: Some(ctx.now),
+    };
+    stage.act(|conn| {
+        canaries::set(conn, &ctx, &Reach::everything(), OLD, canary).unwrap();
+        assert!(enforcement::insert(conn, &row).unwrap());
+    });
+    assert_eq!(came_by(&signs_in_hinted(&stage, "ada@acme.test").await), [NEW]);
+    let others = [("identity_provider", "globex-okta")];
+    stage.globex.change_person("hank@globex.test", |person| {
+        person.email = "hank@acme.test".into()
+    });
+    let page = stage
+        .browser()
+        .sign_in("hank@globex.test", &stage.authorize(&others))
+        .await;
+    page.is_page(403, "only_through_sso");
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{AuthorizeRequest, Connection, Expectation, Failure, Identity, Options, Upstream};
 use crate::db::Json;
 use crate::demo::okta::{self, App, Okta, Seen, Server, Setup, demo_people};
+use crate::model::fixture;
 use crate::model::provider::{ClientAuth, Provider, Settings};
 use crate::model::trace::Step;
 use crate::rules::jwks::KeyPair;
@@ -165,25 +166,12 @@ fn upstream(clock: &Clock, allow: &str, patience: Duration) -> Upstream {
 fn connection(issuer: &str) -> Connection {
     Connection {
         provider: Provider {
-            id: "acme-okta".into(),
-            user_pool_id: "us-local-1_Forebay01".into(),
-            name: "acme-okta".into(),
             issuer: issuer.to_owned(),
-            enabled: true,
             settings: Json(Settings {
                 client_id: CLIENT.into(),
                 ..Settings::default()
             }),
-            client_secret_sealed: None,
-            private_key_sealed: None,
-            created_at: NOW,
-            updated_at: NOW,
-            tenant_id: None,
-            tested_at: None,
-            live_since: None,
-            next_secret_sealed: None,
-            secret_expires_at: None,
-            next_secret_expires_at: None,
+            ..fixture::provider("acme-okta")
         },
         client_secret: Some(Zeroizing::new(SECRET.into())),
         private_key: None,

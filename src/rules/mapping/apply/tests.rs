@@ -1,4 +1,8 @@
 #![allow(clippy::unwrap_used)]
+
+mod addresses;
+mod effects;
+
 use serde_json::json;
 
 use super::*;
@@ -335,154 +339,6 @@ fn a_client_changes_only_what_it_may_write() {
 }
 
 #[test]
-fn a_48_an_address_is_verified_only_by_what_is_said_of_it_now() {
-    let mapped = ["email=email", "email_verified=email_verified"];
-    let alone = ["email=email"];
-    let old = |email: &str, verified: bool| Some(json!({"email": email, "email_verified": verified}));
-    for (texts, claims, existing, expected) in [
-        // Unmapped: unverified, and unverified again when the address changes; kept when it does not.
-        (
-            &alone[..],
-            json!({"email": "a@acme.test", "email_verified": true}),
-            None,
-            json!(false),
-        ),
-        (
-            &alone,
-            json!({"email": "b@acme.test"}),
-            old("a@acme.test", true),
-            json!(false),
-        ),
-        (
-            &alone,
-            json!({"email": "a@acme.test"}),
-            old("a@acme.test", true),
-            json!(true),
-        ),
-        (&alone, json!({}), old("a@acme.test", true), json!(true)),
-        (
-            &alone,
-            json!({"email": ""}),
-            old("a@acme.test", true),
-            json!(null),
-        ),
-        (&alone, json!({}), None, json!(null)),
-        // Mapped: only true and "true".
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": true}),
-            None,
-            json!(true),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": "true"}),
-            None,
-            json!(true),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": "TRUE"}),
-            None,
-            json!(false),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": 1}),
-            None,
-            json!(false),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": [true]}),
-            None,
-            json!(false),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": {}}),
-            None,
-            json!(false),
-        ),
-        (&mapped, json!({"email": "a@acme.test"}), None, json!(false)),
-        (
-            &mapped,
-            json!({"email": "b@acme.test"}),
-            old("a@acme.test", true),
-            json!(false),
-        ),
-        (
-            &mapped,
-            json!({"email": "b@acme.test", "email_verified": true}),
-            old("a@acme.test", false),
-            json!(true),
-        ),
-        (
-            &mapped,
-            json!({"email": "a@acme.test", "email_verified": false}),
-            old("a@acme.test", true),
-            json!(false),
-        ),
-        // Said of an address that did not come, or of none.
-        (
-            &mapped,
-            json!({"email_verified": true}),
-            old("a@acme.test", false),
-            json!(false),
-        ),
-        (
-            &mapped,
-            json!({"email": "", "email_verified": true}),
-            old("a@acme.test", true),
-            json!(null),
-        ),
-        (
-            &["email_verified=email_verified"],
-            json!({"email_verified": true}),
-            old("a@acme.test", false),
-            json!(false),
-        ),
-        // The address is kept by its policy: the word is about the other one.
-        (
-            &["email=email,write=first", "email_verified=email_verified"],
-            json!({"email": "b@acme.test", "email_verified": true}),
-            old("a@acme.test", false),
-            json!(false),
-        ),
-        (
-            &["email=email", "email_verified=email_verified,write=first"],
-            json!({"email": "b@acme.test", "email_verified": true}),
-            old("a@acme.test", true),
-            json!(false),
-        ),
-        (
-            &["email=email", "email_verified=email_verified,write=empty"],
-            json!({"email": "a@acme.test", "email_verified": true}),
-            old("a@acme.test", false),
-            json!(true),
-        ),
-        // The order of the rules does not matter.
-        (
-            &["email_verified=email_verified", "email=email"],
-            json!({"email": "b@acme.test", "email_verified": true}),
-            old("a@acme.test", false),
-            json!(true),
-        ),
-    ] {
-        let outcome = run(texts, claims.clone(), existing.clone());
-        assert_eq!(
-            outcome
-                .attributes
-                .get("email_verified")
-                .cloned()
-                .unwrap_or_default(),
-            expected,
-            "{texts:?} {claims} {existing:?}"
-        );
-    }
-}
-
-#[test]
 fn a_53_stored_rules_cannot_set_what_is_reserved_or_unknown() {
     let names = [
         "sub",
@@ -511,59 +367,6 @@ fn a_53_stored_rules_cannot_set_what_is_reserved_or_unknown() {
     assert!(outcome.attributes.is_empty() && outcome.refusal.is_none());
     assert_eq!(outcome.effects.len(), names.len());
     assert!(outcome.effects.iter().all(|effect| effect.action == "skipped"));
-}
-
-#[test]
-fn effects_show_no_values() {
-    let outcome = run(
-        &["email=email", "name=name", "custom:contractor=c"],
-        json!({"email": "lovelace@acme.test", "name": "Ada Lovelace", "c": true}),
-        Some(json!({"email": "byron@acme.test", "name": "Ada Byron"})),
-    );
-    let effect = &outcome.effects[0];
-    assert_eq!(effect.old.as_deref(), Some("b***@acme.test"));
-    assert_eq!(effect.new.as_deref(), Some("l***@acme.test"));
-    assert_eq!(outcome.effects[1].new.as_deref(), Some("text(12)"));
-    assert_eq!(outcome.effects[2].new.as_deref(), Some("true"));
-    let refused = run(&["custom:level=name"], json!({"name": "Ada Lovelace"}), None);
-    assert!(!format!("{refused:?}").contains("Lovelace"));
-}
-
-#[test]
-fn effects_show_nothing_of_what_an_expression_made_of_a_value() {
-    let outcome = run(
-        &["email:='x@' + claims.secret.lowerAscii() + '.example'"],
-        json!({"secret": "Lovelace"}),
-        None,
-    );
-    assert_eq!(outcome.effects[0].new.as_deref(), Some("text(18)"));
-    assert!(
-        !format!("{:?}", outcome.effects)
-            .to_lowercase()
-            .contains("lovelace.example")
-    );
-}
-
-#[test]
-fn the_rules_of_a_sign_in_spend_one_allowance_together() {
-    let dear: Vec<String> = (0..20)
-        .map(|n| format!("custom:a{n}:=string(claims.groups.map(g, claims.groups).size())"))
-        .collect();
-    let mut pool = pool();
-    for n in 0..20 {
-        pool.settings.attributes.push(Attribute {
-            name: format!("custom:a{n}"),
-            kind: AttributeType::String,
-            mutable: true,
-            required: false,
-        });
-    }
-    let texts: Vec<&str> = dear.iter().map(String::as_str).collect();
-    let rules = rules(&texts);
-    let claims = map(json!({"groups": vec!["group"; 2_000]}));
-    let outcome = apply(&rules, &claims, None, &pool, None);
-    assert_eq!(outcome.steps, Steps::default().left());
-    assert_eq!(outcome.refusal.unwrap().cause, "attribute_invalid");
 }
 
 #[test]
@@ -680,51 +483,4 @@ fn stored_values_survive_their_text_form() {
         let back: Map<String, Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(back, outcome.attributes, "{level}");
     }
-}
-
-#[test]
-fn an_address_outside_the_tenants_domains_is_not_verified() {
-    use crate::model::tenant_domain::Proven;
-    let rules = Rules {
-        attributes: vec![
-            Rule::new("email", Source::claim("email")),
-            Rule::new("email_verified", Source::claim("email_verified")),
-        ],
-        groups: None,
-    };
-    let within = Vouching::Within(vec![Proven {
-        tenant_id: "acme".into(),
-        domain: "acme.test".into(),
-        subdomains: false,
-    }]);
-    let settle = |address: &str, flag: Value, existing: Option<&Map<String, Value>>| {
-        let claims = json!({ "email": address, "email_verified": flag });
-        let claims = claims.as_object().cloned().unwrap();
-        super::apply(&Compiled::new(&rules), &claims, existing, &pool(), None, &within)
-    };
-    for (address, flag, verified) in [
-        ("ann@acme.test", json!(true), true),
-        ("ann@acme.test", json!("true"), true),
-        ("ann@acme.test", json!(false), false),
-        ("ann@globex.test", json!(true), false),
-        ("ann@globex.test", json!("true"), false),
-        ("ann@globex.test", json!(1), false),
-    ] {
-        let outcome = settle(address, flag.clone(), None);
-        assert_ne!(
-            outcome.attributes.get("email_verified"),
-            Some(&json!(!verified)),
-            "{address} {flag}"
-        );
-        assert_eq!(outcome.attributes["email"], address);
-    }
-    // The domain was taken back since: what was verified by it is so no more.
-    let before = json!({ "email": "ann@globex.test", "email_verified": true });
-    let outcome = settle("ann@globex.test", json!(true), before.as_object());
-    assert_eq!(outcome.attributes["email_verified"], json!(false));
-    let told = outcome
-        .effects
-        .iter()
-        .find(|effect| effect.target == "email_verified");
-    assert!(told.unwrap().reason.contains("no proven domain"));
 }
