@@ -15,6 +15,7 @@ pub mod hooks;
 mod limits;
 mod looks;
 mod organisation;
+mod okta_api;
 mod passwords;
 mod pools;
 pub mod refresh;
@@ -86,6 +87,8 @@ pub struct Broker {
     pub returned: Returned,
     /// Callbacks under way, by their `state`.
     pub arriving: Gates,
+    /// Upstream tokens that are being looked up or refreshed: one flight at a time each.
+    refreshing: Gates,
     /// Tries to sign in to the console with a password.
     pub attempts: Attempts,
     pub passwords: Passwords,
@@ -130,6 +133,7 @@ impl Broker {
             failed_callbacks: Allowance::new(3_000, 60),
             returned: Returned::default(),
             arriving: Gates::default(),
+            refreshing: Gates::default(),
             attempts: Attempts::default(),
             passwords: Passwords::default(),
             proving: Gates::default(),

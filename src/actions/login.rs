@@ -15,7 +15,7 @@ use super::mappings::past::{self, About, Sealed};
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::Exchanged;
 use super::traces::{self, Draft};
-use super::{Ctx, access, identity_moves, watch};
+use super::{Ctx, access, identity_moves, okta_api, watch};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -23,7 +23,7 @@ use crate::model::group::Group;
 use crate::model::mapper_input::Contents;
 use crate::model::overrides::Overrides;
 use crate::model::pool::Pool;
-use crate::model::provider::Provider;
+use crate::model::provider::{ApiScope, Provider};
 use crate::model::session::Facts;
 use crate::model::single_use::{self, SingleUse};
 use crate::model::trace::Outcome;
@@ -71,6 +71,8 @@ pub struct Returned {
     pub login_hash: Vec<u8>,
     /// The upstream ID token, sealed, where it will be needed for logging out there.
     pub id_token_sealed: Option<Vec<u8>>,
+    /// The scopes of Okta's API that came, where they were asked for.
+    pub granted: Option<Vec<ApiScope>>,
 }
 
 /// A token that was brought, and what is granted for it.
@@ -189,6 +191,11 @@ pub fn arrive(
     // Also when the sign-in is refused in the end: it may well be for want of a claim that used to come.
     let Arrival { subject, claims, .. } = &work.arrival;
     watch::note_claims(conn, ctx, &provider.id, subject, claims)?;
+    if let Errand::Login(returned) = work.errand
+        && let Some(granted) = &returned.granted
+    {
+        okta_api::note_granted(conn, ctx, &provider.id, granted)?;
+    }
     // Before anything else is changed: a refused sign-in leaves nothing but its trace.
     if !is_required_user(conn, work)? {
         let seen = "somebody else than the user that the app insists on".to_owned();

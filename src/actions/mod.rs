@@ -22,6 +22,7 @@ pub mod mappings;
 pub mod moving;
 pub mod native;
 pub mod offers;
+pub mod okta_api;
 pub mod pools;
 pub mod profile;
 pub mod providers;

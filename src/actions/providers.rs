@@ -9,7 +9,7 @@ mod lifecycle;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ctx, difference, mappings, pools, record, record_for};
+use super::{Ctx, difference, mappings, okta_api, pools, record, record_for};
 use crate::config::AllowedHost;
 use crate::db::{Conn, Json};
 use crate::error::Error;
@@ -148,6 +148,7 @@ fn insert(
     check_issuer(&new.issuer, allowed)?;
     rules::settings(&new.settings, allowed)?;
     rules::token_in(&new.issuer, &new.settings)?;
+    rules::okta_api(&new.issuer, &new.settings)?;
     check_credentials(&new.credentials)?;
     let identifiers = rules::identifiers(&new.identifiers)?;
     mappings::check_rules(&new.rules, &pool.settings)?;
@@ -215,6 +216,7 @@ pub fn update(
              other's codes",
         ));
     }
+    rules::okta_api(&new.issuer, &new.settings)?;
     if change.by_tenant {
         let proven = match &old.tenant_id {
             Some(id) => tenant_domain::proven_of_tenant(conn, id)?,
@@ -280,6 +282,7 @@ pub fn update(
         }
     };
     mappings::past::shorten(conn, id, &old.settings.replay, &new.settings.replay)?;
+    let tokens_forgotten = okta_api::forget_what_is_over(conn, &old, &new)?;
     let new = provider::update(conn, &new)?.ok_or_else(|| missing(id))?;
     let mut changes = difference(&shape(&old), &shape(&new));
     if let Value::Object(changes) = &mut changes {
@@ -301,6 +304,7 @@ pub fn update(
                 "next_secret",
                 old.next_secret_sealed.is_some() && new.next_secret_sealed.is_none(),
             ),
+            ("upstream_tokens", tokens_forgotten),
         ] {
             if forgotten {
                 changes.insert(name.into(), json!("forgotten"));

@@ -549,6 +549,14 @@ fn describe(settings: &Settings, heading: &str, found: &Found, next: &[String]) 
             },
         ),
         ("scopes", own.scopes.join(" ")),
+        (
+            "Okta's own API",
+            own.okta_api
+                .iter()
+                .map(|scope| scope.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         ("button", own.label.clone()),
         (
             "environment",

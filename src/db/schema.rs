@@ -344,6 +344,17 @@ diesel::table! {
     tile_starts (provider_id) { provider_id -> Text, first_at -> BigInt, last_at -> BigInt, }
 }
 
+diesel::table! {
+    upstream_grants (provider_id) { provider_id -> Text, scopes -> Text, at -> BigInt, }
+}
+
+diesel::table! {
+    upstream_tokens (provider_id, administrator_id) {
+        provider_id -> Text, administrator_id -> Text, scopes -> Text, sealed -> Binary, access_ends -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(identities -> users (user_sub));
 diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
@@ -404,4 +415,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_sessions,
     identity_moves,
     tenant_looks,
+    upstream_grants,
+    upstream_tokens,
 );

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use actix_web::web::Data;
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::actions::admins::{self, NewAdministrator, Scope};
@@ -26,7 +27,7 @@ use crate::model::client::{Flow, Rotation, Settings as ClientSettings};
 use crate::model::credential;
 use crate::model::mapping::{GroupsRule, Rule, Rules, Source};
 use crate::model::pool::{Attribute, AttributeType, Settings as PoolSettings};
-use crate::model::provider::Settings as ProviderSettings;
+use crate::model::provider::{ApiScope as OktaScope, Settings as ProviderSettings};
 use crate::model::reach::Reach;
 use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
 use crate::rules::discovery::paths;
@@ -114,6 +115,9 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
         .map(|person| person.login.clone())
         .filter(|login| !login.starts_with("linus"))
         .collect();
+    if let Some(first) = people.first() {
+        organisation.appoint(&first.login);
+    }
     for person in people {
         organisation.add_person(person);
     }
@@ -141,8 +145,28 @@ pub fn furnish(organisation: &okta::Okta, registration: &Registration, name: &st
         label: "Forebay".into(),
         assigned,
         groups_claim: true,
+        api_scopes: OktaScope::ALL.iter().map(ToString::to_string).collect(),
+        profile_mapping: profile_mapping(),
         ..okta::App::default()
     });
+}
+
+/// What Okta makes of its users for the app, as an administrator there may have written it.
+fn profile_mapping() -> Map<String, Value> {
+    [
+        ("department", "user.department"),
+        ("email", "user.email"),
+        ("firstName", "user.firstName"),
+        ("lastName", "user.lastName"),
+        ("displayName", "user.firstName + \" \" + user.lastName"),
+        ("nickName", "String.substringBefore(user.email, \"@\")"),
+    ]
+    .into_iter()
+    .map(|(name, expression)| {
+        let mapped = json!({ "expression": expression, "pushStatus": "PUSH" });
+        (name.to_owned(), mapped)
+    })
+    .collect()
 }
 
 /// Fills an empty database with the pool of the README's table.

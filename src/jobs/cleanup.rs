@@ -1,5 +1,5 @@
 //! Deletes what has expired: codes, sessions of users and administrators, token families, traces, audit events, links,
-//! challenges, webhook deliveries, sign-ins kept for replays, app clients that were registered until now; in small
+//! challenges, webhook deliveries, sign-ins kept for replays, upstream tokens, app clients that were registered until now; in small
 //! batches, so that no write waits long.
 
 use crate::actions::{admins, login, registrations};
@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::{
     admin_session, audit, challenge, code, mapper_input, session, setup_link, single_use, token, trace,
-    webhook,
+    upstream_token, webhook,
 };
 use crate::world::UnixTime;
 
@@ -42,6 +42,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         |conn, now| challenge::delete_expired(conn, now, BATCH),
         |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
         |conn, now| mapper_input::delete_expired(conn, now, BATCH),
+        |conn, now| upstream_token::delete_expired(conn, now, BATCH),
         |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),
     ];
     for step in steps {

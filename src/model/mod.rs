@@ -43,5 +43,7 @@ pub mod tenant_look;
 pub mod tile_start;
 pub mod token;
 pub mod trace;
+pub mod upstream_grant;
+pub mod upstream_token;
 pub mod user;
 pub mod webhook;

@@ -114,6 +114,8 @@ pub struct Settings {
     /// What the connection is for, where its tenant has one for each environment.
     pub environment: Option<Environment>,
     pub provisioning: Provisioning,
+    /// The scopes of Okta's own API that sign-ins ask for; none: that API is left alone.
+    pub okta_api: Vec<ApiScope>,
 }
 
 /// Who gets an account by coming for the first time, and what with.
@@ -135,6 +137,23 @@ impl Default for Provisioning {
             groups: Vec::new(),
             decided: false,
         }
+    }
+}
+
+text_enum! {
+    /// What may be read of Okta's own API (org authorization server only).
+    pub enum ApiScope {
+        UsersReadSelf = "okta.users.read.self",
+        UsersRead = "okta.users.read",
+        UserTypesRead = "okta.userTypes.read",
+        ProfileMappingsRead = "okta.profileMappings.read",
+    }
+}
+
+impl ApiScope {
+    /// Whoever signs in may be read with it; with [`ApiScope::UsersRead`] it depends on their rights in Okta.
+    pub fn reads_own_profile(self) -> bool {
+        matches!(self, ApiScope::UsersReadSelf | ApiScope::UsersRead)
     }
 }
 
@@ -225,6 +244,7 @@ impl Default for Settings {
             cognito: Map::new(),
             environment: None,
             provisioning: Provisioning::default(),
+            okta_api: Vec::new(),
         }
     }
 }

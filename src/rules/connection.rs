@@ -126,12 +126,19 @@ pub fn system_log(issuer: &str, client_id: &str) -> Option<String> {
 /// again is another configuration, too.
 pub fn fingerprint(provider: &Provider) -> String {
     let settings = &provider.settings;
+    let of_the_api = settings.okta_api.iter().map(|scope| scope.as_str());
+    let scopes: Vec<&str> = settings
+        .scopes
+        .iter()
+        .map(String::as_str)
+        .chain(of_the_api)
+        .collect();
     let facts = json!([
         provider.issuer,
         settings.client_id,
         settings.client_auth,
         settings.private_key_id,
-        settings.scopes,
+        scopes,
         settings.endpoints,
         settings.userinfo_method,
         settings.shared_callback,

@@ -11,6 +11,7 @@ use super::authorize::{Authorization, ResponseType, ReturnAddress};
 use super::redirect_uri;
 use super::response::ResponseMode;
 use crate::model::client::Client;
+use crate::model::provider;
 use crate::seal::{Label, Sealer};
 use crate::world::UnixTime;
 
@@ -78,6 +79,35 @@ pub struct Login {
     /// Whose sign-in the `login_hint` said it is, as the trace keeps it.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     person: Option<String>,
+    #[serde(rename = "y", default, skip_serializing_if = "ApiAsk::is_no")]
+    pub okta_api: ApiAsk,
+}
+
+/// Whether the upstream was asked for scopes of Okta's own API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApiAsk {
+    #[default]
+    #[serde(rename = "n")]
+    No,
+    #[serde(rename = "a")]
+    Asked,
+    /// It was, refused the whole request over them, and was asked again without.
+    #[serde(rename = "r")]
+    Refused,
+}
+
+impl ApiAsk {
+    /// What a login through this connection asks for.
+    pub fn of(settings: &provider::Settings) -> ApiAsk {
+        match settings.okta_api.is_empty() {
+            true => ApiAsk::No,
+            false => ApiAsk::Asked,
+        }
+    }
+
+    fn is_no(&self) -> bool {
+        *self == ApiAsk::No
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +128,7 @@ pub struct UpstreamLeg {
     pub instead_of: Option<String>,
     /// Hash of the address in `login_hint`.
     pub person_hash: Option<Vec<u8>>,
+    pub okta_api: ApiAsk,
 }
 
 impl Login {
@@ -128,6 +159,17 @@ impl Login {
             by_address: leg.by_address,
             instead_of: leg.instead_of,
             person: leg.person_hash.map(|hash| URL_SAFE_NO_PAD.encode(hash)),
+            okta_api: leg.okta_api,
+        }
+    }
+
+    /// The same login once more, without the scopes of Okta's API. It takes no longer in all than the first one had.
+    pub fn without_okta_api(&self, nonce: String, verifier: String) -> Login {
+        Login {
+            upstream_nonce: nonce,
+            upstream_verifier: verifier,
+            okta_api: ApiAsk::Refused,
+            ..self.clone()
         }
     }
 
@@ -277,6 +319,7 @@ mod tests {
             by_address: true,
             instead_of: Some("5e1fb4a2-0000-4000-8000-000000000000".into()),
             person_hash: Some(vec![7; 16]),
+            okta_api: ApiAsk::Refused,
         };
         Login::new(client, &request, leg, UnixTime(1_000))
     }

@@ -34,6 +34,8 @@ pub mod multipart;
 pub mod oauth_error;
 pub mod okta_issuer;
 pub mod organisation;
+pub mod okta_mapping;
+pub mod okta_profile;
 pub mod pairing;
 pub mod params;
 pub mod password;

@@ -120,6 +120,16 @@ impl Http {
 
     /// Sends a request on a lane and reads the whole answer, whatever its status.
     pub async fn send(&self, lane: &str, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+        self.send_within(lane, request, self.deadline).await
+    }
+
+    /// The same for what is worth less of a wait.
+    pub async fn send_within(
+        &self,
+        lane: &str,
+        request: Request<Vec<u8>>,
+        within: Duration,
+    ) -> Result<Response<Vec<u8>>, Trouble> {
         let turn = self.lanes.turn(lane).await.map_err(|closed| match closed {
             Closed::TooMany => Trouble::new(
                 Cause::TooManyAtOnce,
@@ -137,7 +147,7 @@ impl Http {
             },
         })?;
         let begun = Instant::now();
-        let answer = self.send_now(request).await;
+        let answer = self.send_now_within(request, within).await;
         self.calls.ended(
             lane.strip_prefix("connection ").unwrap_or("metadata"),
             answer.as_ref().ok().map(|answer| answer.status().as_u16()),
@@ -156,7 +166,15 @@ impl Http {
     }
 
     /// Sends a request outside the lanes, as the examination of a connection does.
-    pub async fn send_now(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+    pub async fn send_now(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+        self.send_now_within(request, self.deadline).await
+    }
+
+    async fn send_now_within(
+        &self,
+        mut request: Request<Vec<u8>>,
+        within: Duration,
+    ) -> Result<Response<Vec<u8>>, Trouble> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| Trouble::new(Cause::ConnectionMisconfigured, "the endpoint is not a URL"))?;
         let client = if self.admits(&url)? {
@@ -175,7 +193,7 @@ impl Http {
                 format!("{place} cannot be called"),
             )
         })?;
-        match tokio::time::timeout(self.deadline, exchange(client, request)).await {
+        match tokio::time::timeout(within, exchange(client, request)).await {
             Ok(Ok(answer)) => {
                 tracing::debug!(%place, status = answer.status().as_u16(), "called the provider");
                 Ok(answer)
@@ -191,7 +209,7 @@ impl Http {
                     Cause::Timeout,
                     format!(
                         "{place} did not finish its answer within {} s",
-                        self.deadline.as_secs_f32()
+                        within.as_secs_f32()
                     ),
                 ))
             }

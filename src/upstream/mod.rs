@@ -36,12 +36,13 @@ use crate::rules::json;
 
 pub use examine::{Answers, Stage, Verdict};
 pub use hook::HookCall;
-pub use okta::{Brought, claimed, end_of_brought};
+pub use okta::{ApiFailure, ApiGrant, Brought, Refreshed, claimed, end_of_brought};
 
 use crate::config::AllowedHost;
 use crate::metrics::Calls;
 use crate::model::provider::Provider;
 use crate::rules::jwks::KeyPair;
+use crate::rules::login::ApiAsk;
 use crate::rules::upstream_error::{Cause, Refusal};
 use crate::world::{Clock, Entropy, UnixTime};
 
@@ -129,6 +130,8 @@ pub struct AuthorizeRequest {
     pub prompt: Option<String>,
     pub max_age: Option<i64>,
     pub acr_values: Option<String>,
+    /// Also for the scopes of Okta's own API that the connection wants.
+    pub okta_api: bool,
 }
 
 /// What the login remembers and the answer must agree with.
@@ -145,6 +148,7 @@ pub struct Expectation {
     pub acr_values: Option<String>,
     /// What the provider said is wanted as it came, too: [`Identity::sources`].
     pub keep_sources: bool,
+    pub okta_api: ApiAsk,
 }
 
 /// Who signed in, as the provider says and every check confirms.
@@ -162,6 +166,8 @@ pub struct Identity {
     pub id_token: Zeroizing<String>,
     /// Where it was asked for.
     pub sources: Option<Sources>,
+    /// Where scopes of Okta's own API were asked for.
+    pub okta_api: Option<ApiGrant>,
 }
 
 /// What the provider said, each part by itself.

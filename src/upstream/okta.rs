@@ -5,9 +5,13 @@
 //! which sees each answer first: status, media type and JSON are judged there, and the ID token is taken out, so that
 //! `verify` can say what is wrong with one that the library would only call unparsable.
 
+mod api;
 mod brought;
+mod refresh;
 mod token;
 mod userinfo;
+
+use std::collections::HashSet;
 
 use http::header::{CONTENT_TYPE, DATE, HeaderMap};
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient};
@@ -26,7 +30,10 @@ use crate::rules::upstream_error::{Cause, plain};
 use crate::world::UnixTime;
 use token::Tokens;
 
+pub use api::{ApiFailure, ApiGrant};
 pub use brought::{Brought, claimed, end_of_brought};
+pub use refresh::Refreshed;
+pub(super) use token::token_request;
 
 /// More than this between our clock and the provider's, and times can no longer be judged.
 const SKEW: i64 = 60;
@@ -49,12 +56,14 @@ impl Upstream {
         steps: &mut Vec<Step>,
     ) -> Result<Identity, Failure> {
         let within = self.0.sign_in_within;
-        tokio::time::timeout(within, self.0.identity(c, e, code, iss, steps))
+        let mut identity = tokio::time::timeout(within, self.0.identity(c, e, code, iss, steps))
             .await
             .unwrap_or_else(|_| {
                 let detail = format!("the sign-in was not finished within {} s", within.as_secs_f32());
                 Err(Failure::new(Cause::Timeout, detail))
-            })
+            })?;
+        self.0.fill(c, &mut identity, steps).await;
+        Ok(identity)
     }
 
     /// RP-Initiated Logout §2; `None` when the provider has no such endpoint.
@@ -86,20 +95,21 @@ pub(super) fn authorize_url(
     let client = client(c)?
         .set_auth_uri(AuthUrl::from_url(discovery.authorization.clone()))
         .set_redirect_uri(redirect_url(&r.redirect_uri)?);
-    let scopes = c
-        .provider
-        .settings
-        .0
-        .scopes
-        .iter()
-        .filter(|scope| *scope != "openid");
+    let settings = &c.provider.settings.0;
+    let mut scopes: Vec<&str> = settings.scopes.iter().map(String::as_str).collect();
+    if r.okta_api {
+        scopes.extend(settings.okta_api.iter().map(|scope| scope.as_str()));
+    }
+    // The library asks for it by itself.
+    let mut asked = HashSet::from(["openid"]);
+    scopes.retain(|scope| asked.insert(*scope));
     let mut request = client
         .authorize_url(
             CoreAuthenticationFlow::AuthorizationCode,
             move || CsrfToken::new(state),
             move || Nonce::new(nonce),
         )
-        .add_scopes(scopes.map(|scope| Scope::new(scope.clone())))
+        .add_scopes(scopes.into_iter().map(|scope| Scope::new(scope.to_owned())))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
     for (name, value) in [
         ("login_hint", r.login_hint.clone()),
@@ -227,6 +237,7 @@ impl Inner {
                 detail,
             )?;
         }
+        let okta_api = api::granted(c, e.okta_api, &tokens, steps);
         let sources = e.keep_sources.then(|| Sources {
             access_token: tokens.access_token,
             id_token: claims.clone(),
@@ -234,6 +245,7 @@ impl Inner {
         });
         Ok(Identity {
             sources,
+            okta_api,
             ..userinfo::identity(c, claims, more, tokens.id_token)
         })
     }

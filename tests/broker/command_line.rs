@@ -122,6 +122,56 @@ fn a_connection_is_made_of_an_apps_env_and_an_app_gets_its_own() {
 }
 
 #[test]
+fn a_connection_asks_for_oktas_own_api_where_that_can_be_granted() {
+    let shell = Shell::new();
+    let pool = shell.json(&["pool", "create", "--name", "Test"]);
+    let pool = pool["id"].as_str().unwrap();
+    let make = |issuer, more: &[&'static str]| {
+        let mut arguments = vec![
+            "provider",
+            "create",
+            "--pool",
+            pool,
+            "--name",
+            "acme-okta",
+            "--issuer",
+            issuer,
+        ];
+        arguments.extend(["--client-id", "0oa1b2c3d4e5f6g7h8i9", "--client-secret", "secret"]);
+        arguments.extend(["--okta-api", "okta.userTypes.read okta.users.read.self"]);
+        arguments.extend(more);
+        arguments
+    };
+    let said = shell.refused(1, &make("https://acme.okta.com/oauth2/default", &[]));
+    assert!(said.contains("org authorization server only"), "{said}");
+    let said = shell.refused(1, &make("https://acme.okta.com", &["--kind", "token-in"]));
+    assert!(said.contains("needs a sign-in that we begin"), "{said}");
+    let made = shell.json(&make("https://acme.okta.com", &[]));
+    let scopes = serde_json::json!(["okta.users.read.self", "okta.userTypes.read"]);
+    assert_eq!(made["settings"]["okta_api"], scopes);
+    let shown = shell.text(&["provider", "show", "acme-okta"]);
+    assert!(
+        shown.contains("okta.users.read.self okta.userTypes.read"),
+        "{shown}"
+    );
+    // Nor does it move to where they cannot be granted.
+    let custom = "https://acme.okta.com/oauth2/default";
+    shell.refused(1, &["provider", "update", "acme-okta", "--issuer", custom]);
+    shell.refused(
+        2,
+        &[
+            "provider",
+            "update",
+            "acme-okta",
+            "--okta-api",
+            "okta.users.manage",
+        ],
+    );
+    let off = shell.json(&["provider", "update", "acme-okta", "--okta-api", "none"]);
+    assert_eq!(off["settings"]["okta_api"], serde_json::json!([]));
+}
+
+#[test]
 fn a_connection_of_the_kind_token_in_needs_no_secret() {
     let shell = Shell::new();
     let pool = shell.json(&["pool", "create", "--name", "Test"]);

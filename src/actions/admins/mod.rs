@@ -15,7 +15,7 @@ use super::{Ctx, difference, record};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::model::administrator::{self, Administrator, Grant, Rights, Role};
-use crate::model::{admin_session, pool, tenant};
+use crate::model::{admin_session, pool, tenant, upstream_token};
 use crate::rules::email::Email;
 use crate::rules::{console_roles, secret};
 
@@ -220,6 +220,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, rights: &Rights, id: &str) -> Result<(
         &target.email,
         json!({ "name": target.name }),
     )?;
+    upstream_token::forget_of(conn, id)?;
     administrator::delete(conn, id)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{
     NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, insert_under_free_slug, lock, missing,
     require_credentials,
 };
+use crate::actions::okta_api::{self, Granted};
 use crate::actions::webhooks::{self, Event};
 use crate::actions::{Ctx, clients, enforcement, mappings, pools, record, tenants};
 use crate::config::AllowedHost;
@@ -158,6 +159,7 @@ pub fn go_live(conn: &mut Conn, ctx: &Ctx, id: &str, delivery: &Delivery) -> Res
     }
     rules::client_id(&provider.settings.client_id)?;
     rules::token_in(&provider.issuer, &provider.settings)?;
+    rules::okta_api(&provider.issuer, &provider.settings)?;
     require_credentials(
         &provider.settings,
         provider.client_secret_sealed.is_some(),
@@ -245,7 +247,7 @@ pub fn promote_next_secret(conn: &mut Conn, ctx: &Ctx, seen: &Provider) -> Resul
 }
 
 /// How a test sign-in ended.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TestEnd {
     pub provider_id: String,
     /// What may be changed by the administrator who made it.
@@ -261,6 +263,9 @@ pub struct TestEnd {
     pub cause: String,
     /// What was found, to be sealed.
     pub result: Vec<u8>,
+    pub administrator_id: String,
+    /// What was granted of Okta's own API, where that was asked for.
+    pub granted: Option<Granted>,
 }
 
 /// Keeps the result of a test sign-in for ten minutes. When it passed on the configuration as it stands now, the
@@ -280,7 +285,11 @@ pub fn keep_test(conn: &mut Conn, ctx: &Ctx, end: TestEnd) -> Result<(), Error> 
         // The same answer has reached another node as well, and that one was faster.
         return Ok(());
     }
-    let counts = end.passed && connection::fingerprint(&provider) == end.fingerprint;
+    let is_as_tested = connection::fingerprint(&provider) == end.fingerprint;
+    let counts = end.passed && is_as_tested;
+    if let Some(granted) = end.granted.filter(|_| is_as_tested) {
+        okta_api::keep_tested(conn, ctx, &provider, &end.administrator_id, &granted)?;
+    }
     if counts {
         provider::set_tested(conn, id, ctx.now)?;
         enforcement::note_test(conn, ctx, &provider)?;

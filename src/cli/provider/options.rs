@@ -10,7 +10,7 @@ use crate::actions::providers::{Credentials, Expiries};
 use crate::cli::Failure;
 use crate::cli::store::secret_from;
 use crate::model::mapping::{GroupsRule, MissingGroup, Naming, Rules, Source, TableRow, Unlisted};
-use crate::model::provider::{self, ClientAuth, Endpoints, Environment, UserinfoMethod, Way};
+use crate::model::provider::{self, ApiScope, ClientAuth, Endpoints, Environment, UserinfoMethod, Way};
 use crate::rules::dotenv::OktaApp;
 use crate::rules::mapping::parse;
 use crate::rules::scope;
@@ -73,6 +73,10 @@ pub(super) struct Options {
     /// The origin of a page that may bring an ID token, such as https://app.example.com; repeat it (kind token-in)
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
+    /// What sign-ins ask of Okta's own API, separated by blanks: okta.users.read.self, okta.users.read,
+    /// okta.userTypes.read, okta.profileMappings.read; none leaves it alone (org authorization server only) [default: none]
+    #[arg(long, value_name = "SCOPES|none", value_parser = api_scopes)]
+    okta_api: Option<ApiScopes>,
     #[command(flatten)]
     groups: GroupOptions,
     /// Endpoints by hand, instead of discovery; authorize, token and jwks belong together
@@ -112,6 +116,22 @@ fn expiry(text: &str) -> Result<Expiry, String> {
             .map(|at| Expiry(Some(at)))
             .ok_or_else(|| "is not a day such as 2027-01-31".to_owned()),
     }
+}
+
+#[derive(Clone)]
+struct ApiScopes(Vec<ApiScope>);
+
+fn api_scopes(text: &str) -> Result<ApiScopes, String> {
+    if text == "none" {
+        return Ok(ApiScopes(Vec::new()));
+    }
+    let mut scopes = text
+        .split_ascii_whitespace()
+        .map(str::parse)
+        .collect::<Result<Vec<ApiScope>, _>>()?;
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(ApiScopes(scopes))
 }
 
 impl Options {
@@ -165,6 +185,9 @@ impl Options {
         }
         if let Some(label) = &self.label {
             settings.label.clone_from(label);
+        }
+        if let Some(ApiScopes(scopes)) = &self.okta_api {
+            settings.okta_api.clone_from(scopes);
         }
         settings.environment = self.environment.or(settings.environment);
         if let Some(method) = self.userinfo_method {

@@ -136,7 +136,8 @@ pub fn check(visit: &Visit<'_>, server: Server) -> Result<Authorization, Reply> 
         let why = "The authentication request has an invalid 'state' parameter.";
         return Err(refuse("invalid_request", why));
     };
-    let scopes = check_scopes(visit, server, get("scope")).map_err(|why| refuse("invalid_scope", why))?;
+    let scopes =
+        check_scopes(visit, server, &app, get("scope")).map_err(|why| refuse("invalid_scope", why))?;
     let code_challenge = check_pkce(&app, get("code_challenge"), get("code_challenge_method"))
         .map_err(|why| refuse("invalid_request", why))?;
     let prompts: Vec<&str> = get("prompt").unwrap_or_default().split_whitespace().collect();
@@ -192,8 +193,13 @@ fn repeated(parameters: &Pairs) -> Option<&str> {
     None
 }
 
-fn check_scopes(visit: &Visit<'_>, server: Server, scope: Option<&str>) -> Result<Vec<String>, &'static str> {
-    let scopes: Vec<String> = scope
+fn check_scopes(
+    visit: &Visit<'_>,
+    server: Server,
+    app: &App,
+    scope: Option<&str>,
+) -> Result<Vec<String>, &'static str> {
+    let mut scopes: Vec<String> = scope
         .unwrap_or_default()
         .split_whitespace()
         .map(str::to_owned)
@@ -201,10 +207,14 @@ fn check_scopes(visit: &Visit<'_>, server: Server, scope: Option<&str>) -> Resul
     if scopes.is_empty() {
         return Err("No scopes were requested.");
     }
+    if app.narrows_api_scopes {
+        scopes.retain(|scope| !scope.starts_with("okta.") || app.api_scopes.contains(scope));
+    }
     let custom = &visit.state.custom.scopes;
     let known = |scope: &String| match scope.as_str() {
         "openid" | "profile" | "email" | "address" | "phone" | "offline_access" => true,
         "groups" if server == Server::Org => true,
+        api if server == Server::Org && api.starts_with("okta.") => app.api_scopes.contains(scope),
         "device_sso" => server == Server::Default,
         _ => server == Server::Default && custom.contains(scope),
     };

@@ -165,7 +165,8 @@ fn name(person: &Person) -> Value {
         .unwrap_or_else(|| json!(person.name()))
 }
 
-fn is_custom(name: &str) -> bool {
+/// Whether a member of a person's profile is an attribute beyond the standard claims.
+pub fn is_custom(name: &str) -> bool {
     !PROFILE_BOTH.contains(&name) && !PROFILE_ORG.contains(&name) && !OTHER.contains(&name)
 }
 

@@ -85,6 +85,12 @@ pub struct App {
     pub fat_id_token: bool,
     /// Each refresh brings a new refresh token and ends the old one; off, it stays the same.
     pub rotate_refresh_tokens: bool,
+    /// Scopes of Okta's API that were granted to it; asking for another one is refused.
+    pub api_scopes: Vec<String>,
+    /// Instead of refusing, those not granted are left out, as RFC 6749 §3.3 allows.
+    pub narrows_api_scopes: bool,
+    /// Okta's mapping from its users to the app's profile: properties with their expressions.
+    pub profile_mapping: Map<String, Value>,
 }
 
 impl App {

@@ -3,12 +3,13 @@
 //!
 //! One [`Okta`] is one organisation at one origin. It serves the org authorization server (issuer: the bare
 //! origin) and the custom server `default`, a sign-in page, a dashboard with app tiles, and logout. It is
-//! meant for loopback: its people and passwords are public. What a real organisation does beyond signing in
-//! (management API, SCIM, event hooks) is not here, and nothing of Forebay but the clock and the entropy is
+//! meant for loopback: its people and passwords are public. Of what a real organisation does beyond signing in
+//! only a little of its API is here (no SCIM, no event hooks), and nothing of Forebay but the clock and the entropy is
 //! used, so that an error on the other side cannot hide in shared code.
 //!
 //! Every handler is a plain function from a `Visit` to a `Reply`; `routes` is the whole route table.
 
+mod api;
 mod authorize;
 mod authorize_answer;
 mod authorize_request;
@@ -145,6 +146,11 @@ impl Okta {
         let mut state = self.state();
         state.apps.retain(|known| known.client_id != app.client_id);
         state.apps.push(app);
+    }
+
+    /// Makes the person with this login an administrator of the organisation.
+    pub fn appoint(&self, login: &str) {
+        self.state().administrators.push(login.to_owned());
     }
 
     /// Changes the person with this login, if there is one.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::http::Reply;
 use super::{
-    Answer, Server, Visit, authorize, discovery, logout, pages, sign_in, token, token_status, userinfo,
+    Answer, Server, Visit, api, authorize, discovery, logout, pages, sign_in, token, token_status, userinfo,
 };
 
 /// The whole route table.
@@ -35,6 +35,9 @@ pub fn route(visit: &mut Visit<'_>) -> Answer {
             }
             _ => Err(unknown(visit)),
         };
+    }
+    if let ("GET", Some(rest)) = (visit.request.method.as_str(), path.strip_prefix("/api/v1/")) {
+        return api::api(visit, rest);
     }
     match (visit.request.method.as_str(), path) {
         ("GET", "/.well-known/openid-configuration") => discovery::openid(visit, Server::Org),

@@ -28,6 +28,8 @@ pub const REFRESH_SECONDS: i64 = 90 * 24 * 3600;
 pub struct State {
     pub people: Vec<Person>,
     pub apps: Vec<App>,
+    /// Logins of those who may read the organisation's configuration by its API.
+    pub administrators: Vec<String>,
     pub custom: CustomServer,
     pub sessions: HashMap<String, Session>,
     pub sign_ins: HashMap<String, SignIn>,
@@ -90,6 +92,7 @@ impl State {
         State {
             people: Vec::new(),
             apps: Vec::new(),
+            administrators: Vec::new(),
             custom: CustomServer::default(),
             sessions: HashMap::new(),
             sign_ins: HashMap::new(),

@@ -7,7 +7,7 @@ use super::{is_visible, issuer, uri, within};
 use crate::config::AllowedHost;
 use crate::error::Error;
 use crate::model::provider::{Endpoints, Settings};
-use crate::rules::connection::odd_client_id;
+use crate::rules::connection::{Kind, odd_client_id};
 use crate::rules::scope;
 
 const LONGEST_SLUG: usize = 63;
@@ -149,6 +149,30 @@ pub fn token_in(issuer: &str, settings: &Settings) -> Result<(), Error> {
             ),
         )),
         None => Ok(()),
+    }
+}
+
+/// Whether a connection to this issuer may ask for scopes of Okta's own API, where it does.
+pub fn okta_api(issuer: &str, settings: &Settings) -> Result<(), Error> {
+    if settings.okta_api.is_empty() {
+        return Ok(());
+    }
+    if settings.token_in.is_some() {
+        return Err(Error::invalid(
+            "okta_api",
+            "needs a sign-in that we begin: with an ID token that an app brings comes no token for Okta's API",
+        ));
+    }
+    match Kind::of(issuer) {
+        Kind::Org => Ok(()),
+        kind => Err(Error::invalid(
+            "okta_api",
+            format!(
+                "Okta grants the scopes of its API on the org authorization server only, whose issuer is the bare address, \
+                 such as https://acme.okta.com; {issuer} is that of a {}",
+                kind.name()
+            ),
+        )),
     }
 }
 

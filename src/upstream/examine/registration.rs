@@ -1,17 +1,15 @@
 //! Does the provider know us? The client id, our credentials, the redirect URI.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderValue, LOCATION, ORIGIN};
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use url::Url;
 
 use super::{Report, Stage, Verdict};
 use crate::rules::secret;
 use crate::rules::upstream_error::{self, Cause, plain};
-use crate::upstream::client_auth::{ASSERTION_TYPE, Credentials};
+use crate::upstream::client_auth::Credentials;
 use crate::upstream::metadata::{Discovery, discovery_url, get};
-use crate::upstream::okta::authorize_url;
+use crate::upstream::okta::{authorize_url, token_request};
 use crate::upstream::{AuthorizeRequest, Connection, Failure, Inner};
 
 impl Inner {
@@ -134,37 +132,14 @@ impl Inner {
         redirect_uri: &str,
         credentials: Option<&Credentials>,
     ) -> Result<Request<Vec<u8>>, Failure> {
-        let client_id = &c.provider.settings.0.client_id;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", "made-up-by-forebay-to-test-the-connection")
-            .append_pair("redirect_uri", redirect_uri)
-            .append_pair("code_verifier", &secret::token(&self.entropy));
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(discovery.token.as_str())
-            .header("accept", "application/json")
-            .header("content-type", "application/x-www-form-urlencoded");
-        match credentials {
-            Some(Credentials::Secret { secret, post: false }) => {
-                request = request.header("authorization", basic(client_id, secret))
-            }
-            Some(Credentials::Secret { secret, post: true }) => {
-                form.append_pair("client_id", client_id)
-                    .append_pair("client_secret", secret);
-            }
-            None => {
-                form.append_pair("client_id", client_id);
-            }
-            Some(Credentials::Assertion(jwt)) => {
-                form.append_pair("client_id", client_id)
-                    .append_pair("client_assertion_type", ASSERTION_TYPE)
-                    .append_pair("client_assertion", jwt);
-            }
-        }
-        request
-            .body(form.finish().into_bytes())
-            .map_err(|_| Failure::new(Cause::ConnectionMisconfigured, "the token request cannot be made"))
+        let verifier = secret::token(&self.entropy);
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", "made-up-by-forebay-to-test-the-connection"),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", &verifier),
+        ];
+        token_request(c, discovery, &fields, credentials)
     }
 
     /// Without a session at the provider, `prompt=none` comes straight back to a registered redirect URI and to no other.
@@ -184,6 +159,7 @@ impl Inner {
             prompt: Some("none".into()),
             max_age: None,
             acr_values: None,
+            okta_api: false,
         };
         let asked = async {
             let url = authorize_url(c, discovery, &request)?;
@@ -244,13 +220,6 @@ impl Inner {
             ),
         }
     }
-}
-
-/// RFC 6749 §2.3.1: both halves form-encoded first.
-fn basic(client_id: &str, secret: &str) -> String {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = format!("{}:{}", encode(client_id), encode(secret));
-    format!("Basic {}", STANDARD.encode(pair))
 }
 
 /// Error and description of a redirect to our own URI; `None` for a redirect to elsewhere.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use openidconnect::{
     AuthType, AuthorizationCode, ClientSecret, HttpRequest, HttpResponse, OAuth2TokenResponse,
     RequestTokenError, TokenUrl,
@@ -23,12 +25,20 @@ use crate::upstream::metadata::Discovery;
 use crate::upstream::{Connection, Expectation, Failure, Inner};
 use crate::world::UnixTime;
 
-const LONGEST_ACCESS_TOKEN: usize = 64 * 1024;
+const LONGEST_TOKEN: usize = 64 * 1024;
+/// What an access token lasts of which nothing is said, and the longest that is believed.
+const USUAL_SECONDS: i64 = 300;
+const MOST_SECONDS: i64 = 86_400;
 
 /// What the token endpoint gave.
 pub(super) struct Tokens {
     pub access_token: Zeroizing<String>,
     pub id_token: Zeroizing<String>,
+    pub refresh_token: Option<Zeroizing<String>>,
+    /// What was granted, blank-separated; `None`: what was asked for.
+    pub scope: Option<String>,
+    /// Seconds that the access token lasts.
+    pub lasts: i64,
     /// The provider's time, from the `Date` header.
     pub date: Option<UnixTime>,
 }
@@ -37,6 +47,9 @@ pub(super) struct Tokens {
 #[derive(Default)]
 struct Taken {
     id_token: Option<Zeroizing<String>>,
+    refresh_token: Option<Zeroizing<String>>,
+    scope: Option<String>,
+    lasts: i64,
     date: Option<UnixTime>,
 }
 
@@ -186,6 +199,9 @@ impl Inner {
         Ok(Tokens {
             access_token: Zeroizing::new(tokens.access_token().secret().clone()),
             id_token,
+            refresh_token: taken.refresh_token,
+            scope: taken.scope,
+            lasts: taken.lasts,
             date: taken.date,
         })
     }
@@ -199,30 +215,23 @@ impl Inner {
     ) -> Result<HttpResponse, Failure> {
         let answer = self.http.send(&lane(c), request).await?;
         let mut members = self.token_members(&answer)?;
-        let malformed =
-            |why: &str| Failure::new(Cause::ResponseMalformed, format!("the token response has {why}"));
         let id_token = match members.remove("id_token") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(Zeroizing::new(text)),
             Some(_) => return Err(malformed("an id_token that is not a string")),
         };
-        // RFC 6749 §7.1: a token of a type that we do not know is not used; the name is case-insensitive.
-        let bearer = members.get("token_type").and_then(Value::as_str);
-        if !bearer.is_some_and(|name| name.eq_ignore_ascii_case("bearer")) {
-            return Err(malformed("another token_type than Bearer"));
-        }
-        let access_token = members.get("access_token").and_then(Value::as_str);
-        if !access_token.is_some_and(|text| {
-            (1..=LONGEST_ACCESS_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-        }) {
-            return Err(malformed("no usable access_token"));
-        }
-        // Some providers write these as strings or leave them empty; nothing here depends on them.
-        members.retain(|name, _| matches!(name.as_str(), "access_token" | "token_type"));
-        *taken.lock().unwrap_or_else(PoisonError::into_inner) = Taken {
+        bearer_of(&members)?;
+        let scope = members.get("scope").and_then(Value::as_str);
+        let rest = Taken {
             id_token,
+            refresh_token: refresh_token_of(&members),
+            scope: scope.map(str::to_owned),
+            lasts: lasts_of(&members),
             date: date_of(answer.headers()),
         };
+        // Some providers write the others as strings or leave them empty; no sign-in depends on them.
+        members.retain(|name, _| matches!(name.as_str(), "access_token" | "token_type"));
+        *taken.lock().unwrap_or_else(PoisonError::into_inner) = rest;
         let body = serde_json::to_vec(&members).map_err(|_| malformed("what cannot be written as JSON"))?;
         let mut response = Response::new(body);
         response
@@ -253,6 +262,83 @@ impl Inner {
         }
         Err(failure)
     }
+}
+
+/// The access token of a response, if it is one that can be used.
+pub(super) fn bearer_of(members: &Map<String, Value>) -> Result<Zeroizing<String>, Failure> {
+    // RFC 6749 §7.1: a token of a type that we do not know is not used; the name is case-insensitive.
+    let bearer = members.get("token_type").and_then(Value::as_str);
+    if !bearer.is_some_and(|name| name.eq_ignore_ascii_case("bearer")) {
+        return Err(malformed("another token_type than Bearer"));
+    }
+    let access_token = members.get("access_token").and_then(Value::as_str);
+    access_token
+        .filter(|text| is_token(text))
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .ok_or_else(|| malformed("no usable access_token"))
+}
+
+pub(super) fn refresh_token_of(members: &Map<String, Value>) -> Option<Zeroizing<String>> {
+    let text = members.get("refresh_token").and_then(Value::as_str)?;
+    is_token(text).then(|| Zeroizing::new(text.to_owned()))
+}
+
+/// How long the access token lasts; little where the response does not say.
+pub(super) fn lasts_of(members: &Map<String, Value>) -> i64 {
+    let said = members.get("expires_in").and_then(Value::as_i64);
+    said.unwrap_or(USUAL_SECONDS).clamp(0, MOST_SECONDS)
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn malformed(why: &str) -> Failure {
+    Failure::new(Cause::ResponseMalformed, format!("the token response has {why}"))
+}
+
+/// A POST to the token endpoint with these fields and the connection's credentials, or as a public client.
+pub(in crate::upstream) fn token_request(
+    c: &Connection,
+    discovery: &Discovery,
+    fields: &[(&str, &str)],
+    credentials: Option<&Credentials>,
+) -> Result<Request<Vec<u8>>, Failure> {
+    let client_id = &c.provider.settings.0.client_id;
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields);
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(discovery.token.as_str())
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded");
+    match credentials {
+        Some(Credentials::Secret { secret, post: false }) => {
+            request = request.header("authorization", basic(client_id, secret));
+        }
+        Some(Credentials::Secret { secret, post: true }) => {
+            form.append_pair("client_id", client_id)
+                .append_pair("client_secret", secret);
+        }
+        Some(Credentials::Assertion(jwt)) => {
+            form.append_pair("client_id", client_id)
+                .append_pair("client_assertion_type", ASSERTION_TYPE)
+                .append_pair("client_assertion", jwt);
+        }
+        None => {
+            form.append_pair("client_id", client_id);
+        }
+    }
+    request
+        .body(form.finish().into_bytes())
+        .map_err(|_| Failure::new(Cause::ConnectionMisconfigured, "the token request cannot be made"))
+}
+
+/// RFC 6749 §2.3.1: both halves form-encoded first.
+fn basic(client_id: &str, secret: &str) -> String {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(client_id), encode(secret));
+    format!("Basic {}", STANDARD.encode(pair))
 }
 
 /// Why a token request was refused (`error` of RFC 6749 §5.2, or Okta's own shape).

@@ -157,6 +157,7 @@ pub(super) fn identity(
         sid,
         id_token,
         sources: None,
+        okta_api: None,
     }
 }
 

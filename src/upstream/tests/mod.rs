@@ -24,6 +24,7 @@ use crate::model::fixture;
 use crate::model::provider::{ClientAuth, Provider, Settings};
 use crate::model::trace::Step;
 use crate::rules::jwks::KeyPair;
+use crate::rules::login::ApiAsk;
 use crate::world::{Clock, ClockHandle, Entropy, UnixTime};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
@@ -188,6 +189,7 @@ fn request() -> AuthorizeRequest {
         prompt: None,
         max_age: None,
         acr_values: None,
+        okta_api: false,
     }
 }
 
@@ -201,6 +203,7 @@ fn expectation() -> Expectation {
         reauthenticate_since: None,
         acr_values: None,
         keep_sources: false,
+        okta_api: ApiAsk::No,
     }
 }
 

@@ -9,13 +9,14 @@ mod asked;
 mod draft;
 mod editor;
 mod history;
+mod import;
 mod seen;
 mod settings;
 mod trial;
 
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use self::asked::{Asked, What};
 use self::draft::Draft;
@@ -110,11 +111,15 @@ async fn work(
             Err(other) => return Err(other),
         }
     }
+    let imported = match asked.what {
+        What::Import => Some(import::fetch(&admin, &broker, &id, &request).await?),
+        _ => None,
+    };
     let room = Room::new(&admin, &broker, &id, request.query_string());
     let is_refused = refused.is_some();
     let page = broker
         .db
-        .read(move |conn| result(conn, room, draft, &asked, refused))
+        .read(move |conn| result(conn, room, draft, &asked, refused, imported))
         .await?;
     Ok(if is_refused {
         page::refused(&page)
@@ -185,9 +190,11 @@ fn result(
     mut draft: Draft,
     asked: &Asked,
     refused: Option<Error>,
+    imported: Option<Result<Map<String, Value>, String>>,
 ) -> Result<Editor, Problem> {
     let (provider, pool) = room.provider(conn)?;
     asked.what.shape(&mut draft, &pool.settings);
+    let import = imported.map(|found| found.map(|found| import::into(&mut draft, &found, &provider, &pool)));
     let live = stored::current(conn, &provider.id).map_err(StoreError::from)?;
     let rules = live.as_ref().map(|live| live.rules.0.clone()).unwrap_or_default();
     let (mut preview, mut preview_error, mut replay) = (None, None, None);
@@ -259,6 +266,7 @@ fn result(
         conflict,
         breaches,
         error,
+        import,
         ..page
     })
 }

@@ -2,6 +2,7 @@
 //! connection that login went to; only then is anything sent to the upstream. What comes of it is one transaction.
 
 mod asked;
+mod okta_api;
 mod stray;
 
 use std::net::IpAddr;
@@ -205,6 +206,9 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
             format!("{}: {shown}", upstream_error::plain(error, 60)),
         );
         let cause = upstream_error::of_callback(error, said);
+        if let Some(again) = leg.without_okta_api(&provider, cause).await {
+            return again;
+        }
         return leg
             .refuse(cause.refusal(&provider.settings.label, None, None).into())
             .await;
@@ -258,6 +262,7 @@ impl Leg<'_> {
             reauthenticate_since: login.reauthenticate.then_some(login.started_at),
             acr_values: self.essential_acr(),
             keep_sources: self.app.pool.pool.settings.lambda.inbound_federation.is_some(),
+            okta_api: login.okta_api,
         };
         let mut steps = Vec::new();
         let identity = self
@@ -349,6 +354,7 @@ impl Leg<'_> {
             Ok(arrival) => arrival,
             Err(fault) => return self.refuse(fault.refusal()).await,
         };
+        let granted = self.granted(&identity);
         let ready = Ready {
             app: self.app.clone(),
             arrival,
@@ -359,6 +365,7 @@ impl Leg<'_> {
                 redirect_uri: self.address.redirect_uri.clone(),
                 login_hash: secret::hash(&self.state),
                 id_token_sealed,
+                granted,
             })),
         };
         let completed = match self.broker.complete(ready, ctx, &mut self.trace).await {

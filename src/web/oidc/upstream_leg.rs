@@ -12,12 +12,12 @@ use crate::broker::{App, Broker, Ways};
 use crate::model::provider::Provider;
 use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
-use crate::rules::login::{self, Login, UpstreamLeg};
+use crate::rules::login::{self, ApiAsk, Login, UpstreamLeg};
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
-use crate::upstream::AuthorizeRequest;
+use crate::upstream::{AuthorizeRequest, Connection};
 use crate::web::cookies::{self, Cookies};
 use crate::web::domains;
 
@@ -70,6 +70,7 @@ pub async fn start(
             .login_hint
             .as_deref()
             .and_then(|address| traces::person_hash(&broker.sealer, address)),
+        okta_api: ApiAsk::of(&provider.settings),
     };
     let login = Login::new(&app.client, authorization, leg, now);
     let Some(value) = login.seal(&broker.sealer, &broker.public_url, &state) else {
@@ -107,6 +108,40 @@ pub async fn start(
         answer.cookie(cookie);
     }
     answer.finish()
+}
+
+/// The same login once more, without the scopes of Okta's API, over which the whole request was refused: nobody is kept
+/// out for want of them. The address that was typed is not remembered, so it is no hint any more. `None` where that cannot
+/// be asked either.
+pub async fn without_okta_api(
+    request: &HttpRequest,
+    broker: &Broker,
+    connection: &Connection,
+    login: &Login,
+    spent: &str,
+) -> Option<HttpResponse> {
+    let state = secret::short_token(&broker.entropy);
+    let login = login.without_okta_api(
+        secret::short_token(&broker.entropy),
+        secret::token(&broker.entropy),
+    );
+    let value = login.seal(&broker.sealer, &broker.public_url, &state)?;
+    let ask = AuthorizeRequest {
+        redirect_uri: callback_url(&domains::origin(request, broker), &login),
+        state: state.clone(),
+        nonce: login.upstream_nonce.clone(),
+        code_verifier: login.upstream_verifier.clone(),
+        login_hint: None,
+        prompt: login.reauthenticate.then(|| "login".to_owned()),
+        max_age: login.max_age,
+        acr_values: login.acr_values.clone(),
+        okta_api: false,
+    };
+    let url = broker.upstream.authorize_url(connection, &ask).await.ok()?;
+    let mut answer = respond::redirect(url.as_str());
+    answer.cookie(cookies::clear(login::cookie_name(spent)));
+    answer.cookie(cookies::set(login::cookie_name(&state), value, login::LIFETIME));
+    Some(answer.finish())
 }
 
 /// The provider could not even be asked: what was seen, and what it means.
@@ -156,6 +191,7 @@ async fn ask(
         prompt: (!prompts.is_empty()).then(|| prompts.join(" ")),
         max_age: authorization.max_age,
         acr_values: login.acr_values.clone(),
+        okta_api: login.okta_api == ApiAsk::Asked,
     };
     match broker.upstream.authorize_url(&connection, &ask).await {
         Ok(url) => Ok(url.into()),

@@ -17,6 +17,7 @@ mod isolation;
 mod keys;
 mod looks;
 mod mapping;
+mod okta_api;
 mod overview;
 mod passkeys;
 mod pools;

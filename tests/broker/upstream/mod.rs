@@ -12,6 +12,7 @@ mod mapping;
 mod metadata_faults;
 mod mix_up;
 mod organisation;
+mod okta_api;
 mod replay;
 mod requests;
 mod slow;

@@ -52,6 +52,8 @@ pub enum Endpoint {
     Introspect,
     Revoke,
     Logout,
+    /// Everything below `/api/v1/`.
+    Api,
 }
 
 impl Endpoint {
@@ -62,6 +64,9 @@ impl Endpoint {
         }
         if path.contains("/.well-known/") {
             return Some(Endpoint::Discovery);
+        }
+        if path.starts_with("/api/v1/") {
+            return Some(Endpoint::Api);
         }
         match path.rsplit_once("/v1/")?.1 {
             "keys" => Some(Endpoint::Keys),

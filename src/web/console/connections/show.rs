@@ -10,9 +10,10 @@ use crate::broker::Broker;
 use crate::error::{Error, StoreError};
 use crate::model::client;
 use crate::model::mapping;
-use crate::model::provider::{self, ClientAuth};
+use crate::model::provider::{self, ApiScope, ClientAuth};
 use crate::model::tile_start;
 use crate::rules::connection::system_log;
+use crate::model::upstream_grant;
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -26,6 +27,9 @@ struct ShowPage {
     client_id: String,
     method: ClientAuth,
     scopes: String,
+    /// The scopes of Okta's own API that are asked for, and what came of it and since when.
+    okta_api: Vec<ApiScope>,
+    granted: Option<(Vec<ApiScope>, Moment)>,
     has_secret: bool,
     has_key: bool,
     has_next_secret: bool,
@@ -59,7 +63,7 @@ pub async fn page(
     let row = opened.provider.clone();
     let whole_pool = admin.sees().has_pool(&row.user_pool_id);
     let sees = admin.sees().clone();
-    let (identifiers, version, last, tile, notices, people, apps, twins) = broker
+    let (identifiers, version, last, tile, notices, people, apps, twins, granted) = broker
         .db
         .read(move |conn| -> Result<_, StoreError> {
             let clients = client::list(conn, &row.user_pool_id)?;
@@ -77,6 +81,7 @@ pub async fn page(
                     .map(|client| client.name)
                     .collect::<Vec<_>>(),
                 provider::twins(conn, &sees, &row)?,
+                upstream_grant::find(conn, &row.id)?,
             ))
         })
         .await?;
@@ -88,6 +93,8 @@ pub async fn page(
         client_id: settings.client_id.clone(),
         method: settings.client_auth,
         scopes: settings.scopes.join(" "),
+        okta_api: settings.okta_api.clone(),
+        granted: granted.map(|grant| (grant.scopes.0, Moment(grant.at))),
         has_secret: provider.client_secret_sealed.is_some(),
         has_key: provider.private_key_sealed.is_some(),
         has_next_secret: provider.next_secret_sealed.is_some(),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{At, open, redirect_uri};
+use crate::actions::okta_api::Granted;
 use crate::actions::providers::{self, TestEnd};
 use crate::actions::{admins, setup_links};
 use crate::broker::Broker;
@@ -20,15 +21,17 @@ use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::reach::Reach;
 use crate::model::trace::Step;
+use crate::model::upstream_token::Tokens;
 use crate::model::{admin_session, administrator, mapping, pool, tenant_domain};
 use crate::rules::connection::fingerprint;
+use crate::rules::login::ApiAsk;
 use crate::rules::mapping::{apply, saved};
 use crate::rules::params::Params;
 use crate::rules::refusal::Refusal;
 use crate::rules::test_login::{self, TestLogin};
 use crate::rules::upstream_error::{self, Cause, plain};
 use crate::rules::{login, organisation, secret};
-use crate::upstream::{AuthorizeRequest, Connection, Expectation, Failure, Identity};
+use crate::upstream::{ApiGrant, AuthorizeRequest, Connection, Expectation, Failure, Identity};
 use crate::web::console::door::{Admin, Form};
 use crate::web::console::page::{self, Frame};
 use crate::web::console::problem::Problem;
@@ -153,6 +156,7 @@ pub async fn start(
         prompt: None,
         max_age: None,
         acr_values: None,
+        okta_api: true,
     };
     let url = match broker.upstream.authorize_url(&connection, &ask).await {
         Ok(url) => url,
@@ -256,8 +260,12 @@ async fn settle(
         came: None,
         trouble: None,
     };
+    let mut granted = None;
     match ask(broker, &configured, connection, &params, &test, &mut found.steps).await {
-        Ok(identity) => found.came = Some(Came::of(identity)),
+        Ok(identity) => {
+            granted = identity.okta_api.as_ref().map(granted_to);
+            found.came = Some(Came::of(identity));
+        }
         Err(failure) => found.trouble = Some(Trouble::of(&failure, &configured.provider.settings.label)),
     }
     let ctx = broker.ctx(actor, RequestId::of(request));
@@ -278,6 +286,8 @@ async fn settle(
                     .trouble
                     .map_or_else(|| "signed_in".to_owned(), |trouble| trouble.cause),
                 result,
+                administrator_id: test.administrator_id,
+                granted,
             };
             providers::keep_test(conn, &ctx, end)
         })
@@ -357,6 +367,7 @@ async fn ask(
         reauthenticate_since: None,
         acr_values: None,
         keep_sources: false,
+        okta_api: ApiAsk::of(&configured.provider.settings),
     };
     broker
         .upstream
@@ -391,6 +402,17 @@ fn refuse_strangers(conn: &mut Conn, found: &mut Found) -> Result<(), StoreError
         });
     }
     Ok(())
+}
+
+fn granted_to(grant: &ApiGrant) -> Granted {
+    Granted {
+        scopes: grant.scopes.clone(),
+        tokens: Tokens {
+            access_token: grant.access_token.to_string(),
+            refresh_token: grant.refresh_token.as_ref().map(|token| token.to_string()),
+        },
+        lasts: grant.lasts,
+    }
 }
 
 /// A sign-in that the mapping would refuse has not passed either.

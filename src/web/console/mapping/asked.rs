@@ -25,6 +25,8 @@ pub(super) enum What {
     Down(usize),
     AddToTable,
     RemoveFromTable(usize),
+    /// Okta's own mapping into the draft.
+    Import,
     Preview,
     Replay,
     Save {
@@ -47,6 +49,7 @@ impl What {
             "down" => What::Down(number()?),
             "table-add" => What::AddToTable,
             "table-remove" => What::RemoveFromTable(number()?),
+            "import" => What::Import,
             "preview" => What::Preview,
             "replay" => What::Replay,
             "save" => What::Save {

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::asked::Asked;
 use super::draft::{self, Draft, GroupsFrom, Mistakes, NamingKind, RuleRow};
+use super::import::Import;
 use super::path_of;
 use super::seen::{self, Asking, Seen};
 use super::trial::{LASTS, PreviewView, ReplayView};
@@ -13,7 +14,7 @@ use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::mapping::{self as stored, Absent, Mapping, MissingGroup, Unlisted, Write};
 use crate::model::pool::{self, Pool};
-use crate::model::provider::{self, Provider, Replay};
+use crate::model::provider::{self, ApiScope, Provider, Replay};
 use crate::model::reach::Reach;
 use crate::rules::mapping::Compiled;
 use crate::rules::mapping::difference::{self, Change, ChangeKind};
@@ -54,6 +55,8 @@ pub(super) struct Editor {
     pub(super) conflict: Option<Conflict>,
     pub(super) breaches: Vec<String>,
     pub(super) error: Option<String>,
+    /// What came of an import, or why nothing did.
+    pub(super) import: Option<Result<Import, String>>,
 }
 
 /// A version as pages show it.
@@ -96,6 +99,16 @@ impl Editor {
                 warns: seen.warns(self.seen.sign_ins),
             })
             .collect()
+    }
+
+    /// Okta's own mapping can be asked for.
+    pub(super) fn may_import(&self) -> bool {
+        self.may_change
+            && self
+                .provider
+                .settings
+                .okta_api
+                .contains(&ApiScope::ProfileMappingsRead)
     }
 
     pub(super) fn path(&self) -> String {
@@ -218,6 +231,7 @@ impl Room {
             conflict: None,
             breaches: Vec::new(),
             error: None,
+            import: None,
             frame: self.frame,
             provider,
             draft,

@@ -18,6 +18,7 @@ use crate::model::user::search;
 use crate::rules::attribute::from_claim;
 use crate::rules::mapping::expression::Kind;
 use crate::rules::mapping::{Compiled, Steps, Work};
+use crate::rules::okta_profile;
 use crate::rules::redact;
 use crate::seal::Sealer;
 use crate::world::UnixTime;
@@ -57,7 +58,7 @@ pub struct Seen {
     pub rules: Vec<RowSeen>,
     pub groups: RowSeen,
     pub unmapped: Vec<ObservedClaim>,
-    /// The names of all claims that came, for suggestions.
+    /// The names of all claims that came, and those that Okta's profile can bring, for suggestions.
     pub claims: Vec<String>,
     pub recent: Vec<Recent>,
 }
@@ -210,7 +211,16 @@ pub fn look(conn: &mut Conn, asking: &Asking<'_>, draft: &Draft) -> Result<Seen,
         });
     }
     let (_, observed) = past::observed(conn, sealer, now, provider, LOOKED_AT)?;
-    seen.claims = observed.iter().map(|claim| claim.name.clone()).collect();
+    let mut names: BTreeSet<String> = observed.iter().map(|claim| claim.name.clone()).collect();
+    if provider
+        .settings
+        .okta_api
+        .iter()
+        .any(|scope| scope.reads_own_profile())
+    {
+        names.extend(okta_profile::names());
+    }
+    seen.claims = names.into_iter().collect();
     let read = read_by(compiled);
     seen.unmapped = observed
         .into_iter()

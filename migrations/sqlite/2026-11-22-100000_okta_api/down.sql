@@ -1,0 +1,2 @@
+DROP TABLE upstream_tokens;
+DROP TABLE upstream_grants;
