@@ -100,7 +100,7 @@ pub const LASTING: [Lasting; 9] = [
 ];
 
 /// Columns whose values expire by themselves, within a month at the most: nobody seals them anew.
-pub const PASSING: [(&str, &str, &str); 4] = [
+pub const PASSING: [(&str, &str, &str); 5] = [
     (
         "sign-ins that ended at an organisation",
         "sessions",
@@ -109,6 +109,7 @@ pub const PASSING: [(&str, &str, &str); 4] = [
     ("sign-ins kept for replays", "mapper_inputs", "sealed"),
     ("challenges", "auth_challenges", "state_sealed"),
     ("ceremonies", "single_uses", "sealed"),
+    ("tokens for Okta's API", "upstream_tokens", "sealed"),
 ];
 
 const fn lasting(
