@@ -16,13 +16,14 @@ use forebay::actions::credentials::NewCredential;
 use forebay::actions::groups::Description;
 use forebay::actions::hooks::NewBinding;
 use forebay::actions::webhooks::NewWebhook;
-use forebay::actions::{admins, credentials, groups, hooks, setup_links, webhooks};
+use forebay::actions::{admins, clients, credentials, groups, hooks, setup_links, webhooks};
 use forebay::db::schema::audit_events;
 use forebay::demo::{OPERATOR, POOL, WEB_CLIENT};
 use forebay::model::administrator::{self, Role};
 use forebay::model::administrator_rule::{self, AdministratorRule};
 use forebay::model::reach::Reach;
 use forebay::model::{admin_session, credential};
+use forebay::web::console::door::COOKIE;
 
 use diesel::prelude::*;
 
@@ -33,12 +34,8 @@ use crate::support::{Answer, Browser, Form, NOW, Stage, claims, links};
 
 /// What opens to whoever has it: drawn at random, kept as hashes, and no id.
 const SECRETS: [&str; 3] = ["connect/{token}", "setup/{token}", "password/{token}"];
-/// Addresses that name their thing in the query.
-const QUERIES: [(&str, &str); 3] = [
-    ("/console/pools/{pool}/group", "?name=staff"),
-    ("/console/pools/{pool}/group/edit", "?name=staff"),
-    ("/console/pools/{pool}/group/delete", "?name=staff"),
-];
+/// A page that takes its two versions from a form.
+const COMPARE: (&str, &str) = ("/console/connections/{id}/mapping/compare", "?from=1&to=1");
 
 /// Ids by the parameter of the route and the segment before it.
 type Ids = BTreeMap<&'static str, String>;
@@ -84,25 +81,25 @@ fn filled(pattern: &str, ids: &Ids) -> String {
         let name = parameter.rsplit('/').next().unwrap();
         path = path.replacen(name, id, 1);
     }
-    let query = QUERIES.iter().find(|(known, _)| *known == pattern);
-    path + query.map_or("", |(_, query)| query)
+    path + if pattern == COMPARE.0 { COMPARE.1 } else { "" }
 }
 
 /// An id of the same form that is nobody's.
 fn unknown(id: &str) -> String {
     let at = id.rfind(|c: char| c.is_ascii_alphanumeric()).unwrap();
     let other = match id.as_bytes()[at] {
-        b'9' => '2',
-        b'a'..=b'e' | b'A'..=b'E' | b'0'..=b'8' => (id.as_bytes()[at] + 1) as char,
-        b'f' => 'b',
-        letter if letter.is_ascii_uppercase() => 'B',
-        _ => 'b',
+        digit @ b'0'..=b'9' => (b'0' + (digit - b'0' + 5) % 10) as char,
+        b'a'..=b'e' => 'f',
+        b'A' => 'B',
+        letter if letter.is_ascii_uppercase() => 'A',
+        _ => 'a',
     };
     format!("{}{other}{}", &id[..at], &id[at + 1..])
 }
 
-/// A stage on which tenant acme has one of everything, and so has its pool.
-async fn furnished() -> (Stage, Ids) {
+/// A stage on which tenant acme has one of everything, and so has its pool; the ids of it all, and the console's cookie of
+/// the session in which acme's administrator has tried a connection: nobody else sees the result.
+async fn furnished() -> (Stage, Ids, String) {
     let stage = moves::stage().await;
     add_others(&stage);
     let tokens = stage.tokens_for("ada@acme.test", &[]).await;
@@ -157,6 +154,8 @@ async fn furnished() -> (Stage, Ids) {
         };
         administrator_rule::insert(conn, &rule).unwrap();
         groups::create(conn, &ctx, POOL, "staff", Description::default()).unwrap();
+        // Of two secrets one may go.
+        clients::add_secret(conn, &ctx, WEB_CLIENT, None).unwrap();
         Ids::from([
             ("connections/{id}", "acme-okta".into()),
             ("test-sign-in/{state}", state),
@@ -179,7 +178,9 @@ async fn furnished() -> (Stage, Ids) {
             ("credentials/{id}", credential.id),
         ])
     });
-    (stage, ids)
+    let (_, cookie) = admin.cookie(COOKIE).unwrap();
+    drop(admin);
+    (stage, ids, cookie)
 }
 
 /// One request of the sweep.
@@ -237,50 +238,66 @@ fn plain(answer: &Answer, ids: impl Iterator<Item = String>) -> (u16, Option<Str
     (answer.status, location, body)
 }
 
+/// The pages that an administrator sees at these addresses, and at those that the pages lead to, two links far.
+async fn pages(mut browser: Browser<'_>, ids: &Ids, start: Vec<String>) -> BTreeMap<String, Answer> {
+    let (mut seen, mut next) = (BTreeMap::new(), start);
+    for _ in 0..3 {
+        let mut found = Vec::new();
+        for path in next {
+            if seen.contains_key(&path) {
+                continue;
+            }
+            let page = browser.open(&path).await;
+            let hrefs = links(&page.body);
+            let leads_on =
+                |href: &String| href.starts_with("/console/") && ids.values().any(|id| href.contains(id));
+            found.extend(hrefs.into_iter().filter(leads_on));
+            seen.insert(path, page);
+        }
+        next = found;
+    }
+    seen
+}
+
 /// All that the owner could ask for: each route with the owner's ids, and what the owner's pages lead to.
-async fn everything(stage: &Stage, ids: &Ids) -> Vec<Asked> {
+async fn everything(stage: &Stage, ids: &Ids, cookie: &str) -> Vec<Asked> {
     let routes: Vec<String> = patterns(stage)
         .await
         .into_iter()
         .filter(|pattern| !SECRETS.iter().any(|secret| pattern.ends_with(secret)))
+        .map(|pattern| filled(&pattern, ids))
         .collect();
-    let mut pages = Vec::new();
-    for email in [ACME_ADMIN, OPERATOR] {
-        let mut browser = signed_in(stage, email);
-        let mut addresses = vec!["/console".to_owned()];
-        addresses.extend(routes.iter().map(|pattern| filled(pattern, ids)));
-        for path in addresses {
-            pages.push((path.clone(), browser.open(&path).await));
-        }
-    }
     let mut all = BTreeSet::new();
-    for pattern in &routes {
-        let path = filled(pattern, ids);
-        let answers: Vec<u16> = pages
+    let mut seen = Vec::new();
+    let mut owner = stage.browser();
+    owner.set_cookie(COOKIE, cookie);
+    for browser in [owner, signed_in(stage, OPERATOR)] {
+        let start = ["/console".to_owned()].into_iter().chain(routes.iter().cloned());
+        seen.extend(pages(browser, ids, start.collect()).await);
+    }
+    for path in &routes {
+        let bare = path.split('?').next().unwrap();
+        let is_at = |at: &String| at.split('?').next() == Some(bare);
+        let shown: Vec<u16> = seen
             .iter()
-            .filter(|(at, _)| *at == path)
+            .filter(|(at, _)| is_at(at))
             .map(|(_, page)| page.status)
             .collect();
-        // What is only for POST says so; a GET shows its owner or the operator something: the ids are real ones.
+        // What is only for POST says so; everything else shows its owner or the operator something: the ids are real ones.
         assert!(
-            answers.contains(&405) || answers.contains(&200),
-            "nobody sees {path}: {answers:?}"
+            shown.contains(&405) || shown.contains(&200),
+            "nobody sees {path}: {shown:?}"
         );
-        let form = pages
+        let form = seen
             .iter()
-            .find(|(_, page)| page.body.contains(&format!("action=\"{path}\"")))
-            .map(|(_, page)| Form::to(&page.body, &path).fields);
+            .find(|(_, page)| page.body.contains(&format!("action=\"{bare}\"")))
+            .map(|(_, page)| Form::to(&page.body, bare).fields);
         all.insert(Asked {
             path: path.clone(),
             fields: Some(form.unwrap_or_default()),
         });
-        all.insert(Asked { path, fields: None });
     }
-    let is_owners = |href: &String| href.starts_with("/console/") && ids.values().any(|id| href.contains(id));
-    for (_, page) in &pages {
-        let hrefs = links(&page.body).into_iter().filter(is_owners);
-        all.extend(hrefs.map(|path| Asked { path, fields: None }));
-    }
+    all.extend(seen.into_iter().map(|(path, _)| Asked { path, fields: None }));
     all.into_iter().collect()
 }
 
@@ -323,8 +340,8 @@ async fn sweep(
 
 #[actix_web::test]
 async fn a_104_what_is_another_tenants_is_nothing() {
-    let (stage, ids) = furnished().await;
-    let all = everything(&stage, &ids).await;
+    let (stage, ids, cookie) = furnished().await;
+    let all = everything(&stage, &ids, &cookie).await;
     // The pool is the same; what the tenant has in it is not.
     let of_tenant: Vec<String> = ids
         .iter()
@@ -366,8 +383,8 @@ async fn a_104_what_is_another_tenants_is_nothing() {
 
 #[actix_web::test]
 async fn a_104_what_is_another_pools_is_nothing() {
-    let (stage, ids) = furnished().await;
-    let all = everything(&stage, &ids).await;
+    let (stage, ids, cookie) = furnished().await;
+    let all = everything(&stage, &ids, &cookie).await;
     let every: Vec<String> = ids.values().cloned().collect();
     sweep(
         &stage,
@@ -381,10 +398,10 @@ async fn a_104_what_is_another_pools_is_nothing() {
 
 #[actix_web::test]
 async fn a_104_to_a_user_and_to_nobody_there_is_only_the_door() {
-    let (stage, ids) = furnished().await;
-    let all = everything(&stage, &ids).await;
+    let (stage, ids, cookie) = furnished().await;
+    let all = everything(&stage, &ids, &cookie).await;
     let every: Vec<String> = ids.values().cloned().collect();
-    let user = stage.signed_in("ada@acme.test").await;
+    let user = stage.signed_in("hank@globex.test").await;
     sweep(&stage, user, "a user", &all, &every).await;
     sweep(&stage, stage.browser(), "nobody", &all, &every).await;
 }

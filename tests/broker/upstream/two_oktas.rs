@@ -123,7 +123,7 @@ fn with_cookies_everywhere(browser: &mut Browser<'_>) {
 }
 
 fn is_refusal(page: &Answer) -> bool {
-    (400..500).contains(&page.status) && page.trace_code().is_some()
+    (400..600).contains(&page.status) && page.trace_code().is_some()
 }
 
 #[actix_web::test]
