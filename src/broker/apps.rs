@@ -150,9 +150,6 @@ impl Broker {
                 let secrets = client::secrets(conn, &client.id)?;
                 let pool_id = &client.user_pool_id;
                 let mut listed = provider::list_named(conn, pool_id, &client.settings.providers)?;
-                // Buttons stand in the client's own order.
-                let place = |name: &String| client.settings.providers.iter().position(|one| one == name);
-                listed.sort_by_key(|provider| place(&provider.name));
                 let choosy = tenant::choosy(conn, pool_id)?;
                 let takes_them = |provider: &Provider| {
                     let tenant = provider.tenant_id.as_ref().and_then(|id| choosy.get(id));
