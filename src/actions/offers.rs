@@ -4,7 +4,7 @@
 //! A client may list ten thousand, so nothing here reads what the list names: what is asked for is looked up from an index
 //! and then held against the list.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use diesel::QueryResult;
@@ -26,8 +26,7 @@ const LOOKED_AT: i64 = 500;
 pub struct Offer {
     pub user_pool_id: String,
     pub client_id: String,
-    /// Each name with its place in the list, which is the order of the buttons.
-    names: Arc<HashMap<String, usize>>,
+    names: Arc<HashSet<String>>,
     /// The one tenant whose connections these are: the request came to that tenant's own host.
     pub tenant_id: Option<String>,
 }
@@ -37,7 +36,7 @@ impl Offer {
         Offer {
             user_pool_id: client.user_pool_id.clone(),
             client_id: client.id.clone(),
-            names: Arc::new(client.settings.providers.iter().cloned().zip(0..).collect()),
+            names: Arc::new(client.settings.providers.iter().cloned().collect()),
             tenant_id: None,
         }
     }
@@ -51,7 +50,7 @@ impl Offer {
     }
 
     pub fn lists(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+        self.names.contains(name)
     }
 
     /// Whether it names more connections than a person could choose from.
@@ -135,7 +134,7 @@ pub fn choice(conn: &mut Conn, offer: &Offer) -> QueryResult<Vec<Provider>> {
     let rows = if offer.is_long() {
         provider::own_of_pool(conn, pool, LOOKED_AT)?
     } else {
-        let names: Vec<String> = offer.names.keys().cloned().collect();
+        let names: Vec<String> = offer.names.iter().cloned().collect();
         provider::list_named(conn, pool, &names)?
     };
     let mut taken = taken(conn, offer, rows)?;
@@ -165,7 +164,7 @@ pub fn leads_to(main: &Provider, id: &str) -> bool {
         .is_some_and(|canary| canary.to == id)
 }
 
-/// Those of the rows that the client offers, in its own order.
+/// Those of the rows that the client offers, by name.
 fn taken(conn: &mut Conn, offer: &Offer, mut rows: Vec<Provider>) -> QueryResult<Vec<Provider>> {
     rows.retain(|row| {
         row.enabled
@@ -179,6 +178,6 @@ fn taken(conn: &mut Conn, offer: &Offer, mut rows: Vec<Provider>) -> QueryResult
         let clients = row.tenant_id.as_ref().and_then(|id| choosy.get(id));
         clients.is_none_or(|clients| clients.contains(&offer.client_id))
     });
-    rows.sort_by_key(|row| offer.names.get(&row.name).copied());
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(rows)
 }
