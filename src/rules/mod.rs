@@ -42,6 +42,7 @@ pub mod refusal;
 pub mod registration;
 pub mod response;
 pub mod routing;
+pub mod same_person;
 pub mod scope;
 pub mod secret;
 pub mod session_id;
