@@ -30,6 +30,7 @@ pub mod login;
 pub mod login_style;
 pub mod mapping;
 pub mod moving;
+pub mod nobodys_domain;
 pub mod oauth_error;
 pub mod okta_issuer;
 pub mod pairing;
