@@ -1,22 +1,26 @@
 //! Canaries: some of a connection's people are sent to a second connection of the same tenant, until it is promoted or
-//! aborted. Whoever comes is the same user either way, because the tenant has its people recognised; without that there
-//! is no canary.
+//! aborted. Whoever comes is the same user either way, because the tenant has its people recognised; where they would not
+//! be there is no canary.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::profile::LINK_STOPPED;
 use super::{Ctx, difference, providers, record};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
+use crate::model::audit::{self, Event, Search};
 use crate::model::provider::{self, Canary, Provider};
 use crate::model::reach::Reach;
-use crate::model::tenant;
+use crate::model::tenant::{self, Linking, Tenant};
 use crate::model::user::lookalike;
-use crate::model::{group, trace};
-use crate::rules::canary as rules;
+use crate::model::{group, mapping, tenant_domain, trace};
+use crate::rules::{canary as rules, email};
 use crate::world::UnixTime;
 
 /// People with one address that are looked at.
 const LOOKED_AT: i64 = 10;
+/// Events about people who were not recognised that are looked at.
+const MOST_STOPPED: i64 = 1_000;
 
 /// Starts a canary, or changes whom it takes; its beginning stays while it leads to the same connection.
 pub fn set(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, canary: Canary) -> Result<Provider, Error> {
@@ -40,12 +44,8 @@ pub fn set(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str, canary: Canary) 
         ));
     };
     let linking = tenant::linking(conn, tenant_id)?;
-    if !linking.email && linking.attribute.is_none() {
-        return Err(Error::Conflict(
-            "the tenant's people are not recognised by address or number, so they would get second accounts: switch \
-             that on at the tenant's page of moves and linking first"
-                .into(),
-        ));
+    if let Some(why) = unrecognised(conn, tenant_id, &linking, &row.id, &to.id)? {
+        return Err(Error::Conflict(why));
     }
     let before = row
         .settings
@@ -78,6 +78,41 @@ pub fn abort(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Prov
     let row = held(conn, reach, id)?;
     running(&row)?;
     keep(conn, ctx, row, None, "canary_abort")
+}
+
+/// Why people of the one connection would not be recognised at the other one.
+fn unrecognised(
+    conn: &mut Conn,
+    tenant_id: &str,
+    linking: &Linking,
+    from: &str,
+    to: &str,
+) -> Result<Option<String>, StoreError> {
+    let here = mapping::current(conn, from)?.map(|mapping| mapping.rules.0);
+    let there = mapping::current(conn, to)?.map(|mapping| mapping.rules.0);
+    let (here, there) = (here.unwrap_or_default(), there.unwrap_or_default());
+    let has_domain = !tenant_domain::proven_of_tenant(conn, tenant_id)?.is_empty();
+    Ok(rules::recognises(linking, &here.brought(), &there.brought(), has_domain).err())
+}
+
+/// Refuses to change by what a tenant's people are recognised, where a canary of its connections relies on that.
+pub(super) fn check_linking(conn: &mut Conn, row: &Tenant, linking: &Linking) -> Result<(), Error> {
+    let reach = Reach {
+        tenants: vec![row.id.clone()],
+        ..Reach::default()
+    };
+    for from in provider::list_within(conn, &reach, Some(&row.user_pool_id))? {
+        let Some(canary) = &from.settings.canary else {
+            continue;
+        };
+        if let Some(why) = unrecognised(conn, &row.id, linking, &from.id, &canary.to)? {
+            return Err(Error::Conflict(format!(
+                "{} has a canary, which is to be ended first: {why}",
+                from.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn held(conn: &mut Conn, reach: &Reach, id: &str) -> Result<Provider, Error> {
@@ -123,7 +158,7 @@ pub fn is_member(
     address: &str,
     group: &str,
 ) -> Result<bool, StoreError> {
-    for user in lookalike::by_email(conn, user_pool_id, address.trim(), LOOKED_AT)? {
+    for user in lookalike::by_email(conn, user_pool_id, &email::written(address), LOOKED_AT)? {
         let held = group::memberships(conn, &user.sub)?;
         if held.iter().any(|one| one.group_name == group) {
             return Ok(true);
@@ -135,4 +170,21 @@ pub fn is_member(
 /// How sign-ins by a connection have ended since then.
 pub fn outcomes(conn: &mut Conn, id: &str, since: UnixTime) -> Result<trace::count::Outcomes, StoreError> {
     Ok(trace::count::by_outcome(conn, id, since)?)
+}
+
+/// How many people have got an account of their own there since then because something spoke against their being whom
+/// their address or number led to. Each stands in the audit log.
+pub fn stopped(conn: &mut Conn, tenant_id: &str, id: &str, since: UnixTime) -> Result<usize, StoreError> {
+    let reach = Reach {
+        tenants: vec![tenant_id.to_owned()],
+        ..Reach::default()
+    };
+    let search = Search {
+        action: Some(LINK_STOPPED.into()),
+        since: Some(since),
+        ..Search::default()
+    };
+    let events = audit::list(conn, &reach, &search, MOST_STOPPED)?;
+    let by_it = |event: &&Event| event.difference.get("provider").and_then(Value::as_str) == Some(id);
+    Ok(events.iter().filter(by_it).count())
 }

@@ -3,9 +3,10 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::admins::single_sign_on::is_console;
 use super::{Ctx, difference, pools, record};
 use crate::db::{Conn, Json};
-use crate::error::Error;
+use crate::error::{Error, StoreError};
 use crate::model::client::{self, Client, Secret, Settings};
 use crate::model::reach::Reach;
 use crate::model::{provider, resource_server};
@@ -17,6 +18,18 @@ use crate::seal::Label;
 pub const MOST_SECRETS: usize = 2;
 /// The sealing purpose of a client's secret; the pool is its scope, the secret's id its name.
 pub const SECRET_PURPOSE: &str = "app-secret";
+
+/// The apps whose users may sign in through the pool's connection of that name: its enabled clients, without the console
+/// itself, which every connection is offered to as soon as administrators come by one.
+pub fn offering(conn: &mut Conn, user_pool_id: &str, connection: &str) -> Result<Vec<Client>, StoreError> {
+    let mut clients = client::list(conn, user_pool_id)?;
+    clients.retain(|client| {
+        client.enabled
+            && !is_console(client)
+            && client.settings.providers.iter().any(|name| name == connection)
+    });
+    Ok(clients)
+}
 
 /// A client to make.
 #[derive(Clone, Debug)]

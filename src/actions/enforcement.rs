@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::json;
 
 use super::webhooks::{self, Event};
-use super::{Ctx, providers, record, tenants};
+use super::{Ctx, clients, providers, record, tenants};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
-use crate::model::client::{self, Client};
+use crate::model::client::Client;
 use crate::model::enforcement::{self, Enforcement, PassedTest};
 use crate::model::provider::Provider;
 use crate::model::reach::Reach;
@@ -47,7 +47,7 @@ pub fn conditions(conn: &mut Conn, ctx: &Ctx, provider: &Provider) -> Result<Vec
         now: ctx.now,
         domains: tenant_domain::proven_of_tenant(conn, tenant_id)?.len(),
         provider,
-        apps: client::offering(conn, &provider.user_pool_id, &provider.name)?.len(),
+        apps: clients::offering(conn, &provider.user_pool_id, &provider.name)?.len(),
         tested_at,
         break_glass: administrator::with_own_credentials(conn, &provider.user_pool_id, tenant_id)?,
     };

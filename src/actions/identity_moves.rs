@@ -17,11 +17,10 @@ use crate::model::tenant::Tenant;
 use crate::model::tenant_domain::{self, Vouching};
 use crate::model::user::link::{self, Link};
 use crate::model::{mapping, user};
-use crate::rules::attribute::outside;
 use crate::rules::linking::attribute_of;
-use crate::rules::pairing::{self, Line, Person, Plan};
-use crate::rules::secret;
+use crate::rules::pairing::{self, Line, Person, Plan, Telling};
 use crate::rules::tenant_domain::vouches;
+use crate::rules::{same_person, secret};
 
 /// Accounts that are read at once.
 const BATCH: i64 = 1_000;
@@ -67,7 +66,8 @@ pub fn prepare(conn: &mut Conn, reach: &Reach, new: &NewMove) -> Result<Prepared
     let attribute = new.pairing.attribute();
     let listed_subjects = !new.pairing.trusts_profiles() && attribute == pairing::SUBJECT;
     let rules = mapping::current(conn, &to.id)?.map(|mapping| mapping.rules.0);
-    if !listed_subjects && attribute_of(&rules.unwrap_or_default(), attribute) != Some(attribute) {
+    let rules = rules.unwrap_or_default();
+    if !listed_subjects && attribute_of(&rules, attribute) != Some(attribute) {
         return Err(Error::invalid(
             "by",
             format!(
@@ -85,7 +85,12 @@ pub fn prepare(conn: &mut Conn, reach: &Reach, new: &NewMove) -> Result<Prepared
     let (come, mut taken) = taken(conn, &to, attribute)?;
     people.retain(|person| !come.contains(&person.sub));
     taken.extend(link::of_attribute(conn, &to.id, attribute)?);
-    let plan = pairing::plan(&new.pairing, &people, &new.lines, &proven, &taken);
+    let number = tenant.settings.linking.attribute.as_deref();
+    let telling = Telling {
+        brought: &rules.brought(),
+        numbers: &same_person::numbers(attribute, number),
+    };
+    let plan = pairing::plan(&new.pairing, &people, &new.lines, &proven, &taken, telling);
     Ok(Prepared {
         tenant,
         from,
@@ -137,11 +142,7 @@ fn taken(
     for person in people(conn, to)? {
         let value = match attribute {
             pairing::SUBJECT => Some(person.subject.clone()),
-            "email" => person
-                .attributes
-                .get("email")
-                .map(|value| outside(value).to_lowercase()),
-            name => person.attributes.get(name).map(outside),
+            name => same_person::text(&person.attributes, name),
         };
         values.extend(value.map(|value| (value, person.sub.clone())));
         come.insert(person.sub);

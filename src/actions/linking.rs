@@ -1,23 +1,32 @@
 //! Linking upstream identities to users that exist already, as an administrator: who comes with that identity next is
 //! that user. By the upstream's subject at once; by the value of a mapped attribute as soon as somebody comes with it.
-//! An identity that has a profile of its own is never merged into another one (Cognito refuses that, too).
+//!
+//! Who has come before the link was made has a profile that their first sign-in made. It gives way: it is deleted with its
+//! sessions and tokens, and the identity is the user's. Two profiles are never merged: where more hangs on that one than the
+//! identity itself, and in pools that are to be exactly as Cognito's, which never lets it give way, the link is refused.
 
 use serde_json::{Value, json};
 
 use super::{Ctx, record, users};
 use crate::db::Conn;
 use crate::error::Error;
-use crate::model::mapping;
+use crate::model::group::{self, BY_ADMIN};
 use crate::model::pool::Pool;
 use crate::model::provider::Provider;
+use crate::model::reach::Reach;
 use crate::model::user::link::{self, Link};
-use crate::model::user::{self, Identity, User};
+use crate::model::user::{self, Identity, Status, User, lookalike};
+use crate::model::{administrator, mapping};
+use crate::rules::attribute::attests;
+use crate::rules::email;
 use crate::rules::linking::{attribute_of, comparable};
 
 /// Identities linked to one user, beside the one that the profile was made from (Cognito's quota).
 pub const MOST_LINKED: usize = 5;
 /// Attributes by which links of one connection are made (Cognito's quota).
 pub const MOST_ATTRIBUTES: usize = 5;
+/// Users with one address that are looked at.
+const LOOKED_AT: i64 = 10;
 
 /// How an upstream account is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +42,12 @@ pub enum Source {
 pub enum Refused {
     /// It is this user's already.
     LinkedAlready,
-    /// It leads to somebody else, who is to be deleted or unlinked first.
+    /// It leads to somebody else who does not give way, and is to be deleted or unlinked first.
     Taken(String),
+    /// Somebody has come with the value already; they are linked by their subject.
+    Come {
+        subject: String,
+    },
     /// The connection maps nothing to an attribute of that name, or the value is none that it can have.
     Unmapped(String),
     TooMany(String),
@@ -63,7 +76,7 @@ pub fn link(
     destination: &User,
 ) -> Result<(), Refused> {
     let about = match source {
-        Source::Subject(subject) => by_subject(conn, ctx, provider, subject, destination)?,
+        Source::Subject(subject) => by_subject(conn, ctx, pool, provider, subject, destination)?,
         Source::Attribute { name, value } => {
             by_attribute(conn, ctx, pool, provider, (name, value), destination)?
         }
@@ -75,14 +88,21 @@ pub fn link(
 fn by_subject(
     conn: &mut Conn,
     ctx: &Ctx,
+    pool: &Pool,
     provider: &Provider,
     subject: &str,
     destination: &User,
 ) -> Result<Value, Refused> {
-    if let Some(known) = user::find_identity(conn, &provider.id, &provider.issuer, subject)? {
+    let known = user::find_identity(conn, &provider.id, &provider.issuer, subject)?;
+    if let Some(known) = &known
+        && (known.user_sub == destination.sub || !gives_way(conn, pool, known)?)
+    {
         return Err(taken(conn, &known.user_sub, destination)?);
     }
     has_room(conn, destination)?;
+    if let Some(known) = &known {
+        users::delete(conn, ctx, &Reach::everything(), &known.user_sub)?;
+    }
     let identity = Identity {
         provider_id: provider.id.clone(),
         issuer: provider.issuer.clone(),
@@ -95,7 +115,28 @@ fn by_subject(
     if !user::insert_identity(conn, &identity)? {
         return Err(Error::Conflict("the identity was linked at the same moment".into()).into());
     }
-    Ok(json!({ "provider": provider.id, "subject": subject }))
+    let mut about = json!({ "provider": provider.id, "subject": subject });
+    if let Some(known) = known {
+        about["instead_of"] = json!(known.user_sub);
+    }
+    Ok(about)
+}
+
+/// Whether the profile to which the identity leads is nothing but what its first sign-in made.
+fn gives_way(conn: &mut Conn, pool: &Pool, identity: &Identity) -> Result<bool, Error> {
+    let sub = &identity.user_sub;
+    let Some(user) = user::find(conn, sub)? else {
+        return Ok(false);
+    };
+    Ok(!pool.settings.cognito_exact
+        && user.status == Status::ExternalProvider
+        && user.enabled
+        && user::identities(conn, sub)?.len() == 1
+        && link::waiting_of_user(conn, sub)? == 0
+        && group::memberships(conn, sub)?
+            .iter()
+            .all(|one| one.source != BY_ADMIN)
+        && administrator::find_by_user(conn, sub)?.is_none())
 }
 
 fn by_attribute(
@@ -114,6 +155,14 @@ fn by_attribute(
     })?;
     if let Some(known) = link::find(conn, &provider.id, &attribute, &value)? {
         return Err(taken(conn, &known.user_sub, destination)?);
+    }
+    if let Some(come) = has_come(conn, pool, provider, (&attribute, &value))? {
+        if come.user_sub == destination.sub {
+            return Err(Refused::LinkedAlready);
+        }
+        return Err(Refused::Come {
+            subject: come.subject,
+        });
     }
     has_room(conn, destination)?;
     let names = link::attributes(conn, &provider.id, MOST_ATTRIBUTES)?;
@@ -137,6 +186,35 @@ fn by_attribute(
     }
     // The value may be an address; the audit log outlives the account.
     Ok(json!({ "provider": provider.id, "attribute": link.attribute }))
+}
+
+/// The identity by which somebody who has the value has come through the connection: it is known by its subject, and no link
+/// by a value leads it elsewhere any more.
+fn has_come(
+    conn: &mut Conn,
+    pool: &Pool,
+    provider: &Provider,
+    (attribute, value): (&str, &str),
+) -> Result<Option<Identity>, Error> {
+    let found = match attribute {
+        "email" => lookalike::by_email(conn, &pool.id, &email::written(value), LOOKED_AT)?,
+        _ => lookalike::by_text(conn, &pool.id, value)?,
+    };
+    for user in found {
+        let theirs = user.attributes.get(attribute);
+        let theirs = theirs.and_then(|theirs| comparable(&pool.settings, attribute, theirs));
+        // An address that nobody has vouched for leads nobody here, and stands in nobody's way.
+        let flag = user.attributes.get(&format!("{attribute}_verified"));
+        let counts = !matches!(attribute, "email" | "phone_number") || flag.is_some_and(attests);
+        if theirs.as_deref() != Some(value) || !counts {
+            continue;
+        }
+        let identities = user::identities(conn, &user.sub)?;
+        if let Some(one) = identities.into_iter().find(|one| one.provider_id == provider.id) {
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
 }
 
 /// The attribute and the value as they are kept.

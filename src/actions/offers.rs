@@ -75,7 +75,7 @@ fn offered_as(conn: &mut Conn, offer: &Offer, row: Provider) -> QueryResult<Opti
         return Ok(None);
     }
     let siblings = of_tenants(conn, offer, row.tenant_id.as_slice())?;
-    Ok(siblings.into_iter().find(|main| leads_to(main, &row.id)))
+    Ok(siblings.into_iter().find(|main| main.leads_to(&row.id)))
 }
 
 /// Whether what was granted at that time through that connection was granted through one that the client still offers.
@@ -155,13 +155,6 @@ pub fn canaries(conn: &mut Conn, offer: &Offer, mains: &[Provider]) -> QueryResu
         found.extend(provider::find(conn, &canary.to)?.filter(is_its));
     }
     Ok(found)
-}
-
-pub fn leads_to(main: &Provider, id: &str) -> bool {
-    main.settings
-        .canary
-        .as_ref()
-        .is_some_and(|canary| canary.to == id)
 }
 
 /// Those of the rows that the client offers, by name.

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{Ctx, difference, keys, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
-use crate::model::domain;
 use crate::model::key::{State, Usage};
 use crate::model::pool::{self, Pool, Settings};
 use crate::model::reach::Reach;
+use crate::model::{client, domain};
 use crate::rules::jwks::KeyPair;
-use crate::rules::registration::{self, pool as rules};
+use crate::rules::registration::{self, pool as rules, uri};
 use crate::rules::secret;
 use crate::world::Entropy;
 
@@ -118,6 +118,7 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: &str, change: PoolChange) -> Resul
     }
     if let Some(settings) = change.settings {
         rules::change(&old.settings, &settings)?;
+        check_previews(conn, id, &settings)?;
         new.settings = Json(settings);
     }
     new.updated_at = ctx.now;
@@ -131,6 +132,26 @@ pub fn update(conn: &mut Conn, ctx: &Ctx, id: &str, change: PoolChange) -> Resul
         difference(&shape(&old), &shape(&new)),
     )?;
     Ok(new)
+}
+
+/// No preview suffix goes while an app client has callbacks below it: they would work on.
+fn check_previews(conn: &mut Conn, id: &str, settings: &Settings) -> Result<(), Error> {
+    let stranded = |pattern: &String| uri::preview(pattern, &settings.preview_suffixes).is_err();
+    let stranded: Vec<String> = client::list(conn, id)?
+        .into_iter()
+        .filter(|client| client.settings.preview_redirect_uris.iter().any(stranded))
+        .map(|client| format!("{} ({})", client.name, client.id))
+        .collect();
+    match stranded.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(
+            "preview_suffixes",
+            format!(
+                "these app clients have preview callbacks below none of them: {}. Take those away first",
+                stranded.join(", ")
+            ),
+        )),
+    }
 }
 
 /// Deletes a pool with everything in it, unless it is protected.

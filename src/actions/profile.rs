@@ -31,6 +31,8 @@ use crate::rules::mapping::{Compiled, Outcome, Refusal, apply, saved};
 use crate::rules::redact;
 use crate::rules::secret;
 
+pub use matched::LINK_STOPPED;
+
 /// Numbered usernames tried before one is made that cannot be taken.
 const NUMBERED: u32 = 20;
 
@@ -139,7 +141,7 @@ pub fn expect(
         Some(user) => Some(user),
         None => match visit.awaited(conn)? {
             Some(user) => Some(user),
-            None => visit.recognised(conn)?.map(|(user, _)| user),
+            None => visit.recognised(conn)?.found.map(|(user, _)| user),
         },
     };
     Ok(match found {

@@ -4,10 +4,9 @@
 use serde_json::json;
 
 use super::login::SESSION_SECONDS;
-use super::{Ctx, difference, providers, record};
+use super::{Ctx, clients, difference, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
-use crate::model::client;
 use crate::model::provider::{self, Provider, Provisioning, Settings};
 use crate::model::reach::Reach;
 use crate::rules::mapping::is_group_name;
@@ -73,7 +72,7 @@ pub fn set(
 /// For how many seconds after they have lost their place at the upstream somebody can still be signed in: the browser's
 /// session, and the longest refresh token of the apps that offer the connection.
 pub fn stays(conn: &mut Conn, provider: &Provider) -> Result<(i64, i64), StoreError> {
-    let apps = client::offering(conn, &provider.user_pool_id, &provider.name)?;
+    let apps = clients::offering(conn, &provider.user_pool_id, &provider.name)?;
     let longest = apps.iter().map(|app| app.settings.refresh_token_seconds).max();
     Ok((SESSION_SECONDS, longest.unwrap_or_default()))
 }

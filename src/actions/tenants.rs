@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, mappings, pools, providers, record};
+use super::{Ctx, canaries, mappings, pools, providers, record};
 use crate::db::{Conn, Json};
 use crate::error::Error;
 use crate::model::client;
@@ -108,6 +108,7 @@ pub fn set_linking(
             "must be an attribute of the pool's schema that holds something like an employee number",
         ));
     }
+    canaries::check_linking(conn, &row, &linking)?;
     let old = std::mem::replace(&mut row.settings.linking, linking);
     let changes = json!({ "linking": { "old": old, "new": row.settings.linking } });
     set(conn, ctx, row, changes)

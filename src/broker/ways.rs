@@ -121,10 +121,7 @@ impl Ways {
 
     /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
     pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
-        let main = self
-            .providers
-            .iter()
-            .find(|main| offers::leads_to(main, &provider.id));
+        let main = self.providers.iter().find(|main| main.leads_to(&provider.id));
         match main {
             Some(main) if !self.places.contains_key(&provider.id) => main,
             _ => provider,

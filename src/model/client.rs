@@ -193,15 +193,6 @@ fn within(reach: &Reach) -> app_clients::BoxedQuery<'static, MultiBackend> {
     query.filter(app_clients::user_pool_id.eq_any(reach.pools.clone()))
 }
 
-/// The enabled clients of a pool whose users may sign in through the provider of that name.
-pub fn offering(conn: &mut Conn, user_pool_id: &str, provider_name: &str) -> QueryResult<Vec<Client>> {
-    let mut clients = list(conn, user_pool_id)?;
-    clients.retain(|client| {
-        client.enabled && client.settings.providers.iter().any(|name| name == provider_name)
-    });
-    Ok(clients)
-}
-
 /// The client, for an administrator whose reach has its pool as a whole.
 pub fn find_within(conn: &mut Conn, reach: &Reach, id: &str) -> QueryResult<Option<Client>> {
     within(reach)

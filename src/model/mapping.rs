@@ -35,6 +35,14 @@ impl Rules {
             .iter()
             .any(|rule| rule.attribute == attribute && matches!(rule.source, Source::Expression(_)))
     }
+
+    /// The attributes that sign-ins bring.
+    pub fn brought(&self) -> Vec<&str> {
+        self.attributes
+            .iter()
+            .map(|rule| rule.attribute.as_str())
+            .collect()
+    }
 }
 
 /// Sets one pool attribute from what the upstream said.

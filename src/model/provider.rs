@@ -55,6 +55,16 @@ text_enum! {
 }
 
 impl Provider {
+    /// Whether who asks for this connection may come by that one: itself, or the one to which its canary leads.
+    pub fn leads_to(&self, id: &str) -> bool {
+        self.id == id
+            || self
+                .settings
+                .canary
+                .as_ref()
+                .is_some_and(|canary| canary.to == id)
+    }
+
     pub fn state(&self) -> State {
         match (self.enabled, self.live_since, self.tested_at) {
             (true, ..) => State::Live,

@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::model::provider::Canary;
-use crate::rules::email::Email;
+use crate::model::tenant::Linking;
+use crate::rules::email::{Email, folded};
+use crate::rules::same_person::names_people;
 
 /// People who can be named.
 const MOST_PEOPLE: usize = 1_000;
@@ -18,7 +20,7 @@ pub fn takes(canary: &Canary, address: Option<&str>, is_member: bool) -> bool {
     if canary.promoted {
         return true;
     }
-    let Some(address) = address.map(|address| address.trim().to_lowercase()) else {
+    let Some(address) = address.map(folded) else {
         return false;
     };
     let is_named = canary.people.contains(&address);
@@ -49,7 +51,7 @@ pub fn check(mut canary: Canary) -> Result<Canary, Error> {
     for one in &mut canary.people {
         let address =
             Email::parse(one.trim()).map_err(|why| Error::invalid("people", format!("'{one}' {why}")))?;
-        *one = address.as_str().to_lowercase();
+        *one = folded(address.as_str());
     }
     canary.group = canary.group.filter(|group| !group.is_empty());
     if canary
@@ -66,6 +68,33 @@ pub fn check(mut canary: Canary) -> Result<Canary, Error> {
         ));
     }
     Ok(canary)
+}
+
+/// Whether people of one connection are recognised at the other one, in both directions: `here` and `there` are the
+/// attributes that the connections bring, `has_domain` says that the tenant has proven a domain. Else each of them would
+/// get a second account; the error says why.
+pub fn recognises(linking: &Linking, here: &[&str], there: &[&str], has_domain: bool) -> Result<(), String> {
+    let both: Vec<&str> = here.iter().filter(|name| there.contains(name)).copied().collect();
+    let lacks = match &linking.attribute {
+        Some(number) if both.contains(&number.as_str()) => return Ok(()),
+        Some(number) => format!("not both connections map {number}"),
+        None => "no number is chosen".into(),
+    };
+    let why = if !linking.email {
+        format!("they are not recognised by address, and {lacks}")
+    } else if !has_domain {
+        format!("none of its domains is proven, so no address counts, and {lacks}")
+    } else if !["email", "email_verified"].iter().all(|name| both.contains(name)) {
+        format!("not both connections map email and email_verified, and {lacks}")
+    } else if !names_people(&both) {
+        format!("not both connections map given_name and family_name, or name, and {lacks}")
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "the tenant's people would get second accounts: {why}. See to that first, at the tenant's page of moves and linking \
+         and in the connections' mappings"
+    ))
 }
 
 #[cfg(test)]
@@ -122,6 +151,74 @@ mod tests {
             ..canary(0)
         };
         assert!(takes(&promoted, None, false));
+    }
+
+    #[test]
+    fn one_address_is_one_person_however_its_domain_is_written() {
+        let forms = ["Ann@Bücher.example", "ann@xn--bcher-kva.example"];
+        for percent in 1..100 {
+            let [a, b] = forms.map(|form| takes(&canary(percent), Some(form), false));
+            assert_eq!(a, b, "{percent}");
+        }
+        for entered in forms {
+            let named = check(Canary {
+                people: vec![entered.into()],
+                ..canary(0)
+            })
+            .unwrap();
+            assert!(
+                forms.iter().all(|form| takes(&named, Some(form), false)),
+                "{entered}"
+            );
+        }
+    }
+
+    #[test]
+    fn there_is_a_canary_only_where_both_connections_recognise_people() {
+        let by_email = Linking {
+            email: true,
+            attribute: None,
+        };
+        let by_number = Linking {
+            email: false,
+            attribute: Some("custom:no".into()),
+        };
+        let whole = ["email", "email_verified", "name", "custom:no"];
+        let names = ["email", "email_verified", "given_name", "family_name"];
+        for (linking, here, there, has_domain, why) in [
+            (&by_email, &whole[..], &whole[..], true, None),
+            (&by_number, &whole[..], &["custom:no"][..], false, None),
+            (
+                &Linking::default(),
+                &whole[..],
+                &whole[..],
+                true,
+                Some("not recognised by address"),
+            ),
+            (
+                &by_email,
+                &whole[..],
+                &whole[..],
+                false,
+                Some("none of its domains"),
+            ),
+            (
+                &by_email,
+                &whole[..],
+                &["email", "name"][..],
+                true,
+                Some("email_verified"),
+            ),
+            (&by_email, &["name"][..], &whole[..], true, Some("email_verified")),
+            (&by_email, &whole[..], &names[..], true, Some("given_name")),
+            (&by_number, &names[..], &whole[..], true, Some("map custom:no")),
+        ] {
+            let refused = recognises(linking, here, there, has_domain).err();
+            match why {
+                None => assert_eq!(refused, None),
+                Some(why) => assert!(refused.is_some_and(|said| said.contains(why)), "{why}"),
+            }
+        }
     }
 
     #[test]

@@ -94,6 +94,28 @@ pub fn domain(text: &str) -> Result<String, &'static str> {
     Ok(ascii.into_owned())
 }
 
+/// An address in the form in which addresses are compared: in lower case, with the domain as its A-label. What is no address
+/// equals nothing but itself.
+pub fn folded(text: &str) -> String {
+    let text = text.trim();
+    match Email::parse(text) {
+        Ok(address) => address.as_str().to_lowercase(),
+        Err(_) => text.to_lowercase(),
+    }
+}
+
+/// The forms in which that address may stand in a profile, all in lower case.
+pub fn written(address: &str) -> Vec<String> {
+    let folded = folded(address);
+    let unicode = folded.rsplit_once('@').map(|(local, domain)| {
+        let (domain, _) =
+            Uts46::new().to_unicode(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+        format!("{local}@{domain}")
+    });
+    let unicode = unicode.filter(|unicode| *unicode != folded);
+    std::iter::once(folded).chain(unicode).collect()
+}
+
 fn is_atext_or_dot(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte)
 }
@@ -102,6 +124,23 @@ fn is_atext_or_dot(byte: u8) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn an_address_is_compared_in_one_form_and_looked_for_in_all() {
+        for typed in [
+            "Ann@Bücher.example",
+            " ann@xn--bcher-kva.example",
+            "ANN@XN--BCHER-KVA.EXAMPLE",
+        ] {
+            assert_eq!(folded(typed), "ann@xn--bcher-kva.example");
+            assert_eq!(
+                written(typed),
+                ["ann@xn--bcher-kva.example", "ann@bücher.example"]
+            );
+        }
+        assert_eq!(written("Ann@acme.test"), ["ann@acme.test"]);
+        assert_eq!(folded("No Address"), "no address");
+    }
 
     #[test]
     fn good_addresses_come_out_in_one_form() {

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::attribute::{attests, from_claim, outside};
+use super::email;
 use super::mapping::{Compiled, Steps, claim};
 use super::tenant_domain::vouches;
 use crate::model::mapping::{Rules, Source};
@@ -24,13 +25,12 @@ pub fn attribute_of<'a>(rules: &'a Rules, name: &str) -> Option<&'a str> {
     mapped.or_else(claimed).map(|rule| rule.attribute.as_str())
 }
 
-/// A value of the attribute in the form in which it is compared; `None` for one that nobody can have. The case of an
-/// email address does not matter.
+/// A value of the attribute in the form in which it is compared; `None` for one that nobody can have.
 pub fn comparable(settings: &Settings, attribute: &str, value: &Value) -> Option<String> {
     let definition = settings.attribute(attribute)?;
     let text = outside(&from_claim(&definition, value).ok()??);
     Some(if attribute == "email" {
-        text.to_lowercase()
+        email::folded(&text)
     } else {
         text
     })
@@ -123,6 +123,14 @@ mod tests {
         assert_eq!(by("ann@acme.test"), [pair("email", "ann@acme.test")]);
         for other in ["ann@globex.test", "ann@eu.acme.test"] {
             assert_eq!(by(other), [], "{other}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_its_domain_is_written() {
+        for address in ["Ann@Bücher.example", "ann@xn--bcher-kva.example"] {
+            let claims = json!({ "email": address, "email_verified": true });
+            assert_eq!(by(claims), [pair("email", "ann@xn--bcher-kva.example")]);
         }
     }
 

@@ -1,15 +1,14 @@
-//! Which account of one connection is which account of another one: for moving a tenant's people, and for recognising somebody
-//! at their first sign-in by another connection.
-//!
-//! Addresses are given to other people, swapped and changed, so an address alone is never enough when anything that both
-//! accounts have speaks against it. Whoever is not certain to be the same person gets a profile of their own: two profiles
-//! of one person can be mended, one profile of two persons cannot.
+//! Which account of one connection is which account of another one, for moving a tenant's people. Who comes then is compared
+//! once more ([`super::same_person`]): whoever is not certain to be the same person gets a profile of their own, because two
+//! profiles of one person can be mended, and one profile of two persons cannot.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::attribute::{attests, outside};
+use super::attribute::attests;
+use super::email;
+use super::same_person::{indistinct, text};
 use super::tenant_domain::vouches;
 use crate::model::identity_move::Pairing;
 use crate::model::tenant_domain::Vouching;
@@ -38,19 +37,6 @@ impl Person {
     pub fn label(&self) -> String {
         self.text("email").unwrap_or_else(|| self.username.clone())
     }
-}
-
-/// An attribute as it is compared; the case of an address does not matter.
-fn text(attributes: &Map<String, Value>, attribute: &str) -> Option<String> {
-    let text = outside(attributes.get(attribute)?);
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    Some(match attribute {
-        "email" => text.to_lowercase(),
-        _ => text.to_owned(),
-    })
 }
 
 /// Whether an old account may be found by its address at all: attested, and in a domain that is proven to be the tenant's.
@@ -134,6 +120,15 @@ pub fn read_list(text: &str) -> Result<(String, Vec<Line>), String> {
     Ok((heading.value, read))
 }
 
+/// By what somebody is told from others at the new connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Telling<'a> {
+    /// The attributes that it brings.
+    pub brought: &'a [&'a str],
+    /// Those of them that decide.
+    pub numbers: &'a [&'a str],
+}
+
 /// Pairs the people of the old connection with what they will be recognised by at the new one. `taken` are the values that
 /// somebody has come with there already, with whom.
 pub fn plan(
@@ -142,6 +137,7 @@ pub fn plan(
     lines: &[Line],
     proven: &Vouching,
     taken: &HashMap<String, String>,
+    telling: Telling<'_>,
 ) -> Plan {
     let mut plan = Plan::default();
     let by_address = pairing.attribute() == "email";
@@ -157,6 +153,10 @@ pub fn plan(
         } else if by_address && pairing.trusts_profiles() && !has_proven_address(&person.attributes, proven) {
             let why = "nobody has vouched for the address that the account has here".to_owned();
             plan.orphans.push((person.label(), why));
+        } else if pairing.trusts_profiles()
+            && let Some(why) = indistinct(&person.attributes, telling.brought, telling.numbers)
+        {
+            plan.ambiguous.push((person.label(), why));
         } else {
             of_value.entry(value).or_default().push(person);
         }
@@ -254,7 +254,7 @@ fn listed<'a>(
             [(person, line)] => found.push((
                 *person,
                 if attribute == "email" {
-                    line.value.to_lowercase()
+                    email::folded(&line.value)
                 } else {
                     line.value.clone()
                 },
@@ -267,39 +267,6 @@ fn listed<'a>(
         }
     }
     found
-}
-
-/// What speaks against two accounts being one person's: what the profile here says, and what the sign-in says. `number`
-/// is the attribute that holds something like an employee number, which decides where both have it; else names do.
-pub fn contradiction(
-    here: &Map<String, Value>,
-    there: &Map<String, Value>,
-    number: Option<&str>,
-) -> Option<String> {
-    if let Some(number) = number
-        && let (Some(a), Some(b)) = (text(here, number), text(there, number))
-    {
-        return (a != b).then(|| format!("{number} is another one"));
-    }
-    let mut compared = 0;
-    for name in ["given_name", "family_name"] {
-        if let (Some(a), Some(b)) = (text(here, name), text(there, name)) {
-            if same_name(&a, &b) {
-                return None;
-            }
-            compared += 1;
-        }
-    }
-    // People change one of their names, hardly both at once.
-    if compared == 2 {
-        return Some("given name and family name are other ones".into());
-    }
-    let (a, b) = (text(here, "name")?, text(there, "name")?);
-    (!same_name(&a, &b)).then(|| "the name is another one".into())
-}
-
-fn same_name(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
 }
 
 #[cfg(test)]
@@ -318,7 +285,7 @@ mod tests {
             sub: format!("sub-{name}"),
             username: format!("google_{name}"),
             subject: format!("g-{name}"),
-            attributes: map(json!({ "email": address, "email_verified": true, "given_name": name })),
+            attributes: map(json!({ "email": address, "email_verified": true, "name": name })),
         }
     }
 
@@ -329,6 +296,11 @@ mod tests {
             subdomains: false,
         }])
     }
+
+    const TELLING: Telling<'static> = Telling {
+        brought: &["email", "name"],
+        numbers: &[],
+    };
 
     fn by_email() -> Pairing {
         Pairing::Attribute { name: "email".into() }
@@ -350,7 +322,7 @@ mod tests {
             person("gil", ""),
         ];
         let taken = HashMap::from([("fay@acme.test".to_owned(), "sub-other".to_owned())]);
-        let plan = plan(&by_email(), &people, &[], &acme(), &taken);
+        let plan = plan(&by_email(), &people, &[], &acme(), &taken, TELLING);
         let pairs: Vec<_> = plan
             .pairs
             .iter()
@@ -362,6 +334,25 @@ mod tests {
     }
 
     #[test]
+    fn whom_nothing_tells_from_somebody_else_with_the_address_is_ambiguous() {
+        let people = [person("ann", "ann@acme.test")];
+        for (brought, numbers, paired) in [
+            (["email", "name"].as_slice(), [].as_slice(), 1),
+            (&["email"], &[], 0),
+            (&["email", "given_name", "family_name"], &[], 0),
+            (&["email"], &["custom:no"], 0),
+        ] {
+            let telling = Telling { brought, numbers };
+            let plan = plan(&by_email(), &people, &[], &acme(), &HashMap::new(), telling);
+            assert_eq!(
+                (plan.pairs.len(), plan.ambiguous.len()),
+                (paired, 1 - paired),
+                "{brought:?}"
+            );
+        }
+    }
+
+    #[test]
     fn who_has_come_already_as_themselves_needs_nothing() {
         let taken = HashMap::from([("ann@acme.test".to_owned(), "sub-ann".to_owned())]);
         let plan = plan(
@@ -370,6 +361,7 @@ mod tests {
             &[],
             &acme(),
             &taken,
+            TELLING,
         );
         assert_eq!(plan, Plan::default());
     }
@@ -387,7 +379,14 @@ mod tests {
             person("dan", ""),
         ];
         let pairing = Pairing::List { attribute };
-        let plan = plan(&pairing, &people, &lines, &acme(), &HashMap::new());
+        let plan = plan(
+            &pairing,
+            &people,
+            &lines,
+            &acme(),
+            &HashMap::new(),
+            Telling::default(),
+        );
         let pairs: Vec<_> = plan
             .pairs
             .iter()
@@ -408,6 +407,7 @@ mod tests {
             &lines,
             &acme(),
             &HashMap::new(),
+            Telling::default(),
         );
         assert_eq!((plan.pairs.len(), plan.ambiguous.len()), (0, 2));
     }
@@ -425,37 +425,6 @@ mod tests {
         ] {
             let refused = read_list(text).unwrap_err();
             assert!(refused.contains(why), "{text:?}: {refused}");
-        }
-    }
-
-    #[test]
-    fn what_speaks_against_one_person() {
-        let here =
-            json!({ "given_name": "Ada", "family_name": "King", "name": "Ada King", "custom:no": "7" });
-        for (there, number, same) in [
-            (json!({}), None, true),
-            (
-                json!({ "given_name": "ada", "family_name": "Lovelace" }),
-                None,
-                true,
-            ),
-            (json!({ "given_name": "Bob", "family_name": "Ray" }), None, false),
-            (json!({ "given_name": "Bob" }), None, true),
-            (json!({ "name": "Bob Ray" }), None, false),
-            (json!({ "name": "ADA KING" }), None, true),
-            (
-                json!({ "custom:no": 7, "given_name": "Bob", "family_name": "Ray" }),
-                Some("custom:no"),
-                true,
-            ),
-            (
-                json!({ "custom:no": 8, "given_name": "Ada", "family_name": "King" }),
-                Some("custom:no"),
-                false,
-            ),
-        ] {
-            let found = contradiction(&map(here.clone()), &map(there.clone()), number);
-            assert_eq!(found.is_none(), same, "{there}: {found:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Email domains of tenants: which names may be one, what proves one, how a proof is lost, and whose addresses lie in it.
 
 use super::email::{self, Email};
+use super::nobodys_domain::{has_public_mailboxes, is_suffix};
 use crate::error::Error;
 use crate::model::tenant_domain::{Proof, Proven, TenantDomain, Vouching};
 use crate::world::UnixTime;
@@ -14,62 +15,6 @@ pub const GRACE_SECONDS: i64 = 7 * 86_400;
 /// A name whose servers have not answered for so long is as good as gone.
 const UNANSWERED_SECONDS: i64 = 30 * 86_400;
 
-/// Where everybody can have a mailbox, so that an address there says nothing about an organisation.
-const PUBLIC_MAILBOXES: &[&str] = &[
-    "126.com",
-    "163.com",
-    "aol.com",
-    "comcast.net",
-    "fastmail.com",
-    "free.fr",
-    "gmail.com",
-    "gmx.at",
-    "gmx.ch",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hey.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.fr",
-    "icloud.com",
-    "libero.it",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "naver.com",
-    "orange.fr",
-    "outlook.com",
-    "pm.me",
-    "posteo.de",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "rocketmail.com",
-    "t-online.de",
-    "tutanota.com",
-    "web.de",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yahoo.de",
-    "yahoo.fr",
-    "yandex.com",
-    "yandex.ru",
-    "ymail.com",
-    "zoho.com",
-];
-/// Below a country's two letters these are registries' own, not anybody's domain. The registries' full list changes
-/// weekly; what it has and this has not, nobody but its registry can prove.
-const REGISTRY_LABELS: &[&str] = &[
-    "ac", "co", "com", "edu", "go", "gob", "gov", "govt", "gv", "ltd", "me", "mil", "ne", "net", "nhs", "or",
-    "org", "plc", "sch",
-];
-
 /// A domain as somebody typed it, in the form in which domains are stored and compared.
 pub fn normalise(typed: &str) -> Result<String, Error> {
     let refuse = |why: String| Err(Error::invalid("domain", why));
@@ -78,23 +23,15 @@ pub fn normalise(typed: &str) -> Result<String, Error> {
     let Ok(domain) = email::domain(name) else {
         return refuse("must be a domain name with a dot, such as example.com".into());
     };
-    if is_public_suffix(&domain) {
+    if is_suffix(&domain) {
         return refuse(format!(
-            "{domain} is a registry's: below it everybody can have a domain"
+            "{domain} is a registry's or a host's: below it everybody can have a domain"
         ));
     }
-    let public = |known: &&str| domain == **known || domain.ends_with(&format!(".{known}"));
-    if PUBLIC_MAILBOXES.iter().any(public) {
+    if has_public_mailboxes(&domain) {
         return refuse(format!("at {domain} everybody can have a mailbox"));
     }
     Ok(domain)
-}
-
-fn is_public_suffix(domain: &str) -> bool {
-    match domain.split_once('.') {
-        None => true,
-        Some((label, country)) => country.len() == 2 && REGISTRY_LABELS.contains(&label),
-    }
 }
 
 /// The name at which a challenge's record is looked for first.
@@ -284,6 +221,9 @@ mod tests {
             "GMail.com",
             "x.gmail.com",
             "outlook.com",
+            "outlook.de",
+            "hotmail.de",
+            "github.io",
             "a b.test",
             "@@acme.test",
             "acme.test.",

@@ -2,6 +2,7 @@
 //! the stand-in Okta. One binary, so that it links once. `TEST_DATABASE_URL=postgres://…` runs it on PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
+mod canaries;
 mod command_line;
 mod console;
 mod database;

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use forebay::actions::canaries;
 use forebay::actions::identity_moves::{self, NewMove};
+use forebay::actions::mappings::{self, Save};
 use forebay::actions::profile::{self, Arrival};
 use forebay::actions::providers::{self, Credentials, NewProvider};
-use forebay::actions::tenants;
+use forebay::actions::{tenant_domains, tenants};
 use forebay::config::AllowedHost;
 use forebay::db::Conn;
 use forebay::demo::okta::{App, Person};
@@ -25,11 +26,11 @@ use zeroize::Zeroizing;
 
 use crate::support::{Answer, Browser, Form, PUBLIC_URL, Stage, Tokens, claims, links, query_of};
 
-const OLD: &str = "acme-okta";
-const NEW: &str = "acme-new";
+pub const OLD: &str = "acme-okta";
+pub const NEW: &str = "acme-new";
 const APP: &str = "0oa3moves00000000001";
 const SECRET: &str = "secret-of-the-app-that-people-move-to-000001";
-const ADMIN: &str = "admin@acme.test";
+pub const ADMIN: &str = "admin@acme.test";
 const OPERATOR: &str = "operator@forebay.test";
 
 /// The tenant acme with its domain proven, its connection, and a second one, which leads to another organisation.
@@ -74,7 +75,7 @@ pub async fn stage() -> Stage {
 }
 
 /// Somebody at the new organisation.
-fn hire(stage: &Stage, id: &str, address: &str, given: &str, family: &str) {
+pub fn hire(stage: &Stage, id: &str, address: &str, given: &str, family: &str) {
     stage.globex.add_person(Person {
         id: id.into(),
         login: address.into(),
@@ -92,7 +93,7 @@ async fn come(stage: &Stage, browser: &mut Browser<'_>, connection: &str, login:
 }
 
 /// The ID token's claims after a sign-in by that connection.
-async fn signs_in(stage: &Stage, connection: &str, login: &str) -> Value {
+pub async fn signs_in(stage: &Stage, connection: &str, login: &str) -> Value {
     let mut browser = stage.browser();
     let back = come(stage, &mut browser, connection, login).await;
     let code = query_of(back.location(), "code").unwrap_or_else(|| panic!("no code: {back:?}"));
@@ -336,6 +337,74 @@ async fn people_are_recognised_without_a_move_only_where_the_tenant_wants_it() {
     assert_ne!(eve["sub"], before["sub"]);
 }
 
+/// The connection brings everything but names.
+pub fn maps_no_names(stage: &Stage, connection: &str) {
+    let ctx = stage.ctx();
+    stage.act(|conn| {
+        let now = mapping::current(conn, connection).unwrap().unwrap();
+        let mut rules = now.rules.0;
+        let is_a_name = |name: &str| matches!(name, "name" | "given_name" | "family_name");
+        rules.attributes.retain(|rule| !is_a_name(&rule.attribute));
+        let save = Save {
+            seen: now.version,
+            rules,
+            accept_breaches: true,
+            ..Save::default()
+        };
+        mappings::save(conn, &ctx, connection, save).unwrap();
+    });
+}
+
+#[actix_web::test]
+async fn who_cannot_be_told_from_the_next_owner_of_the_address_is_ambiguous_before_anything_happens() {
+    let stage = stage().await;
+    let before = signs_in(&stage, OLD, "ada@acme.test").await;
+    maps_no_names(&stage, NEW);
+    let room = room();
+    let mut admin = stage.console(ADMIN);
+    let page = admin.open(&room).await.expect(200);
+    let form = Form::to(&page.body, &room);
+    let fields = [("from", OLD), ("to", NEW), ("by", "email")];
+    let page = admin.submit(&form, &fields).await.expect(200);
+    assert!(
+        page.shows("nothing tells the person from somebody else"),
+        "{page:?}"
+    );
+    assert!(!page.shows("Move 1 people"), "{page:?}");
+    // A number decides without any name.
+    stage.acme.change_person("ada@acme.test", |person| {
+        person.profile.insert("department".into(), json!("E-4711"));
+    });
+    signs_in(&stage, OLD, "ada@acme.test").await;
+    start(&stage, &new_move(by("custom:department"), ""));
+    hire(&stage, "00u9ada", "ada@acme.test", "Ada", "King");
+    stage.globex.change_person("ada@acme.test", |person| {
+        person.profile.insert("department".into(), json!("E-4711"));
+    });
+    let after = signs_in(&stage, NEW, "ada@acme.test").await;
+    assert_eq!(after["sub"], before["sub"]);
+}
+
+#[actix_web::test]
+async fn an_address_is_one_however_its_domain_is_written() {
+    let stage = stage().await;
+    recognise(&stage);
+    let ctx = stage.ctx();
+    stage.act(|conn| {
+        let all = Reach::everything();
+        tenant_domains::claim(conn, &ctx, &all, "acme", "bücher.example", false).unwrap();
+        tenant_domains::assert(conn, &ctx, &all, "acme", "xn--bcher-kva.example").unwrap();
+    });
+    stage.acme.change_person("ada@acme.test", |person| {
+        person.email = "Ada@bücher.example".into();
+    });
+    let before = signs_in(&stage, OLD, "ada@acme.test").await;
+    assert_eq!(before["email_verified"], json!(true));
+    hire(&stage, "00u9ada", "ada@xn--bcher-kva.example", "Ada", "Lovelace");
+    let after = signs_in(&stage, NEW, "ada@xn--bcher-kva.example").await;
+    assert_eq!(after["sub"], before["sub"]);
+}
+
 #[actix_web::test]
 async fn an_address_links_nobody_that_is_not_vouched_for_or_not_the_tenants() {
     for what in [
@@ -343,6 +412,8 @@ async fn an_address_links_nobody_that_is_not_vouched_for_or_not_the_tenants() {
         "unverified there",
         "another domain",
         "another person",
+        "a sibling",
+        "no names there",
     ] {
         let stage = stage().await;
         let ctx = stage.ctx();
@@ -363,6 +434,8 @@ async fn an_address_links_nobody_that_is_not_vouched_for_or_not_the_tenants() {
                     .change_person("ada@acme.test", |person| person.email = address.into());
             }
             "another person" => (given, family) = ("Eve", "Moneypenny"),
+            "a sibling" => given = "Anna",
+            "no names there" => maps_no_names(&stage, NEW),
             _ => {}
         }
         let before = signs_in(&stage, OLD, "ada@acme.test").await;
@@ -474,6 +547,9 @@ async fn moves_that_cannot_be_are_refused_at_the_field() {
     operator.open(&room).await.expect(200);
 }
 
+/// Who was never here has a number from here on.
+const NEWCOMERS: usize = 5_000;
+
 /// One of the thousand: what they are here, and how they come by the new connection.
 struct Employee {
     number: usize,
@@ -485,7 +561,8 @@ fn address(number: usize) -> String {
     format!("user{number}@acme.test")
 }
 
-/// A thousand people; of ten one has a new address, two have swapped theirs, one has left and somebody else got the address.
+/// A thousand people; of ten, who are one family, one has a new address, two have swapped theirs, one has left and somebody
+/// else of the family got the address.
 fn employees() -> Vec<Employee> {
     (0..1_000)
         .map(|number| Employee {
@@ -502,12 +579,13 @@ fn employees() -> Vec<Employee> {
 }
 
 fn arrival(issuer: &str, subject: String, address: &str, number: usize) -> Arrival {
+    let family = number % NEWCOMERS / 10;
     let claims = json!({
         "email": address,
         "email_verified": true,
         "given_name": format!("Given{number}"),
-        "family_name": format!("Family{number}"),
-        "name": format!("Given{number} Family{number}"),
+        "family_name": format!("Family{family}"),
+        "name": format!("Given{number} Family{family}"),
         "department": format!("E-{number}"),
     });
     Arrival {
@@ -563,7 +641,7 @@ async fn a_thousand_move(pairing: Pairing, at_least: usize) {
     let has_left = |number: usize| number % 10 == 9;
     let arrivals = people.iter().map(|one| {
         let who = if has_left(one.number) {
-            one.number + 5_000
+            one.number + NEWCOMERS
         } else {
             one.number
         };
@@ -601,7 +679,7 @@ async fn a_thousand_move_by_employee_number_whatever_became_of_their_addresses()
 }
 
 /// The tenant's people are recognised by address.
-fn recognise(stage: &Stage) {
+pub fn recognise(stage: &Stage) {
     let ctx = stage.ctx();
     let linking = Linking {
         email: true,
@@ -611,7 +689,7 @@ fn recognise(stage: &Stage) {
 }
 
 /// The ID token's claims after a sign-in that begins with an address at the old connection.
-async fn signs_in_hinted(stage: &Stage, login: &str) -> Value {
+pub async fn signs_in_hinted(stage: &Stage, login: &str) -> Value {
     let authorize = stage.authorize(&[("identity_provider", OLD), ("login_hint", login)]);
     let mut browser = stage.browser();
     let back = browser.sign_in(login, &authorize).await;
@@ -620,7 +698,7 @@ async fn signs_in_hinted(stage: &Stage, login: &str) -> Value {
     claims(&tokens.id.unwrap())
 }
 
-fn came_by(claims: &Value) -> Vec<&str> {
+pub fn came_by(claims: &Value) -> Vec<&str> {
     let identities = claims["identities"].as_array().unwrap();
     identities
         .iter()

@@ -11,7 +11,7 @@ use crate::model::identity_move;
 use crate::model::reach::Reach;
 use crate::model::user::link::{self, Link};
 use crate::model::user::{self, User};
-use crate::rules::{linking, pairing};
+use crate::rules::pairing;
 use serde_json::json;
 
 /// Why the link stays as it was.
@@ -70,16 +70,10 @@ impl Visit<'_> {
         if attributes.is_empty() {
             return Ok(Vec::new());
         }
-        let offered = linking::offered(
-            &self.pool.settings,
-            &self.compiled,
-            &self.arrival.claims,
-            &self.vouching,
-        );
         // By the upstream's own name for them only where a list has said so.
         let subject = (pairing::SUBJECT.to_owned(), self.arrival.subject.clone());
         Ok(std::iter::once(subject)
-            .chain(offered)
+            .chain(self.offered())
             .filter(|(attribute, _)| attributes.contains(attribute))
             .collect())
     }
@@ -93,7 +87,7 @@ impl Visit<'_> {
         let made_by = identity_move::find_within(conn, &Reach::everything(), id)?;
         match made_by {
             Some(made_by) if !made_by.pairing.trusts_profiles() => self.has_come(conn, user),
-            _ => self.objection(conn, user),
+            _ => self.objection(conn, user, &link.attribute),
         }
     }
 

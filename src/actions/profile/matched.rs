@@ -14,15 +14,31 @@ use crate::model::user::link::Link;
 use crate::model::user::{self, Identity, User, lookalike};
 use crate::model::{provider, tenant, tenant_domain};
 use crate::rules::attribute::outside;
-use crate::rules::{linking, pairing};
+use crate::rules::{email, linking, pairing, same_person};
 
 /// Profiles with one address that are looked at; two are one too many already.
 const LOOKED_AT: i64 = 10;
 
+/// Somebody who came for the first time was not taken for the one person whom their address or number led to.
+pub const LINK_STOPPED: &str = "user.link_stopped";
+
+/// Whom a first sign-in leads to.
+#[derive(Default)]
+pub(super) struct Recognised {
+    /// The user, and by which attribute.
+    pub(super) found: Option<(User, String)>,
+    /// Whom it may have meant, and what speaks against it.
+    stopped: Vec<(User, String)>,
+}
+
 impl Visit<'_> {
     /// The sign-in as the user whom the tenant's settings recognise in it; `None` when that is nobody.
     pub(super) fn matched(&self, conn: &mut Conn) -> Result<Option<Result<Settled, Refused>>, StoreError> {
-        let Some((user, by)) = self.recognised(conn)? else {
+        let Recognised { found, stopped } = self.recognised(conn)?;
+        for (user, why) in stopped {
+            self.note_stopped(conn, &user, &why)?;
+        }
+        let Some((user, by)) = found else {
             return Ok(None);
         };
         match conn.transaction(|conn| self.as_one_more_of(conn, user, &json!({ "by": by }))) {
@@ -32,30 +48,26 @@ impl Visit<'_> {
         }
     }
 
-    /// That user, and by which attribute; nothing is changed.
-    pub(super) fn recognised(&self, conn: &mut Conn) -> Result<Option<(User, String)>, StoreError> {
+    /// Looks, and changes nothing.
+    pub(super) fn recognised(&self, conn: &mut Conn) -> Result<Recognised, StoreError> {
+        let mut recognised = Recognised::default();
         let Some(tenant_id) = &self.provider.tenant_id else {
-            return Ok(None);
+            return Ok(recognised);
         };
         let wanted = tenant::linking(conn, tenant_id)?;
         if !wanted.email && wanted.attribute.is_none() {
-            return Ok(None);
+            return Ok(recognised);
         }
-        let offered = linking::offered(
-            &self.pool.settings,
-            &self.compiled,
-            &self.arrival.claims,
-            &self.vouching,
-        );
         // The number before the address: it is nobody else's next year.
-        let mut offered: Vec<_> = offered
+        let mut offered: Vec<_> = self
+            .offered()
             .into_iter()
             .filter(|(name, _)| wanted.attribute.as_ref() == Some(name) || (wanted.email && name == "email"))
             .collect();
         offered.sort_by_key(|(name, _)| wanted.attribute.as_ref() != Some(name));
         for (name, value) in offered {
             let found = match name.as_str() {
-                "email" => lookalike::by_email(conn, &self.pool.id, &value, LOOKED_AT)?,
+                "email" => lookalike::by_email(conn, &self.pool.id, &email::written(&value), LOOKED_AT)?,
                 _ => lookalike::by_text(conn, &self.pool.id, &value)?
                     .into_iter()
                     .filter(|user| {
@@ -71,12 +83,31 @@ impl Visit<'_> {
                     candidates.push(user);
                 }
             }
-            match <[User; 1]>::try_from(candidates) {
-                Ok([user]) if self.objection(conn, &user)?.is_none() => return Ok(Some((user, name))),
-                _ => {}
+            if let Ok([user]) = <[User; 1]>::try_from(candidates) {
+                match self.objection(conn, &user, &name)? {
+                    Some(why) => recognised.stopped.push((user, why)),
+                    None => {
+                        recognised.found = Some((user, name));
+                        return Ok(recognised);
+                    }
+                }
             }
         }
-        Ok(None)
+        Ok(recognised)
+    }
+
+    /// They get an account of their own; whoever administers the tenant finds out from the audit log.
+    fn note_stopped(&self, conn: &mut Conn, user: &User, why: &str) -> Result<(), StoreError> {
+        record_for(
+            conn,
+            self.ctx,
+            self.provider.tenant_id.as_deref(),
+            LINK_STOPPED,
+            Some(&self.pool.id),
+            &user.sub,
+            json!({ "provider": self.provider.id, "why": why }),
+        )?;
+        Ok(())
     }
 
     /// Whether the user is the tenant's to be recognised: somebody has vouched for an address in its domains, or, where a number
@@ -104,9 +135,14 @@ impl Visit<'_> {
         Ok(false)
     }
 
-    /// Why whoever comes now is not this user, whatever led to them: somebody else has come by this connection as them, or the
-    /// two profiles are not one person's.
-    pub(super) fn objection(&self, conn: &mut Conn, user: &User) -> Result<Option<String>, StoreError> {
+    /// Why whoever comes now is not this user, to whom that attribute has led: somebody else has come by this connection as
+    /// them, or the two profiles are not one person's.
+    pub(super) fn objection(
+        &self,
+        conn: &mut Conn,
+        user: &User,
+        by: &str,
+    ) -> Result<Option<String>, StoreError> {
         if let Some(why) = self.has_come(conn, user)? {
             return Ok(Some(why));
         }
@@ -114,12 +150,21 @@ impl Visit<'_> {
             Some(id) => tenant::linking(conn, id)?.attribute,
             None => None,
         };
-        let there = self.apply(None).attributes;
-        Ok(pairing::contradiction(
-            &user.attributes,
-            &there,
-            number.as_deref(),
-        ))
+        let numbers = same_person::numbers(by, number.as_deref());
+        // What the connection says of the person, whichever of it this app's sign-ins may write.
+        let there = self.offered().into_iter();
+        let there = there.map(|(name, value)| (name, Value::String(value))).collect();
+        Ok(same_person::contradiction(&user.attributes, &there, &numbers))
+    }
+
+    /// What the claims say of the person, as far as the connection vouches for it.
+    pub(super) fn offered(&self) -> Vec<(String, String)> {
+        linking::offered(
+            &self.pool.settings,
+            &self.compiled,
+            &self.arrival.claims,
+            &self.vouching,
+        )
     }
 
     /// That somebody else has come by this connection as that user.

@@ -9,13 +9,14 @@ use crate::db::Conn;
 use crate::db::schema::{user_keys, users};
 use crate::db::search::{anywhere, lower};
 
-/// At most `limit` users of the pool with this email address.
-pub fn by_email(conn: &mut Conn, user_pool_id: &str, email: &str, limit: i64) -> QueryResult<Vec<User>> {
+/// At most `limit` users of the pool with one of these email addresses, which are given in lower case.
+pub fn by_email(conn: &mut Conn, user_pool_id: &str, forms: &[String], limit: i64) -> QueryResult<Vec<User>> {
+    let keys: Vec<String> = forms.iter().map(|form| directory::folded(form)).collect();
     let mut found: Vec<User> = user_keys::table
         .inner_join(users::table.on(users::sub.eq(user_keys::user_sub)))
         .filter(user_keys::user_pool_id.eq(user_pool_id))
         .filter(user_keys::name.eq("email"))
-        .filter(user_keys::value.eq(directory::folded(email)))
+        .filter(user_keys::value.eq_any(keys))
         .order(user_keys::user_sub)
         .limit(limit)
         .select(User::as_select())
@@ -23,7 +24,7 @@ pub fn by_email(conn: &mut Conn, user_pool_id: &str, email: &str, limit: i64) ->
     // The key is cut at some length.
     found.retain(|user| {
         let theirs = user.attributes.get("email").and_then(Value::as_str);
-        theirs.is_some_and(|theirs| theirs.to_lowercase() == email.to_lowercase())
+        theirs.is_some_and(|theirs| forms.contains(&theirs.to_lowercase()))
     });
     Ok(found)
 }

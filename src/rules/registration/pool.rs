@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::model::pool::{Attribute, STANDARD, Settings};
 use crate::rules::claims::is_reserved;
 use crate::rules::key_rotation;
+use crate::rules::nobodys_domain::is_suffix;
 
 /// Custom attributes that one pool may have (Cognito's quota).
 const MOST_CUSTOM: usize = 50;
@@ -59,6 +60,15 @@ pub fn settings(settings: &Settings) -> Result<(), Error> {
             format!(
                 "'{}' must be a domain of your own in lower case, such as preview.example.com",
                 wrong.escape_debug()
+            ),
+        ));
+    }
+    if let Some(shared) = settings.preview_suffixes.iter().find(|suffix| is_suffix(suffix)) {
+        return Err(Error::invalid(
+            "preview_suffixes",
+            format!(
+                "below '{shared}' everybody can have a host, and would be sent codes of people who sign in: take a domain \
+                 below which only you do"
             ),
         ));
     }

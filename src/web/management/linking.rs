@@ -94,6 +94,10 @@ pub async fn link(call: Call) -> Answer {
                 "Invalid SourceUser: it is {username} already, and a Cognito user may not be passed in as a \
                  SourceUser, only as a DestinationUser. Merging is not supported: delete or unlink it first"
             )),
+            Refused::Come { subject } => Failure::invalid(format!(
+                "Invalid SourceUser: somebody who has this value has signed in through the connection before. Link them \
+                 by ProviderAttributeName Cognito_Subject, which is {subject}"
+            )),
             Refused::Unmapped(why) => Failure::invalid(format!("Invalid SourceUser: {why}")),
             Refused::TooMany(why) => Failure::new("LimitExceededException", why),
             Refused::Failed(error) => error.into(),

@@ -290,8 +290,10 @@ async fn proceed(
     {
         return page;
     }
-    if let Some((session, user)) = session {
-        let same = |provider: &Provider| Some(&provider.id) == session.provider_id.as_ref();
+    // What a tile starts is a sign-in, and never the one that there was.
+    if let Some((session, user)) = session.filter(|_| started.is_none()) {
+        let came_by = session.provider_id.as_deref();
+        let same = |provider: &Provider| came_by.is_some_and(|id| provider.leads_to(id));
         let fits = match &chosen {
             Choice::Open => true,
             // A named provider is asked afresh (as Cognito), unless nobody may be asked.
@@ -322,22 +324,21 @@ async fn proceed(
         }
         (chosen, _) => chosen,
     };
-    match chosen {
+    let mut answer = match chosen {
         Choice::Named(provider) | Choice::Hinted(provider, _) => {
             let hints = Hints {
                 login_hint: authorization.login_hint.clone(),
                 by_address: matches!(chosen, Choice::Hinted(..)),
                 instead_of: present.map(|(_, user)| user.sub),
             };
-            let mut answer =
-                upstream_leg::start(request, broker, (&app, &ways), provider, &authorization, hints).await;
-            if started.is_some() {
-                start_login::used(&mut answer, &app);
-            }
-            answer
+            upstream_leg::start(request, broker, (&app, &ways), provider, &authorization, hints).await
         }
         Choice::Several(_) | Choice::Open => respond::redirect(&login_url(params, None)).finish(),
+    };
+    if started.is_some() {
+        start_login::used(&mut answer, &app);
     }
+    answer
 }
 
 /// The message of a login page that was reached because of an unavailable provider; Cognito's own words.

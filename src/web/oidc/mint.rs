@@ -41,6 +41,8 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
     };
     let mut granted = exchanged.family.granted.0.clone();
     granted.scopes.clone_from(&exchanged.scopes);
+    // No token outlives a client that was registered until then: who verifies it offline asks nobody.
+    granted.not_after = granted.not_after.into_iter().chain(app.expires_at).min();
     let origin_jti = &exchanged.family.origin_jti;
     let mut access = claims::access_token(&issue, &person, &granted, origin_jti).map_err(too_large)?;
     if let Some(overrides) = &granted.overrides {

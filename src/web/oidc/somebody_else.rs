@@ -39,7 +39,8 @@ pub fn before(
 ) -> Option<HttpResponse> {
     let hint = authorization.login_hint.as_deref().map(Email::parse);
     let is_another = matches!(hint, Some(Ok(address)) if !is_address_of(&address, user));
-    if session.provider_id.as_ref() == Some(&wanted.id) && !is_another {
+    let came_by = session.provider_id.as_deref();
+    if came_by.is_some_and(|id| wanted.leads_to(id)) && !is_another {
         return None;
     }
     let href = |dropped: &[&str], provider: Option<&Provider>| {
@@ -49,8 +50,8 @@ pub fn before(
     };
     // A session that this request cannot use is renewed where it came from.
     let renews = authorization.prompt.login || authorization.max_age.is_some();
-    let own = session.provider_id.as_ref().filter(|_| renews);
-    let own = own.and_then(|id| ways.provider(id));
+    let own = came_by.filter(|_| renews).and_then(|id| ways.provider(id));
+    let own = own.map(|own| ways.offered_as(own));
     let answer = page(
         request,
         app,

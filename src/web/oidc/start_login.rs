@@ -10,10 +10,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::{error, form, query, respond};
 use crate::actions::traces::Draft;
-use crate::actions::watch;
+use crate::actions::{clients, watch};
 use crate::broker::{App, Broker, Wanted, Ways};
 use crate::error::StoreError;
-use crate::model::client;
 use crate::model::provider::{self, Provider};
 use crate::rules::authorize::Untrusted;
 use crate::rules::params::Params;
@@ -293,7 +292,7 @@ async fn app(
             let (pool, name) = (provider.user_pool_id.clone(), provider.name.clone());
             let offering = broker
                 .db
-                .read(move |conn| Ok::<_, StoreError>(client::offering(conn, &pool, &name)?))
+                .read(move |conn| clients::offering(conn, &pool, &name))
                 .await?;
             match offering.as_slice() {
                 [] => return Ok(Err(Stopped::NoApp)),

@@ -449,3 +449,24 @@ async fn who_comes_through_a_pool_tests_their_connections_for_as_long_as_the_ses
     });
     browser.visit(&first_link(&onward)).await.expect(404);
 }
+
+#[actix_web::test]
+async fn the_console_is_none_of_the_apps_of_a_connection() {
+    let stage = Stage::new().await;
+    stage.change_spa_client(|settings| settings.providers.clear());
+    let tile = "/start-login?connection=acme-okta";
+    stage.get(tile).await.expect(302);
+    let mut operator = engineers_administer_acme(&stage).await;
+    // Its own client has all connections now, and the tile still leads to the app.
+    let own = single_sign_on::client_id(POOL);
+    let own = stage.act(|conn| client::find(conn, &own).unwrap().unwrap());
+    assert!(own.settings.providers.contains(&"acme-okta".to_owned()));
+    stage.get(tile).await.expect(302);
+    let page = operator
+        .open("/console/connections/acme-okta/okta")
+        .await
+        .expect(200);
+    assert!(page.shows(tile) && !page.body.contains("client_id"), "{page:?}");
+    stage.change_web_client(|settings| settings.providers.clear());
+    stage.get(tile).await.is_page(400, "app_unknown");
+}

@@ -8,12 +8,13 @@ use diesel::sql_types::{BigInt, Integer};
 use forebay::actions::clients::{self, ClientChange};
 use forebay::actions::native::accounts::{self, NewUser};
 use forebay::actions::providers::{self, Expiries, ProviderChange};
-use forebay::actions::{Ctx, mappings, tenants};
+use forebay::actions::{Ctx, mappings, tenant_domains, tenants};
 use forebay::db::Conn;
 use forebay::demo::{OPERATOR, POOL, WEB_CLIENT};
 use forebay::error::Error;
 use forebay::model::provider::{self, Provider, Replay};
-use forebay::model::{client, pool};
+use forebay::model::reach::Reach;
+use forebay::model::{client, pool, tenant_domain};
 
 use serde_json::{Map, json};
 
@@ -194,4 +195,48 @@ async fn one_address_is_not_given_to_two() {
     );
     let refused = told.recv().unwrap();
     assert!(matches!(refused, Err(Error::Exists(_))), "{refused:?}");
+}
+
+#[actix_web::test]
+async fn two_tenants_do_not_both_get_a_domain_and_one_below_it() {
+    for subdomains_first in [true, false] {
+        let stage = Stage::new().await;
+        stage.console(OPERATOR);
+        let ctx = stage.ctx();
+        let all = Reach::everything();
+        stage.act(|conn| {
+            tenant_domains::claim(conn, &ctx, &all, "acme", "shared.test", true).unwrap();
+            tenant_domains::claim(conn, &ctx, &all, "globex", "eu.shared.test", false).unwrap();
+        });
+        let claims = [("acme", "shared.test"), ("globex", "eu.shared.test")];
+        let [first, second] = match subdomains_first {
+            true => claims,
+            false => [claims[1], claims[0]],
+        };
+        let by = ctx.clone();
+        let (tells, told) = mpsc::channel();
+        at_once(
+            &stage,
+            |conn| {
+                let all = Reach::everything();
+                tenant_domains::assert(conn, &ctx, &all, first.0, first.1).unwrap();
+            },
+            move |conn| {
+                // On SQLite whoever will write says so before reading.
+                pool::touch_none(conn).unwrap();
+                let all = Reach::everything();
+                tells
+                    .send(tenant_domains::assert(conn, &by, &all, second.0, second.1))
+                    .unwrap();
+            },
+        );
+        let refused = told.recv().unwrap();
+        assert!(
+            matches!(refused, Err(Error::Conflict(_))),
+            "{second:?}: {refused:?}"
+        );
+        let proven = stage.act(|conn| tenant_domain::proven_of_pool(conn, POOL).unwrap());
+        let overlapping = proven.iter().filter(|one| one.domain.ends_with("shared.test"));
+        assert_eq!(overlapping.count(), 1);
+    }
 }

@@ -1,6 +1,7 @@
 //! Linking an upstream identity to a user: who comes with it is that user.
 
 use forebay::demo::POOL;
+use forebay::model::audit;
 use forebay::model::user::{self, link};
 use serde_json::{Value, json};
 
@@ -172,6 +173,84 @@ async fn somebody_of_another_connection_may_be_the_destination() {
 }
 
 #[actix_web::test]
+async fn who_has_signed_in_before_is_the_destination_from_the_link_on() {
+    let stage = Stage::new().await;
+    let user = person(1, json!({}));
+    add(&stage, &user);
+    let own = stage.tokens_for("ada@acme.test", &[]).await;
+    let made = claims(own.id.as_deref().unwrap())["sub"].clone();
+    assert_ne!(made, user.sub);
+    // By a value the link would never count: who has it is known by the subject.
+    let to = json!({ "ProviderName": "Cognito", "ProviderAttributeValue": "person-0001" });
+    let by_address = account("acme-okta", "email", "Ada@acme.test");
+    let (name, message) = refusal(&try_link(&stage, by_address, to).await);
+    assert_eq!(name, "InvalidParameterException");
+    assert!(
+        message.contains(&format!("Cognito_Subject, which is {ADA}")),
+        "{message}"
+    );
+
+    link_to(
+        &stage,
+        account("acme-okta", "Cognito_Subject", ADA),
+        "person-0001",
+    )
+    .await;
+    let id = signs_in(&stage, "ada@acme.test").await;
+    assert_eq!(id["sub"], user.sub);
+    assert_eq!(id["identities"].as_array().unwrap().len(), 1);
+    // Nothing is left of what the first sign-in made.
+    assert!(
+        stage
+            .act(|conn| user::find(conn, made.as_str().unwrap()).unwrap())
+            .is_none()
+    );
+    stage.refresh(&own.refresh.unwrap()).await.expect(400);
+    stage.userinfo(&own.access).await.expect(401);
+    let log = stage.act(|conn| audit::of_target(conn, &user.sub, 20).unwrap());
+    let linked = log.iter().find(|event| event.action == "user.link").unwrap();
+    assert_eq!(linked.difference["instead_of"], made);
+    let log = stage.act(|conn| audit::of_target(conn, made.as_str().unwrap(), 20).unwrap());
+    assert!(log.iter().any(|event| event.action == "user.delete"));
+}
+
+#[actix_web::test]
+async fn a_profile_to_which_more_belongs_does_not_give_way() {
+    for what in ["kept out", "another identity", "a group by hand", "as Cognito"] {
+        let stage = Stage::new().await;
+        add(&stage, &person(1, json!({})));
+        let ada = signs_in(&stage, "ada@acme.test").await;
+        let username = ada["cognito:username"].as_str().unwrap();
+        match what {
+            "kept out" => {
+                let input = json!({ "UserPoolId": POOL, "Username": username });
+                call(&stage, "AdminDisableUser", input).await.expect(200);
+            }
+            "another identity" => {
+                link_to(
+                    &stage,
+                    account("globex-okta", "Cognito_Subject", "00u1other"),
+                    username,
+                )
+                .await;
+            }
+            "a group by hand" => {
+                let input = json!({ "UserPoolId": POOL, "Username": username, "GroupName": "Everyone" });
+                call(&stage, "AdminAddUserToGroup", input).await.expect(200);
+            }
+            _ => stage.change_pool(|settings| settings.cognito_exact = true),
+        }
+        let to = json!({ "ProviderName": "Cognito", "ProviderAttributeValue": "person-0001" });
+        let answer = try_link(&stage, account("acme-okta", "Cognito_Subject", ADA), to).await;
+        let (name, message) = refusal(&answer);
+        assert_eq!(name, "InvalidParameterException", "{what}");
+        assert!(message.contains("only as a DestinationUser"), "{what}: {message}");
+        let still = stage.act(|conn| user::find(conn, ada["sub"].as_str().unwrap()).unwrap());
+        assert!(still.is_some(), "{what}");
+    }
+}
+
+#[actix_web::test]
 async fn links_that_cannot_be_are_refused() {
     let stage = Stage::new().await;
     for number in 1..3 {
@@ -196,12 +275,6 @@ async fn links_that_cannot_be_are_refused() {
     for (source, destination, expected, words) in [
         (
             account("Cognito", "Cognito_Subject", "person-0002"),
-            to("person-0001"),
-            invalid,
-            "only as a DestinationUser",
-        ),
-        (
-            subject(GRACE),
             to("person-0001"),
             invalid,
             "only as a DestinationUser",

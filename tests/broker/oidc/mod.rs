@@ -14,7 +14,7 @@ mod disabled_things;
 mod discovery;
 mod http_layer;
 mod jwks;
-mod led;
+pub mod led;
 mod login_page;
 mod logout;
 mod many_tenants;

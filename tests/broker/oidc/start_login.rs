@@ -69,6 +69,20 @@ async fn with_a_session_it_asks_the_organisation_afresh_and_never_against_prompt
 }
 
 #[actix_web::test]
+async fn it_asks_afresh_though_the_app_passes_on_the_address_of_who_is_signed_in() {
+    let stage = Stage::new().await;
+    // Addresses of its domain lead to acme.
+    stage.console("admin@acme.test");
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    let hinted = [("login_hint", "ada@acme.test")];
+    assert_eq!(ask(&stage, &mut ada, &hinted).await, Led::Code);
+    ada.open(&start(&hinted)).await.expect(302);
+    assert_eq!(ask(&stage, &mut ada, &hinted).await, Led::Organisation("acme"));
+    assert_eq!(ada.cookie("__Host-start-"), None, "it was used");
+    assert_eq!(ask(&stage, &mut ada, &hinted).await, Led::Code);
+}
+
+#[actix_web::test]
 async fn hint_and_target_go_on_to_the_app() {
     let stage = Stage::new().await;
     let fields = [

@@ -2,8 +2,10 @@
 //! app, with PKCE.
 
 use forebay::actions::clients::{self, ClientChange};
-use forebay::demo::SPA_CLIENT;
+use forebay::actions::pools::{self, PoolChange};
+use forebay::demo::{POOL, SPA_CLIENT};
 use forebay::model::client::{self, Flow};
+use forebay::model::pool;
 
 use crate::support::{OTHER_SECRET, Stage, VERIFIER, query_of};
 
@@ -86,6 +88,53 @@ async fn reflex_3_a_preview_signs_people_in_at_a_host_that_nobody_knew() {
         .get(&stage.authorize(&asked))
         .await
         .is_page(400, "redirect_mismatch");
+}
+
+/// What becomes of the pool with these suffixes.
+fn admitted(stage: &Stage, suffixes: &[&str]) -> Result<(), String> {
+    let ctx = stage.ctx();
+    stage.act(|conn| {
+        let mut settings = pool::find(conn, POOL).unwrap().unwrap().settings.0;
+        settings.preview_suffixes = suffixes.iter().map(|suffix| (*suffix).to_owned()).collect();
+        let change = PoolChange {
+            settings: Some(settings),
+            ..PoolChange::default()
+        };
+        pools::update(conn, &ctx, POOL, change)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    })
+}
+
+#[actix_web::test]
+async fn hosts_below_which_everybody_has_one_are_no_preview_suffix() {
+    let stage = Stage::new().await;
+    for shared in ["co.uk", "github.io", "vercel.app", "s3.amazonaws.com"] {
+        let refused = admitted(&stage, &["preview.example.com", shared]).unwrap_err();
+        assert!(refused.contains(shared), "{refused}");
+    }
+    admitted(&stage, &["preview.example.com", "acme.pages.dev"]).unwrap();
+}
+
+#[actix_web::test]
+async fn a_suffix_stays_for_as_long_as_callbacks_lie_below_it() {
+    let stage = Stage::new().await;
+    admitted(&stage, &["preview.example.com"]).unwrap();
+    changed(&stage, SPA_CLIENT, |settings| {
+        settings.non_production = true;
+        settings.preview_redirect_uris = vec![PATTERN.into()];
+    })
+    .unwrap();
+    for without in [&[][..], &["other.example.com"]] {
+        let refused = admitted(&stage, without).unwrap_err();
+        assert!(refused.contains(SPA_CLIENT), "{refused}");
+    }
+    admitted(&stage, &["example.com"]).unwrap();
+    changed(&stage, SPA_CLIENT, |settings| {
+        settings.preview_redirect_uris.clear()
+    })
+    .unwrap();
+    admitted(&stage, &[]).unwrap();
 }
 
 #[actix_web::test]

@@ -9,7 +9,7 @@ use forebay::model::credential::Role;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::support::{Answer, NOW, OTHER_POOL, PUBLIC_URL, Stage, Tokens, basic, path_of, query_of};
+use crate::support::{Answer, NOW, OTHER_POOL, PUBLIC_URL, Stage, Tokens, basic, claims, path_of, query_of};
 
 const SANDBOX: &str = "https://sandbox-7.example.com/authorization-code/callback";
 
@@ -123,6 +123,34 @@ async fn reflex_1_a_sandbox_registers_signs_people_in_and_ends_by_itself() {
             .act(|conn| client::find(conn, WEB_CLIENT).unwrap())
             .is_some()
     );
+}
+
+#[actix_web::test]
+async fn no_token_outlives_its_client() {
+    let stage = Stage::new().await;
+    let made = register(&stage, &initial(), &sandbox()).await.expect(201).json();
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("client_id"), text("client_secret"));
+    // Whoever verifies offline asks nobody whether the client is still there.
+    stage.clock.advance(1_200);
+    let answer = signs_in(&stage, &id, &secret).await.expect(200);
+    assert_eq!(answer.json()["expires_in"], 2_400);
+    let first = Tokens::of(&answer);
+    stage.clock.advance(1_200);
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", first.refresh.as_deref().unwrap()),
+    ];
+    let answer = stage.token(Some(&basic(&id, &secret)), &fields).await.expect(200);
+    assert_eq!(answer.json()["expires_in"], 1_200);
+    let second = Tokens::of(&answer);
+    for token in [first.access, second.access]
+        .into_iter()
+        .chain(first.id)
+        .chain(second.id)
+    {
+        assert_eq!(claims(&token)["exp"], NOW.0 + 3_600, "{token}");
+    }
 }
 
 #[actix_web::test]

@@ -6,12 +6,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::HOME;
-use crate::actions::setup_links;
+use crate::actions::{clients, setup_links};
 use crate::broker::Broker;
 use crate::error::StoreError;
+use crate::model::pool;
 use crate::model::provider::{self, Provider, State};
 use crate::model::tenant_domain::{self, TenantDomain};
-use crate::model::{client, pool};
 use crate::web::console::connections::{Step, paste, steps};
 use crate::web::console::door::{self, Admin, Form};
 use crate::web::console::guest::{self, Guest, GuestForm};
@@ -142,7 +142,7 @@ pub async fn home(admin: Admin, request: HttpRequest, broker: Data<Broker>) -> R
             let connections = provider::list_within(conn, &reach, Some(&pool_id))?;
             let live = connections.iter().find(|one| Some(&one.id) == gone_live.as_ref());
             let apps = match live {
-                Some(live) => client::offering(conn, &pool_id, &live.name)?,
+                Some(live) => clients::offering(conn, &pool_id, &live.name)?,
                 None => Vec::new(),
             };
             let domains = tenant_domain::of_tenant(conn, &tenant_id)?;

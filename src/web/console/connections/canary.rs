@@ -37,6 +37,8 @@ struct Running {
     promoted: bool,
     here: Outcomes,
     there: Outcomes,
+    /// Who got a second account there.
+    stopped: usize,
 }
 
 pub async fn page(
@@ -65,6 +67,10 @@ async fn stored(
                 Some(canary) => Some(Running {
                     here: canaries::outcomes(conn, &row.id, canary.since)?,
                     there: canaries::outcomes(conn, &canary.to, canary.since)?,
+                    stopped: match &row.tenant_id {
+                        Some(id) => canaries::stopped(conn, id, &canary.to, canary.since)?,
+                        None => 0,
+                    },
                     to: canary.to.clone(),
                     since: Moment(canary.since),
                     promoted: canary.promoted,

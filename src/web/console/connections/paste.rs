@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::{At, open, redirect_uri};
+use crate::actions::clients;
 use crate::broker::Broker;
-use crate::error::StoreError;
-use crate::model::client::{self, Client};
+use crate::model::client::Client;
 use crate::model::provider::ClientAuth;
 use crate::rules::discovery::paths;
 use crate::rules::params;
@@ -44,7 +44,7 @@ pub async fn page(
     let (pool, name) = (provider.user_pool_id.clone(), provider.name.clone());
     let apps = broker
         .db
-        .read(move |conn| Ok::<_, StoreError>(client::offering(conn, &pool, &name)?))
+        .read(move |conn| clients::offering(conn, &pool, &name))
         .await?;
     Ok(page::show(&PastePage {
         frame: Frame::new(&admin, "connections", request.query_string()),
