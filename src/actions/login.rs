@@ -261,6 +261,10 @@ pub fn arrive(
     // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
     if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
         let refusal = barred.refusal(&client.name);
+        if let Errand::Exchange(exchange) = work.errand {
+            // Nothing is wrong with the token: it is as good as before, once the app lets them in.
+            single_use::forget(conn, &exchange.token_hash, TOKEN_IN_PURPOSE)?;
+        }
         let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
         if let Some(sealed) = sealed {
             let about = About {
@@ -308,7 +312,8 @@ fn is_required_user(conn: &mut Conn, work: &Completion<'_>) -> Result<bool, Stor
     Ok(known.is_some_and(|user| user.sub == *required))
 }
 
-/// Uses a token that was brought. Whether what follows is refused or not: what is wrong is mended with a fresh one.
+/// Uses a token that was brought. Also where the claims lead nowhere, which a fresh one mends; not where the app does not
+/// let in whom they lead to.
 fn spend(conn: &mut Conn, ctx: &Ctx, client: &Client, exchange: &Exchange) -> Result<bool, StoreError> {
     let row = SingleUse {
         hash: exchange.token_hash.clone(),

@@ -73,6 +73,12 @@ impl App {
         }
     }
 
+    /// The same, also among those whose ID tokens the app may bring: by whatever way somebody came here.
+    pub fn any_provider(&self, id: &str) -> Option<&Provider> {
+        let brought = || self.token_in.iter().find(|provider| provider.id == id);
+        self.provider(id).or_else(brought)
+    }
+
     /// The connection by whose name the app offers this one: itself, or the one whose canary it is.
     pub fn offered_as<'a>(&'a self, provider: &'a Provider) -> &'a Provider {
         let leads_to = |one: &&Provider| {

@@ -38,7 +38,7 @@ pub fn for_user(broker: &Broker, app: &App, exchanged: &Exchanged) -> Result<Min
         groups: &exchanged.groups,
         identities: &exchanged.identities,
         tenant_id: app
-            .provider(&exchanged.family.granted.provider_id)
+            .any_provider(&exchanged.family.granted.provider_id)
             .and_then(|provider| provider.tenant_id.as_deref()),
     };
     let mut granted = exchanged.family.granted.0.clone();
@@ -82,7 +82,7 @@ fn check_access(app: &App, exchanged: &Exchanged) -> Result<(), OAuthError> {
         groups: &exchanged.groups,
         connection: &granted.provider_id,
         tenant: app
-            .provider(&granted.provider_id)
+            .any_provider(&granted.provider_id)
             .and_then(|provider| provider.tenant_id.as_deref()),
         amr: &granted.amr,
         acr: granted.acr.as_deref(),
