@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
-use super::{Ctx, providers, record, tenants};
+use super::{Ctx, offers, providers, record, tenants};
 use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::client::{self, Client};
@@ -261,7 +261,9 @@ pub fn closes(
         if provider::find(conn, connection)?.is_some_and(|provider| is_own(&provider)) {
             continue;
         }
-        let offered = provider::list_named(conn, &user.user_pool_id, &client.settings.providers)?;
+        // A door that only an app can knock at, with a token, is none that another one may be closed for.
+        let mut offered = offers::of_client(conn, client)?;
+        offered.retain(offers::is_for_browsers);
         if let Some(way) = offered.into_iter().find(is_own) {
             return Ok(Some(Barred::OnlyThrough {
                 domain: owner.domain.clone(),

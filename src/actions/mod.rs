@@ -21,6 +21,7 @@ pub mod logout;
 pub mod mappings;
 pub mod moving;
 pub mod native;
+pub mod offers;
 pub mod pools;
 pub mod profile;
 pub mod providers;

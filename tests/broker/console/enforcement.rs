@@ -1,6 +1,7 @@
 //! "Only through Okta": refused or taken back wherever it would lock somebody out, and what it closes while it holds.
 
 use forebay::actions::admins::{self, Place};
+use forebay::actions::tenants;
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
 use forebay::model::enforcement::Enforcement;
@@ -10,6 +11,7 @@ use forebay::web::console::door::COOKIE;
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
 use crate::native::form::{enter, offer};
 use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, query_of};
+use crate::token_in::{CONNECTION, WIDGET, connect};
 
 const ADMIN: &str = "admin@acme.test";
 const TEST: &str = "/console/connections/acme-okta/test-sign-in";
@@ -312,6 +314,12 @@ async fn a_door_closes_only_where_the_other_one_is_open() {
     };
     // Switched off, deleted, or not offered any more: nobody is left outside.
     stage.change_provider("acme-okta", |row| row.enabled = false);
+    assert!(gets_in().await);
+    // A connection that takes tokens is no way in for a browser.
+    connect(&stage, CONNECTION, WIDGET);
+    let ctx = stage.ctx();
+    stage.act(|conn| tenants::give_connection(conn, &ctx, CONNECTION, Some("acme")).unwrap());
+    stage.change_web_client(|settings| settings.providers.push(CONNECTION.into()));
     assert!(gets_in().await);
     stage.change_provider("acme-okta", |row| row.enabled = true);
     assert!(!gets_in().await);
