@@ -131,7 +131,8 @@ pub struct Came {
     pub at: UnixTime,
 }
 
-/// Makes it last, by somebody who has come through the tenant's own connection since it was switched on.
+/// Makes it last, by somebody who has come since it was switched on, through the very connection that was tested and is
+/// still what it was then, or through the one that some of its people are sent to.
 pub fn confirm(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -141,9 +142,19 @@ pub fn confirm(
 ) -> Result<Enforcement, Error> {
     let tenant = held(conn, reach, tenant_id)?;
     let waiting = enforcement::find(conn, &tenant.id)?.ok_or_else(over)?;
-    let own = own_connections(conn, &tenant.user_pool_id, &tenant.id)?;
-    let is_proof =
-        |came: &&Came| came.at > waiting.since && own.iter().any(|provider| provider.id == came.provider_id);
+    let provider = providers::lock(conn, &waiting.provider_id)?;
+    let Some(tested_at) = tested_since(conn, ctx, &waiting, &provider)? else {
+        return Err(Error::Conflict(
+            "The connection has been changed since it was tested: make another test sign-in, then sign in to an app through \
+             it, come back and confirm."
+                .into(),
+        ));
+    };
+    let canary = provider.settings.canary.as_ref().map(|canary| canary.to.as_str());
+    let is_proof = |came: &&Came| {
+        came.at > waiting.since.max(tested_at)
+            && (came.provider_id == provider.id || Some(came.provider_id.as_str()) == canary)
+    };
     let Some(proof) = sessions.iter().find(is_proof) else {
         return Err(Error::Conflict(
             "Nobody has signed in through Okta in this browser since it was switched on: open an app, sign in there \
@@ -155,6 +166,23 @@ pub fn confirm(
     let difference = json!({ "came_by": proof.provider_id });
     tell(conn, ctx, "tenant.enforce_confirm", &row, difference)?;
     Ok(row)
+}
+
+/// When the connection was tested as it is configured now: by whoever switched it on, or by whoever confirms.
+fn tested_since(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    waiting: &Enforcement,
+    provider: &Provider,
+) -> Result<Option<UnixTime>, StoreError> {
+    let present = fingerprint(provider);
+    for actor in [&waiting.actor, &ctx.actor] {
+        let test = enforcement::find_test(conn, &provider.id, actor)?;
+        if let Some(test) = test.filter(|test| test.fingerprint == present) {
+            return Ok(Some(test.at));
+        }
+    }
+    Ok(None)
 }
 
 fn over() -> Error {
