@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::enforcement;
 use super::mappings::past;
+use super::{enforcement, identity_moves};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -55,6 +55,14 @@ pub fn check(
 ) -> Result<Result<(), Barred>, StoreError> {
     if let Some(barred) = enforcement::closes(conn, now, client, user, way.connection)? {
         return Ok(Err(barred));
+    }
+    if way.connection != NATIVE
+        && let Some(to) = identity_moves::instead_of(conn, client, way.connection, user)?
+    {
+        return Ok(Err(Barred::Moved {
+            way: to.settings.0.label,
+            to: to.id,
+        }));
     }
     if access::is_open(&client.settings) {
         return Ok(Ok(()));

@@ -294,7 +294,7 @@ pub fn closes(
         offered.retain(offers::is_for_browsers);
         if let Some(way) = offered.into_iter().find(is_own) {
             return Ok(Some(Barred::OnlyThrough {
-                domain: owner.domain.clone(),
+                whose: owner.domain.clone(),
                 way: way.settings.0.label,
             }));
         }

@@ -7,14 +7,16 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::profile::Arrival;
-use super::{Ctx, record, tenants, users};
+use super::{Ctx, offers, record, tenants, users};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
+use crate::model::client::Client;
 use crate::model::identity_move::{self, IdentityMove, Pairing, UNDO_SECONDS};
 use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
 use crate::model::tenant::Tenant;
 use crate::model::tenant_domain::{self, Vouching};
+use crate::model::user::User;
 use crate::model::user::link::{self, Link};
 use crate::model::{mapping, user};
 use crate::rules::attribute::outside;
@@ -265,24 +267,68 @@ pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> Result<IdentityMove, Er
 }
 
 /// The connection to take instead, where a move has closed the way by which somebody comes: to those who have moved, and
-/// once the move is closed to everybody of the tenant. Never while the new connection is switched off.
-pub fn instead(conn: &mut Conn, from: &Provider, arrival: &Arrival) -> Result<Option<Provider>, StoreError> {
+/// once the move is closed to everybody of the tenant. Never while the new connection is switched off, nor at an app that
+/// does not offer it.
+pub fn instead(
+    conn: &mut Conn,
+    client: &Client,
+    from: &Provider,
+    arrival: &Arrival,
+) -> Result<Option<Provider>, StoreError> {
     let moves = identity_move::away_from(conn, &from.id)?;
     if moves.is_empty() {
         return Ok(None);
     }
     let known = user::find_identity(conn, &from.id, &arrival.issuer, &arrival.subject)?;
+    let who = Who {
+        sub: known.as_ref().map(|known| known.user_sub.as_str()),
+        address: arrival.claims.get("email").and_then(Value::as_str),
+    };
+    first_closed(conn, client, from, moves, &who)
+}
+
+/// The same for whoever has a session or tokens by that connection: these end with the old way.
+pub fn instead_of(
+    conn: &mut Conn,
+    client: &Client,
+    connection: &str,
+    user: &User,
+) -> Result<Option<Provider>, StoreError> {
+    let moves = identity_move::away_from(conn, connection)?;
+    if moves.is_empty() {
+        return Ok(None);
+    }
+    let Some(from) = provider::find(conn, connection)? else {
+        return Ok(None);
+    };
+    let who = Who {
+        sub: Some(&user.sub),
+        address: user.attributes.get("email").and_then(Value::as_str),
+    };
+    first_closed(conn, client, &from, moves, &who)
+}
+
+/// Somebody by the old connection, as far as they are known.
+struct Who<'a> {
+    sub: Option<&'a str>,
+    address: Option<&'a str>,
+}
+
+fn first_closed(
+    conn: &mut Conn,
+    client: &Client,
+    from: &Provider,
+    moves: Vec<IdentityMove>,
+    who: &Who<'_>,
+) -> Result<Option<Provider>, StoreError> {
     for row in moves {
-        if !is_closed_to(
-            conn,
-            &row,
-            from,
-            arrival,
-            known.as_ref().map(|known| known.user_sub.as_str()),
-        )? {
+        if !is_closed_to(conn, &row, from, who)? {
             continue;
         }
-        if let Some(to) = provider::find(conn, &row.to_provider_id)?.filter(|to| to.enabled) {
+        let Some(to) = provider::find(conn, &row.to_provider_id)? else {
+            continue;
+        };
+        if offers::is_open_instead(&offers::of_client(conn, client)?, from, &to) {
             return Ok(Some(to));
         }
     }
@@ -293,10 +339,9 @@ fn is_closed_to(
     conn: &mut Conn,
     row: &IdentityMove,
     from: &Provider,
-    arrival: &Arrival,
-    user_sub: Option<&str>,
+    who: &Who<'_>,
 ) -> Result<bool, StoreError> {
-    let pair = match user_sub {
+    let pair = match who.sub {
         Some(sub) => identity_move::pair_of(conn, &row.id, sub)?,
         None => None,
     };
@@ -308,8 +353,7 @@ fn is_closed_to(
     }
     // At the pool's own connection: whoever's address is in one of the tenant's domains, known or not.
     let proven = Vouching::Within(tenant_domain::proven_of_tenant(conn, &row.tenant_id)?);
-    let address = arrival.claims.get("email").and_then(Value::as_str);
-    Ok(address.is_some_and(|address| vouches(&proven, address)))
+    Ok(who.address.is_some_and(|address| vouches(&proven, address)))
 }
 
 fn note(

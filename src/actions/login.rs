@@ -196,7 +196,7 @@ pub fn arrive(
         let trace_code = refused(conn, trace, "user", seen, &refusal)?;
         return Ok(Err(Completed::Refused { refusal, trace_code }));
     }
-    if let Some(to) = identity_moves::instead(conn, provider, work.arrival)? {
+    if let Some(to) = identity_moves::instead(conn, client, provider, work.arrival)? {
         let seen = format!("moved to {}: this connection is closed to them", to.id);
         let refusal = Refusal::moved(&to.settings.label);
         let trace_code = refused(conn, trace, "move", seen, &refusal)?;
@@ -291,7 +291,8 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some()
+    if !is_required_user(conn, work)?
+        || identity_moves::instead(conn, work.client, work.provider, work.arrival)?.is_some()
     {
         return Ok(Expected::Refused);
     }

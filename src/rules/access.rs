@@ -58,8 +58,10 @@ pub enum Barred {
         /// What was found, without values.
         found: String,
     },
-    /// The organisation of that domain lets its people in by one way only.
-    OnlyThrough { domain: String, way: String },
+    /// The organisation of that domain, or of that name, lets its people in by one way only.
+    OnlyThrough { whose: String, way: String },
+    /// The organisation has moved to another connection since.
+    Moved { way: String, to: String },
     /// Not signed in strongly enough.
     Acr { wanted: String, had: Option<String> },
 }
@@ -69,9 +71,8 @@ impl Barred {
     pub fn seen(&self) -> String {
         match self {
             Barred::Rule { name, found, .. } => format!("the access rule '{name}' refused: {found}"),
-            Barred::OnlyThrough { domain, way } => {
-                format!("people of {domain} sign in through {way} only")
-            }
+            Barred::OnlyThrough { whose, way } => format!("people of {whose} sign in through {way} only"),
+            Barred::Moved { to, .. } => format!("moved to {to}: the old connection is closed to them"),
             Barred::Acr { wanted, had } => format!(
                 "the app requires acr {wanted}; the sign-in has {}",
                 had.as_deref().unwrap_or("none")
@@ -83,7 +84,8 @@ impl Barred {
     pub fn refusal(&self, app: &str) -> Refusal {
         match self {
             Barred::Rule { name, contact, .. } => Refusal::access_rule(app, name, contact),
-            Barred::OnlyThrough { domain, way } => Refusal::only_through(domain, way),
+            Barred::OnlyThrough { whose, way } => Refusal::only_through(whose, way),
+            Barred::Moved { way, .. } => Refusal::moved(way),
             Barred::Acr { .. } => upstream_error::Cause::AcrNotMet.refusal(app, None, None).into(),
         }
     }
@@ -94,6 +96,9 @@ impl Barred {
             Barred::Rule { .. } => grant::invalid_grant("the app's access rules refuse the user"),
             Barred::OnlyThrough { .. } => {
                 grant::invalid_grant("the user's organisation has closed that way in")
+            }
+            Barred::Moved { .. } => {
+                grant::invalid_grant("the user's organisation has moved to another connection")
             }
             Barred::Acr { .. } => {
                 grant::invalid_grant("the user did not sign in as strongly as the app requires")

@@ -12,9 +12,11 @@ use crate::actions::access::{self, Way};
 use crate::actions::traces::Draft;
 use crate::broker::{App, Broker};
 use crate::error::StoreError;
+use crate::model::provider::Provider;
 use crate::model::session::Session;
 use crate::model::trace::Outcome;
 use crate::model::user::User;
+use crate::rules::access::Barred;
 use crate::rules::authorize::Authorization;
 use crate::rules::discovery::paths;
 use crate::rules::params::{self, Params};
@@ -61,9 +63,20 @@ pub async fn of_session(
             &refusal.oauth(),
         )));
     }
-    let href = |prompt: Option<&str>| {
-        let mut pairs = params.without(&["prompt"]);
+    // The session is no way in any more: the same request would end here again.
+    let (prompt, to) = match &barred {
+        Barred::OnlyThrough { .. } => (Some("login"), None),
+        Barred::Moved { to, .. } => (Some("login"), app.provider(to)),
+        Barred::Rule { .. } | Barred::Acr { .. } => (None, None),
+    };
+    let href = |prompt: Option<&str>, to: Option<&Provider>| {
+        let mut pairs = match to {
+            Some(_) => params.without(&["prompt", "identity_provider", "idp_identifier"]),
+            None => params.without(&["prompt"]),
+        };
+        let named = to.map(|to| app.offered_as(to).name.clone());
         pairs.extend(prompt.map(|prompt| ("prompt".to_owned(), prompt.to_owned())));
+        pairs.extend(named.map(|name| ("identity_provider".to_owned(), name)));
         format!("{}?{}", paths::AUTHORIZE, params::encode(pairs))
     };
     let shown = Shown {
@@ -75,8 +88,8 @@ pub async fn of_session(
         issuer: &app.pool.issuer,
         address: Some(&authorization.return_address()),
         again: Some(Again {
-            href: href(None),
-            other_href: href(Some("select_account")),
+            href: href(prompt, to),
+            other_href: href(Some("select_account"), None),
         }),
         clear: None,
     };

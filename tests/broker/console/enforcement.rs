@@ -3,6 +3,7 @@
 use forebay::actions::tenants;
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
+use forebay::model::client::Flow;
 use forebay::model::enforcement::Enforcement;
 use forebay::model::{provider, tenant_domain};
 
@@ -322,6 +323,26 @@ async fn other_doors_close_for_the_domain_and_for_nobody_else() {
         .open(&authorize)
         .await
         .is_page(403, "only_through_sso");
+    let silent = by_password.open(&stage.authorize(&[("prompt", "none")])).await;
+    assert_eq!(
+        query_of(silent.location(), "error").as_deref(),
+        Some("access_denied")
+    );
+    stage.change_web_client(|settings| settings.flows.push(Flow::Implicit));
+    let implicit = stage.authorize(&[
+        ("response_type", "token"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ]);
+    by_password.open(&implicit).await.is_page(403, "only_through_sso");
+    // The page leads to a new sign-in, and not to the same session again.
+    let page = by_password.open(&authorize).await;
+    let onward = crate::support::links(&page.body)
+        .into_iter()
+        .find(|href| href.contains("prompt=login"))
+        .unwrap_or_else(|| panic!("{page:?}"));
+    let back = by_password.sign_in("ada@acme.test", &onward).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert_refused(&stage.refresh(refresh).await, 400, "invalid_grant");
     // A wrong password learns nothing of all this: what is enforced is told to those alone whom it concerns.
