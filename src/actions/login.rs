@@ -190,7 +190,7 @@ pub fn arrive(
     let Arrival { subject, claims, .. } = &work.arrival;
     watch::note_claims(conn, ctx, &provider.id, subject, claims)?;
     // Before anything else is changed: a refused sign-in leaves nothing but its trace.
-    if !is_required_user(conn, work)? {
+    if !is_required_user(conn, ctx, work)? {
         let seen = "somebody else than the user that the app insists on".to_owned();
         let refusal = Refusal::other_user();
         let trace_code = refused(conn, trace, "user", seen, &refusal)?;
@@ -243,6 +243,11 @@ pub fn arrive(
             return Ok(Err(Completed::Refused { refusal, trace_code }));
         }
     };
+    if required_sub(work).is_some_and(|required| required != user.sub) {
+        return Err(StoreError::Busy(
+            "somebody else was linked to the account at the same moment",
+        ));
+    }
     trace.user_sub = Some(user.sub.clone());
     trace.story.effects = effects;
     trace.story.mapping_version = Some(mapping_version);
@@ -291,7 +296,7 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)?
+    if !is_required_user(conn, ctx, work)?
         || identity_moves::instead(conn, work.client, work.provider, work.arrival)?.is_some()
     {
         return Ok(Expected::Refused);
@@ -299,18 +304,26 @@ pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expec
     profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)
 }
 
-/// Whether it is the user that the app insists on, if it does.
-fn is_required_user(conn: &mut Conn, work: &Completion<'_>) -> Result<bool, StoreError> {
-    let required = match work.errand {
-        Errand::Login(returned) => returned.login.required_sub.as_ref(),
+/// Whom the app insists on, if it does.
+fn required_sub<'a>(work: &Completion<'a>) -> Option<&'a str> {
+    match work.errand {
+        Errand::Login(returned) => returned.login.required_sub.as_deref(),
         Errand::Exchange(_) => None,
-    };
-    let Some(required) = required else {
+    }
+}
+
+/// Whether it is the user that the app insists on, if it does: also whoever comes by this connection for the first time, if
+/// a move or the tenant's linking makes them that user.
+fn is_required_user(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<bool, StoreError> {
+    let Some(required) = required_sub(work) else {
         return Ok(true);
     };
     let Arrival { issuer, subject, .. } = work.arrival;
-    let known = user::find_by_identity(conn, &work.provider.id, issuer, subject)?;
-    Ok(known.is_some_and(|user| user.sub == *required))
+    if let Some(known) = user::find_by_identity(conn, &work.provider.id, issuer, subject)? {
+        return Ok(known.sub == required);
+    }
+    let expected = profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)?;
+    Ok(matches!(expected, Expected::Known { user, .. } if user.sub == required))
 }
 
 /// Uses a token that was brought. Also where the claims lead nowhere, which a fresh one mends; not where the app does not

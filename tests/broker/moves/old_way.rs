@@ -118,3 +118,30 @@ async fn sessions_and_refresh_tokens_of_the_old_way_end_with_it() {
     stage.act(|conn| identity_moves::undo(conn, &ctx, &Reach::everything(), &row.id).unwrap());
     stage.refresh(&grace).await.expect(200);
 }
+
+#[actix_web::test]
+async fn an_app_that_insists_on_somebody_gets_them_by_their_new_connection() {
+    let stage = stage().await;
+    let ada = stage.tokens_for("ada@acme.test", &[]).await;
+    stage.tokens_for("grace@acme.test", &[]).await;
+    hire(&stage, "00u9ada", "ada@acme.test", "Ada", "Lovelace");
+    hire(&stage, "00u9grace", "grace@acme.test", "Grace", "Hopper");
+    hire(&stage, "00u9new", "newcomer@acme.test", "New", "Comer");
+    start(&stage, &new_move(by("email"), ""));
+    let hint = ada.id.unwrap();
+    let authorize = stage.authorize(&[
+        ("identity_provider", NEW),
+        ("prompt", "login"),
+        ("id_token_hint", &hint),
+    ]);
+    for other in ["grace@acme.test", "newcomer@acme.test"] {
+        let page = stage.browser().sign_in(other, &authorize).await;
+        page.is_page(403, "other_user");
+    }
+    let back = stage.browser().sign_in("ada@acme.test", &authorize).await;
+    let code = query_of(back.location(), "code").unwrap_or_else(|| panic!("no code: {back:?}"));
+    let tokens = Tokens::of(&stage.exchange(&code, &[]).await.expect(200));
+    let after = claims(&tokens.id.unwrap());
+    assert_eq!(after["sub"], claims(&hint)["sub"]);
+    assert_eq!(came_by(&after), [OLD, NEW]);
+}
