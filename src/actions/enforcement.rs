@@ -264,42 +264,90 @@ pub fn closes(
     user: &User,
     connection: &str,
 ) -> Result<Option<Barred>, StoreError> {
-    if !enforcement::any_of_pool(conn, &user.user_pool_id)? {
+    let claimants = claimants(conn, now, user, connection)?;
+    if claimants.is_empty() {
         return Ok(None);
     }
-    for domain in domains(user) {
-        let names: Vec<&str> = and_above(&domain).collect();
-        let proven = tenant_domain::proven_among(conn, &user.user_pool_id, &names)?;
-        let Some(owner) = covering(&proven, &domain) else {
-            continue;
-        };
-        let row = enforcement::find(conn, &owner.tenant_id)?;
-        if !row.is_some_and(|row| row.is_in_force(now)) {
-            continue;
-        }
-        let tenant = tenant::find(conn, &Reach::everything(), &owner.tenant_id)?;
-        let admits = |tenant: &Tenant| {
-            tenant.settings.clients.is_empty() || tenant.settings.clients.contains(&client.id)
-        };
-        if !tenant.is_some_and(|tenant| admits(&tenant)) {
-            continue;
-        }
-        let is_own = |provider: &Provider| provider.tenant_id.as_ref() == Some(&owner.tenant_id);
-        // Not only those that the app lists: a canary's people come by one that it does not.
-        if provider::find(conn, connection)?.is_some_and(|provider| is_own(&provider)) {
-            continue;
-        }
-        // A door that only an app can knock at, with a token, is none that another one may be closed for.
-        let mut offered = offers::of_client(conn, client)?;
-        offered.retain(offers::is_for_browsers);
-        if let Some(way) = offered.into_iter().find(is_own) {
+    let mut offered = offers::of_client(conn, client)?;
+    // A door that only an app can knock at, with a token, is none that another one may be closed for.
+    offered.retain(offers::is_for_browsers);
+    for Claimant { tenant_id, whose } in claimants {
+        let is_own = |provider: &&Provider| provider.tenant_id.as_ref() == Some(&tenant_id);
+        if let Some(way) = offered.iter().find(is_own) {
             return Ok(Some(Barred::OnlyThrough {
-                whose: owner.domain.clone(),
-                way: way.settings.0.label,
+                whose,
+                way: way.settings.label.clone(),
             }));
         }
     }
     Ok(None)
+}
+
+/// Whether a tenant wants this user, who came by that connection, to come by its own wherever an app offers it: they then
+/// change nothing of their profile that would make them somebody whom it does not concern.
+pub fn is_wanted_elsewhere(
+    conn: &mut Conn,
+    now: UnixTime,
+    user: &User,
+    connection: &str,
+) -> Result<bool, StoreError> {
+    Ok(!claimants(conn, now, user, connection)?.is_empty())
+}
+
+/// A tenant that has closed other ways in for somebody, and what they know it by.
+struct Claimant {
+    tenant_id: String,
+    whose: String,
+}
+
+/// The tenants that enforce their own connections on this user: those whose domain an address of theirs is in, and those
+/// by whose connection they have come before, whatever their profile says now. Nobody's where they come by one of them:
+/// with two, each would close the other's door.
+fn claimants(
+    conn: &mut Conn,
+    now: UnixTime,
+    user: &User,
+    connection: &str,
+) -> Result<Vec<Claimant>, StoreError> {
+    if !enforcement::any_of_pool(conn, &user.user_pool_id)? {
+        return Ok(Vec::new());
+    }
+    let mut claimants: Vec<Claimant> = Vec::new();
+    for domain in domains(user) {
+        let names: Vec<&str> = and_above(&domain).collect();
+        let proven = tenant_domain::proven_among(conn, &user.user_pool_id, &names)?;
+        if let Some(owner) = covering(&proven, &domain) {
+            claimants.push(Claimant {
+                tenant_id: owner.tenant_id.clone(),
+                whose: owner.domain.clone(),
+            });
+        }
+    }
+    for identity in user::identities(conn, &user.sub)? {
+        let brought = provider::find(conn, &identity.provider_id)?.and_then(|provider| provider.tenant_id);
+        let Some(tenant_id) = brought.filter(|id| claimants.iter().all(|known| known.tenant_id != *id))
+        else {
+            continue;
+        };
+        if let Some(tenant) = tenant::find(conn, &Reach::everything(), &tenant_id)? {
+            let whose = tenant.name;
+            claimants.push(Claimant { tenant_id, whose });
+        }
+    }
+    // Not only those that the app lists: a canary's people come by one that it does not.
+    let came = provider::find(conn, connection)?.and_then(|provider| provider.tenant_id);
+    let mut in_force = Vec::new();
+    for claimant in claimants {
+        let row = enforcement::find(conn, &claimant.tenant_id)?;
+        if !row.is_some_and(|row| row.is_in_force(now)) {
+            continue;
+        }
+        if came.as_ref() == Some(&claimant.tenant_id) {
+            return Ok(Vec::new());
+        }
+        in_force.push(claimant);
+    }
+    Ok(in_force)
 }
 
 /// The domains of the addresses that a user goes by.

@@ -12,6 +12,7 @@ mod groups;
 mod lambda_config;
 mod linking;
 mod list_users;
+mod only_through_okta;
 mod passwords;
 mod pools;
 mod providers;
