@@ -230,7 +230,7 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Iden
 }
 
 /// Takes everything back: whoever has come by the new connection is the old account's no more and signed out, and the old
-/// way is open again.
+/// way is open again. They are found by what they came as and not by the connection's issuer, which may be another by now.
 pub fn undo(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<IdentityMove, Error> {
     let row = find(conn, reach, id)?;
     if !identity_move::undo(conn, &row.id, ctx.now.plus(-UNDO_SECONDS), ctx.now)? {
@@ -238,20 +238,25 @@ pub fn undo(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Ident
             "the move is undone already, or was made more than 30 days ago".into(),
         ));
     }
-    let come = identity_move::come(conn, &row.id)?;
-    let issuer = provider::find(conn, &row.to_provider_id)?.map(|to| to.issuer);
-    for link in &come {
-        let (Some(subject), Some(issuer)) = (&link.subject, &issuer) else {
+    let mut taken_back = 0;
+    for link in identity_move::come(conn, &row.id)? {
+        let mut moved = user::identities(conn, &link.user_sub)?;
+        moved.retain(|one| {
+            one.provider_id == link.provider_id
+                && Some(&one.subject) == link.subject.as_ref()
+                && !one.is_primary
+        });
+        if moved.is_empty() {
             continue;
-        };
-        let identity = user::find_identity(conn, &link.provider_id, issuer, subject)?;
-        if let Some(identity) = identity.filter(|one| one.user_sub == link.user_sub && !one.is_primary) {
-            user::delete_identity(conn, &identity)?;
-            users::end(conn, ctx, &link.user_sub)?;
         }
+        for identity in &moved {
+            user::delete_identity(conn, identity)?;
+        }
+        users::end(conn, ctx, &link.user_sub)?;
+        taken_back += 1;
     }
     let given_up = identity_move::delete_pairs(conn, &row.id)?;
-    let counts = json!({ "move": row.id, "taken_back": come.len(), "pairs": given_up });
+    let counts = json!({ "move": row.id, "taken_back": taken_back, "pairs": given_up });
     note(conn, ctx, &row, "undo", counts)?;
     find(conn, reach, id)
 }

@@ -120,6 +120,23 @@ async fn sessions_and_refresh_tokens_of_the_old_way_end_with_it() {
 }
 
 #[actix_web::test]
+async fn undo_takes_back_whoever_came_before_the_new_issuer_changed() {
+    let stage = stage().await;
+    let row = ada_has_moved(&stage).await;
+    stage.change_provider(NEW, |row| row.issuer = "https://acme.okta.com".into());
+    let ctx = stage.ctx();
+    stage.act(|conn| identity_moves::undo(conn, &ctx, &Reach::everything(), &row.id).unwrap());
+    let ada = signs_in(&stage, OLD, "ada@acme.test").await;
+    assert_eq!(came_by(&ada), [OLD]);
+    let log = stage.act(|conn| audit::of_target(conn, "acme", 20).unwrap());
+    let undone = log
+        .iter()
+        .find(|event| event.action == "tenant.move_undo")
+        .unwrap();
+    assert_eq!(undone.difference["taken_back"], 1);
+}
+
+#[actix_web::test]
 async fn an_app_that_insists_on_somebody_gets_them_by_their_new_connection() {
     let stage = stage().await;
     let ada = stage.tokens_for("ada@acme.test", &[]).await;
