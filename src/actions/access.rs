@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use super::enforcement;
 use super::mappings::past;
+use super::offers::{self, Offer};
+use super::{enforcement, identity_moves};
 use crate::db::Conn;
 use crate::error::StoreError;
 use crate::model::client::Client;
@@ -14,6 +15,7 @@ use crate::model::token::Granted;
 use crate::model::user::{self, User};
 use crate::model::{group, provider, session::Session};
 use crate::rules::access::{self, Barred, Entrant};
+use crate::rules::refusal::Through;
 use crate::rules::registration::client::NATIVE;
 use crate::seal::Sealer;
 use crate::world::UnixTime;
@@ -55,6 +57,18 @@ pub fn check(
 ) -> Result<Result<(), Barred>, StoreError> {
     if let Some(barred) = enforcement::closes(conn, now, client, user, way.connection)? {
         return Ok(Err(barred));
+    }
+    if way.connection != NATIVE
+        && let Some(to) = identity_moves::instead_of(conn, client, way.connection, user)?
+    {
+        let offered = offers::find(conn, &Offer::of(client), &to.id)?;
+        return Ok(Err(Barred::Moved {
+            through: Through {
+                label: to.settings.0.label,
+                connection: offered.map_or(to.name, |offered| offered.name),
+            },
+            to: to.id,
+        }));
     }
     if access::is_open(&client.settings) {
         return Ok(Ok(()));

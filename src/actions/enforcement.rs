@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
+use super::offers::{self, Offer};
 use super::webhooks::{self, Event};
 use super::{Ctx, clients, providers, record, tenants};
 use crate::db::Conn;
@@ -136,7 +137,8 @@ pub struct Came {
     pub at: UnixTime,
 }
 
-/// Makes it last, by somebody who has come through the tenant's own connection since it was switched on.
+/// Makes it last, by somebody who has come since it was switched on, through the very connection that was tested and is
+/// still what it was then, or through the one that some of its people are sent to.
 pub fn confirm(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -146,9 +148,19 @@ pub fn confirm(
 ) -> Result<Enforcement, Error> {
     let tenant = held(conn, reach, tenant_id)?;
     let waiting = enforcement::find(conn, &tenant.id)?.ok_or_else(over)?;
-    let own = own_connections(conn, &tenant.user_pool_id, &tenant.id)?;
-    let is_proof =
-        |came: &&Came| came.at > waiting.since && own.iter().any(|provider| provider.id == came.provider_id);
+    let provider = providers::lock(conn, &waiting.provider_id)?;
+    let Some(tested_at) = tested_since(conn, ctx, &waiting, &provider)? else {
+        return Err(Error::Conflict(
+            "The connection has been changed since it was tested: make another test sign-in, then sign in to an app through \
+             it, come back and confirm."
+                .into(),
+        ));
+    };
+    let canary = provider.settings.canary.as_ref().map(|canary| canary.to.as_str());
+    let is_proof = |came: &&Came| {
+        came.at > waiting.since.max(tested_at)
+            && (came.provider_id == provider.id || Some(came.provider_id.as_str()) == canary)
+    };
     let Some(proof) = sessions.iter().find(is_proof) else {
         return Err(Error::Conflict(
             "Nobody has signed in through Okta in this browser since it was switched on: open an app, sign in there \
@@ -160,6 +172,23 @@ pub fn confirm(
     let difference = json!({ "came_by": proof.provider_id });
     tell(conn, ctx, Turn::Confirmed, &row, difference)?;
     Ok(row)
+}
+
+/// When the connection was tested as it is configured now: by whoever switched it on, or by whoever confirms.
+fn tested_since(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    waiting: &Enforcement,
+    provider: &Provider,
+) -> Result<Option<UnixTime>, StoreError> {
+    let present = fingerprint(provider);
+    for actor in [&waiting.actor, &ctx.actor] {
+        let test = enforcement::find_test(conn, &provider.id, actor)?;
+        if let Some(test) = test.filter(|test| test.fingerprint == present) {
+            return Ok(Some(test.at));
+        }
+    }
+    Ok(None)
 }
 
 fn over() -> Error {
@@ -290,48 +319,91 @@ pub fn closes(
     user: &User,
     connection: &str,
 ) -> Result<Option<Barred>, StoreError> {
-    if !enforcement::any_of_pool(conn, &user.user_pool_id)? {
+    let claimants = claimants(conn, now, user, connection)?;
+    if claimants.is_empty() {
         return Ok(None);
     }
-    for domain in domains(user) {
-        let names: Vec<&str> = and_above(&domain).collect();
-        let proven = tenant_domain::proven_among(conn, &user.user_pool_id, &names)?;
-        let Some(owner) = covering(&proven, &domain) else {
-            continue;
-        };
-        let row = enforcement::find(conn, &owner.tenant_id)?;
-        if !row.is_some_and(|row| row.is_in_force(now)) {
-            continue;
-        }
-        let tenant = tenant::find(conn, &Reach::everything(), &owner.tenant_id)?;
-        let admits = |tenant: &Tenant| {
-            tenant.settings.clients.is_empty() || tenant.settings.clients.contains(&client.id)
-        };
-        if !tenant.is_some_and(|tenant| admits(&tenant)) {
-            continue;
-        }
-        let mut own = provider::of_tenants(conn, std::slice::from_ref(&owner.tenant_id))?;
-        // Not only those that the app lists: a canary's people come by one that it does not.
-        if own.iter().any(|provider| provider.id == connection) {
-            continue;
-        }
-        // Nobody goes through a connection whose tokens apps bring.
-        own.retain(|provider| {
-            provider.enabled
-                && provider.settings.token_in.is_none()
-                && client.settings.providers.contains(&provider.name)
-        });
+    let offer = Offer::of(client);
+    for Claimant { tenant_id, whose } in claimants {
+        let mut own = offers::of_tenants(conn, &offer, std::slice::from_ref(&tenant_id))?;
+        // A door that only an app can knock at, with a token, is none that another one may be closed for.
+        own.retain(offers::is_for_browsers);
         if let Some(way) = own.first() {
-            return Ok(Some(Barred::OnlyThrough {
-                domain: owner.domain.clone(),
-                through: Through {
-                    label: way.settings.label.clone(),
-                    connection: way.name.clone(),
-                },
-            }));
+            let through = Through {
+                label: way.settings.label.clone(),
+                connection: way.name.clone(),
+            };
+            return Ok(Some(Barred::OnlyThrough { whose, through }));
         }
     }
     Ok(None)
+}
+
+/// Whether a tenant wants this user, who came by that connection, to come by its own wherever an app offers it: they then
+/// change nothing of their profile that would make them somebody whom it does not concern.
+pub fn is_wanted_elsewhere(
+    conn: &mut Conn,
+    now: UnixTime,
+    user: &User,
+    connection: &str,
+) -> Result<bool, StoreError> {
+    Ok(!claimants(conn, now, user, connection)?.is_empty())
+}
+
+/// A tenant that has closed other ways in for somebody, and what they know it by.
+struct Claimant {
+    tenant_id: String,
+    whose: String,
+}
+
+/// The tenants that enforce their own connections on this user: those whose domain an address of theirs is in, and those
+/// by whose connection they have come before, whatever their profile says now. Nobody's where they come by one of them:
+/// with two, each would close the other's door.
+fn claimants(
+    conn: &mut Conn,
+    now: UnixTime,
+    user: &User,
+    connection: &str,
+) -> Result<Vec<Claimant>, StoreError> {
+    if !enforcement::any_of_pool(conn, &user.user_pool_id)? {
+        return Ok(Vec::new());
+    }
+    let mut claimants: Vec<Claimant> = Vec::new();
+    for domain in domains(user) {
+        let names: Vec<&str> = and_above(&domain).collect();
+        let proven = tenant_domain::proven_among(conn, &user.user_pool_id, &names)?;
+        if let Some(owner) = covering(&proven, &domain) {
+            claimants.push(Claimant {
+                tenant_id: owner.tenant_id.clone(),
+                whose: owner.domain.clone(),
+            });
+        }
+    }
+    for identity in user::identities(conn, &user.sub)? {
+        let brought = provider::find(conn, &identity.provider_id)?.and_then(|provider| provider.tenant_id);
+        let Some(tenant_id) = brought.filter(|id| claimants.iter().all(|known| known.tenant_id != *id))
+        else {
+            continue;
+        };
+        if let Some(tenant) = tenant::find(conn, &Reach::everything(), &tenant_id)? {
+            let whose = tenant.name;
+            claimants.push(Claimant { tenant_id, whose });
+        }
+    }
+    // Not only those that the app lists: a canary's people come by one that it does not.
+    let came = provider::find(conn, connection)?.and_then(|provider| provider.tenant_id);
+    let mut in_force = Vec::new();
+    for claimant in claimants {
+        let row = enforcement::find(conn, &claimant.tenant_id)?;
+        if !row.is_some_and(|row| row.is_in_force(now)) {
+            continue;
+        }
+        if came.as_ref() == Some(&claimant.tenant_id) {
+            return Ok(Vec::new());
+        }
+        in_force.push(claimant);
+    }
+    Ok(in_force)
 }
 
 /// The domains of the addresses that a user goes by.

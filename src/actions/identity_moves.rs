@@ -7,14 +7,16 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::profile::Arrival;
-use super::{Ctx, record, tenants, users};
+use super::{Ctx, offers, record, tenants, users};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
+use crate::model::client::Client;
 use crate::model::identity_move::{self, IdentityMove, Pairing, UNDO_SECONDS};
 use crate::model::provider::{self, Provider};
 use crate::model::reach::Reach;
 use crate::model::tenant::Tenant;
 use crate::model::tenant_domain::{self, Vouching};
+use crate::model::user::User;
 use crate::model::user::link::{self, Link};
 use crate::model::{mapping, user};
 use crate::rules::linking::attribute_of;
@@ -229,7 +231,7 @@ pub fn close(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Iden
 }
 
 /// Takes everything back: whoever has come by the new connection is the old account's no more and signed out, and the old
-/// way is open again.
+/// way is open again. They are found by what they came as and not by the connection's issuer, which may be another by now.
 pub fn undo(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<IdentityMove, Error> {
     let row = find(conn, reach, id)?;
     if !identity_move::undo(conn, &row.id, ctx.now.plus(-UNDO_SECONDS), ctx.now)? {
@@ -237,20 +239,25 @@ pub fn undo(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Ident
             "the move is undone already, or was made more than 30 days ago".into(),
         ));
     }
-    let come = identity_move::come(conn, &row.id)?;
-    let issuer = provider::find(conn, &row.to_provider_id)?.map(|to| to.issuer);
-    for link in &come {
-        let (Some(subject), Some(issuer)) = (&link.subject, &issuer) else {
+    let mut taken_back = 0;
+    for link in identity_move::come(conn, &row.id)? {
+        let mut moved = user::identities(conn, &link.user_sub)?;
+        moved.retain(|one| {
+            one.provider_id == link.provider_id
+                && Some(&one.subject) == link.subject.as_ref()
+                && !one.is_primary
+        });
+        if moved.is_empty() {
             continue;
-        };
-        let identity = user::find_identity(conn, &link.provider_id, issuer, subject)?;
-        if let Some(identity) = identity.filter(|one| one.user_sub == link.user_sub && !one.is_primary) {
-            user::delete_identity(conn, &identity)?;
-            users::end(conn, ctx, &link.user_sub)?;
         }
+        for identity in &moved {
+            user::delete_identity(conn, identity)?;
+        }
+        users::end(conn, ctx, &link.user_sub)?;
+        taken_back += 1;
     }
     let given_up = identity_move::delete_pairs(conn, &row.id)?;
-    let counts = json!({ "move": row.id, "taken_back": come.len(), "pairs": given_up });
+    let counts = json!({ "move": row.id, "taken_back": taken_back, "pairs": given_up });
     note(conn, ctx, &row, "undo", counts)?;
     find(conn, reach, id)
 }
@@ -266,24 +273,68 @@ pub fn find(conn: &mut Conn, reach: &Reach, id: &str) -> Result<IdentityMove, Er
 }
 
 /// The connection to take instead, where a move has closed the way by which somebody comes: to those who have moved, and
-/// once the move is closed to everybody of the tenant. Never while the new connection is switched off.
-pub fn instead(conn: &mut Conn, from: &Provider, arrival: &Arrival) -> Result<Option<Provider>, StoreError> {
+/// once the move is closed to everybody of the tenant. Never while the new connection is switched off, nor at an app that
+/// does not offer it.
+pub fn instead(
+    conn: &mut Conn,
+    client: &Client,
+    from: &Provider,
+    arrival: &Arrival,
+) -> Result<Option<Provider>, StoreError> {
     let moves = identity_move::away_from(conn, &from.id)?;
     if moves.is_empty() {
         return Ok(None);
     }
     let known = user::find_identity(conn, &from.id, &arrival.issuer, &arrival.subject)?;
+    let who = Who {
+        sub: known.as_ref().map(|known| known.user_sub.as_str()),
+        address: arrival.claims.get("email").and_then(Value::as_str),
+    };
+    first_closed(conn, client, from, moves, &who)
+}
+
+/// The same for whoever has a session or tokens by that connection: these end with the old way.
+pub fn instead_of(
+    conn: &mut Conn,
+    client: &Client,
+    connection: &str,
+    user: &User,
+) -> Result<Option<Provider>, StoreError> {
+    let moves = identity_move::away_from(conn, connection)?;
+    if moves.is_empty() {
+        return Ok(None);
+    }
+    let Some(from) = provider::find(conn, connection)? else {
+        return Ok(None);
+    };
+    let who = Who {
+        sub: Some(&user.sub),
+        address: user.attributes.get("email").and_then(Value::as_str),
+    };
+    first_closed(conn, client, &from, moves, &who)
+}
+
+/// Somebody by the old connection, as far as they are known.
+struct Who<'a> {
+    sub: Option<&'a str>,
+    address: Option<&'a str>,
+}
+
+fn first_closed(
+    conn: &mut Conn,
+    client: &Client,
+    from: &Provider,
+    moves: Vec<IdentityMove>,
+    who: &Who<'_>,
+) -> Result<Option<Provider>, StoreError> {
     for row in moves {
-        if !is_closed_to(
-            conn,
-            &row,
-            from,
-            arrival,
-            known.as_ref().map(|known| known.user_sub.as_str()),
-        )? {
+        if !is_closed_to(conn, &row, from, who)? {
             continue;
         }
-        if let Some(to) = provider::find(conn, &row.to_provider_id)?.filter(|to| to.enabled) {
+        let Some(to) = provider::find(conn, &row.to_provider_id)? else {
+            continue;
+        };
+        if offers::is_open_instead(conn, client, from, &to)? {
             return Ok(Some(to));
         }
     }
@@ -294,10 +345,9 @@ fn is_closed_to(
     conn: &mut Conn,
     row: &IdentityMove,
     from: &Provider,
-    arrival: &Arrival,
-    user_sub: Option<&str>,
+    who: &Who<'_>,
 ) -> Result<bool, StoreError> {
-    let pair = match user_sub {
+    let pair = match who.sub {
         Some(sub) => identity_move::pair_of(conn, &row.id, sub)?,
         None => None,
     };
@@ -309,8 +359,7 @@ fn is_closed_to(
     }
     // At the pool's own connection: whoever's address is in one of the tenant's domains, known or not.
     let proven = Vouching::Within(tenant_domain::proven_of_tenant(conn, &row.tenant_id)?);
-    let address = arrival.claims.get("email").and_then(Value::as_str);
-    Ok(address.is_some_and(|address| vouches(&proven, address)))
+    Ok(who.address.is_some_and(|address| vouches(&proven, address)))
 }
 
 fn note(

@@ -197,13 +197,13 @@ pub fn arrive(
         okta_api::note_granted(conn, ctx, &provider.id, granted)?;
     }
     // Before anything else is changed: a refused sign-in leaves nothing but its trace.
-    if !is_required_user(conn, work)? {
+    if !is_required_user(conn, ctx, work)? {
         let seen = "somebody else than the user that the app insists on".to_owned();
         let refusal = Refusal::other_user();
         let trace_code = refused(conn, trace, "user", seen, &refusal)?;
         return Ok(Err(Completed::Refused { refusal, trace_code }));
     }
-    if let Some(to) = identity_moves::instead(conn, provider, work.arrival)? {
+    if let Some(to) = identity_moves::instead(conn, client, provider, work.arrival)? {
         let seen = format!("moved to {}: this connection is closed to them", to.id);
         let refusal = Refusal::moved(&to.settings.label);
         let trace_code = refused(conn, trace, "move", seen, &refusal)?;
@@ -249,6 +249,11 @@ pub fn arrive(
             return Ok(Err(Completed::Refused { refusal, trace_code }));
         }
     };
+    if required_sub(work).is_some_and(|required| required != user.sub) {
+        return Err(StoreError::Busy(
+            "somebody else was linked to the account at the same moment",
+        ));
+    }
     trace.user_sub = Some(user.sub.clone());
     trace.story.effects = effects;
     trace.story.mapping_version = Some(mapping_version);
@@ -267,6 +272,10 @@ pub fn arrive(
     // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
     if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
         let refusal = barred.refusal(&client.name);
+        if let Errand::Exchange(exchange) = work.errand {
+            // Nothing is wrong with the token: it is as good as before, once the app lets them in.
+            single_use::forget(conn, &exchange.token_hash, TOKEN_IN_PURPOSE)?;
+        }
         let trace_code = refused(conn, trace, "access", barred.seen(), &refusal)?;
         if let Some(sealed) = sealed {
             let about = About {
@@ -293,28 +302,38 @@ pub fn arrive(
 /// Whom this sign-in leads to, for the hooks that are asked before it: [`profile::expect`], and nobody where the app
 /// insists on somebody else.
 pub fn expect(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<Expected, StoreError> {
-    if !is_required_user(conn, work)? || identity_moves::instead(conn, work.provider, work.arrival)?.is_some()
+    if !is_required_user(conn, ctx, work)?
+        || identity_moves::instead(conn, work.client, work.provider, work.arrival)?.is_some()
     {
         return Ok(Expected::Refused);
     }
     profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)
 }
 
-/// Whether it is the user that the app insists on, if it does.
-fn is_required_user(conn: &mut Conn, work: &Completion<'_>) -> Result<bool, StoreError> {
-    let required = match work.errand {
-        Errand::Login(returned) => returned.login.required_sub.as_ref(),
+/// Whom the app insists on, if it does.
+fn required_sub<'a>(work: &Completion<'a>) -> Option<&'a str> {
+    match work.errand {
+        Errand::Login(returned) => returned.login.required_sub.as_deref(),
         Errand::Exchange(_) => None,
-    };
-    let Some(required) = required else {
+    }
+}
+
+/// Whether it is the user that the app insists on, if it does: also whoever comes by this connection for the first time, if
+/// a move or the tenant's linking makes them that user.
+fn is_required_user(conn: &mut Conn, ctx: &Ctx, work: &Completion<'_>) -> Result<bool, StoreError> {
+    let Some(required) = required_sub(work) else {
         return Ok(true);
     };
     let Arrival { issuer, subject, .. } = work.arrival;
-    let known = user::find_by_identity(conn, &work.provider.id, issuer, subject)?;
-    Ok(known.is_some_and(|user| user.sub == *required))
+    if let Some(known) = user::find_by_identity(conn, &work.provider.id, issuer, subject)? {
+        return Ok(known.sub == required);
+    }
+    let expected = profile::expect(conn, ctx, work.pool, work.provider, work.client, work.arrival)?;
+    Ok(matches!(expected, Expected::Known { user, .. } if user.sub == required))
 }
 
-/// Uses a token that was brought. Whether what follows is refused or not: what is wrong is mended with a fresh one.
+/// Uses a token that was brought. Also where the claims lead nowhere, which a fresh one mends; not where the app does not
+/// let in whom they lead to.
 fn spend(conn: &mut Conn, ctx: &Ctx, client: &Client, exchange: &Exchange) -> Result<bool, StoreError> {
     let row = SingleUse {
         hash: exchange.token_hash.clone(),

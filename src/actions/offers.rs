@@ -174,3 +174,26 @@ fn taken(conn: &mut Conn, offer: &Offer, mut rows: Vec<Provider>) -> QueryResult
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(rows)
 }
+
+/// Whether people can be sent there; the others take tokens that apps bring.
+pub fn is_for_browsers(provider: &Provider) -> bool {
+    provider.settings.token_in.is_none()
+}
+
+/// Whether somebody who comes to the app by `from` could as well come by `to`: it is a way of the same kind, and offered, or
+/// what an offered one leads everybody to. Nobody is led to a door that the app does not have.
+pub fn is_open_instead(
+    conn: &mut Conn,
+    client: &Client,
+    from: &Provider,
+    to: &Provider,
+) -> QueryResult<bool> {
+    if !to.enabled || is_for_browsers(from) != is_for_browsers(to) {
+        return Ok(false);
+    }
+    let main = find(conn, &Offer::of(client), &to.id)?;
+    Ok(main.is_some_and(|main| {
+        let canary = main.settings.canary.as_ref();
+        main.id == to.id || canary.is_some_and(|canary| canary.promoted)
+    }))
+}

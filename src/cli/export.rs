@@ -42,7 +42,7 @@ struct Export {
     #[arg(long, value_name = "POOL_ID", required = true)]
     pool: Option<String>,
     /// Seal the secrets to this public key
-    #[arg(long, value_name = "PUBLIC_KEY")]
+    #[arg(long, value_name = "PUBLIC_KEY", allow_hyphen_values = true)]
     recipient: Option<String>,
     /// Leave the secrets out: connections arrive disabled, clients get new secrets
     #[arg(long)]

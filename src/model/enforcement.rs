@@ -60,6 +60,17 @@ pub fn any_of_pool(conn: &mut Conn, user_pool_id: &str) -> QueryResult<bool> {
     Ok(found.is_some())
 }
 
+/// What is enforced in these pools and for these tenants. Nobody else holds or changes it until the transaction ends.
+pub fn hold(conn: &mut Conn, pools: &[String], tenants: &[String]) -> QueryResult<Vec<Enforcement>> {
+    let theirs = enforcements::user_pool_id
+        .eq_any(pools.to_vec())
+        .or(enforcements::tenant_id.eq_any(tenants.to_vec()));
+    diesel::update(enforcements::table.filter(theirs))
+        .set(enforcements::since.eq(enforcements::since))
+        .returning(columns::<Enforcement>())
+        .get_results(conn)
+}
+
 /// False when it is enforced already.
 pub fn insert(conn: &mut Conn, row: &Enforcement) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(enforcements::table)

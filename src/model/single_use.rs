@@ -39,6 +39,16 @@ pub fn spend(conn: &mut Conn, row: &SingleUse) -> QueryResult<bool> {
     Ok(rows == 1)
 }
 
+/// Forgets that it was used.
+pub fn forget(conn: &mut Conn, hash: &[u8], purpose: &str) -> QueryResult<usize> {
+    diesel::delete(
+        single_uses::table
+            .find(hash)
+            .filter(single_uses::purpose.eq(purpose)),
+    )
+    .execute(conn)
+}
+
 /// What the token is good for now, left unused: for the page that shows its form.
 pub fn find(conn: &mut Conn, hash: &[u8], purpose: &str, now: UnixTime) -> QueryResult<Option<SingleUse>> {
     single_uses::table

@@ -58,8 +58,10 @@ pub enum Barred {
         /// What was found, without values.
         found: String,
     },
-    /// The organisation of that domain lets its people in by one way only.
-    OnlyThrough { domain: String, through: Through },
+    /// The organisation of that domain, or of that name, lets its people in by one way only.
+    OnlyThrough { whose: String, through: Through },
+    /// The organisation has moved to another connection since.
+    Moved { to: String, through: Through },
     /// Not signed in strongly enough.
     Acr { wanted: String, had: Option<String> },
 }
@@ -69,9 +71,10 @@ impl Barred {
     pub fn seen(&self) -> String {
         match self {
             Barred::Rule { name, found, .. } => format!("the access rule '{name}' refused: {found}"),
-            Barred::OnlyThrough { domain, through } => {
-                format!("people of {domain} sign in through {} only", through.label)
+            Barred::OnlyThrough { whose, through } => {
+                format!("people of {whose} sign in through {} only", through.label)
             }
+            Barred::Moved { to, .. } => format!("moved to {to}: the old connection is closed to them"),
             Barred::Acr { wanted, had } => format!(
                 "the app requires acr {wanted}; the sign-in has {}",
                 had.as_deref().unwrap_or("none")
@@ -83,7 +86,11 @@ impl Barred {
     pub fn refusal(&self, app: &str) -> Refusal {
         match self {
             Barred::Rule { name, contact, .. } => Refusal::access_rule(app, name, contact),
-            Barred::OnlyThrough { domain, through } => Refusal::only_through(domain, through),
+            Barred::OnlyThrough { whose, through } => Refusal::only_through(whose, through),
+            Barred::Moved { through, .. } => Refusal {
+                through: Some(through.clone()),
+                ..Refusal::moved(&through.label)
+            },
             Barred::Acr { .. } => upstream_error::Cause::AcrNotMet.refusal(app, None, None).into(),
         }
     }
@@ -94,6 +101,9 @@ impl Barred {
             Barred::Rule { .. } => grant::invalid_grant("the app's access rules refuse the user"),
             Barred::OnlyThrough { .. } => {
                 grant::invalid_grant("the user's organisation has closed that way in")
+            }
+            Barred::Moved { .. } => {
+                grant::invalid_grant("the user's organisation has moved to another connection")
             }
             Barred::Acr { .. } => {
                 grant::invalid_grant("the user did not sign in as strongly as the app requires")

@@ -143,16 +143,16 @@ impl Refusal {
         }
     }
 
-    /// The organisation of this domain has switched to one way in.
-    pub fn only_through(domain: &str, through: &Through) -> Refusal {
+    /// The organisation of this domain or name has switched to one way in.
+    pub fn only_through(whose: &str, through: &Through) -> Refusal {
         let way = &through.label;
         Refusal {
             cause: "only_through_sso".into(),
             title: format!("Sign in through {way}").into(),
-            what: format!("You proved who you are, but everybody at {domain} signs in through {way} only.").into(),
+            what: format!("You proved who you are, but everybody at {whose} signs in through {way} only.").into(),
             next: format!("Go on through {way}. From the next time on choose it at once, or enter your work address.").into(),
             remedy: format!(
-                "The tenant that owns {domain} has closed every other way in. It is lifted on the tenant's page in the \
+                "The tenant of {whose} has closed every other way in. It is lifted on the tenant's page in the \
                  console, or by `forebay tenant lift-enforcement`."
             )
             .into(),

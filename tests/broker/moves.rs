@@ -1,6 +1,8 @@
 //! A tenant's people move from one connection to another: by a dry run, at their next sign-in, with the `sub` they have; and
 //! nobody becomes somebody else on the way.
 
+mod old_way;
+
 use std::collections::{HashMap, HashSet};
 
 use forebay::actions::canaries;

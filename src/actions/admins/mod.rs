@@ -4,6 +4,7 @@
 //! Whoever manages others does so within their own rights: the other's roles must all lie within what they may change,
 //! before and after. Nobody gives more than they have.
 
+mod break_glass;
 pub mod links;
 pub mod passkeys;
 mod sessions;
@@ -146,9 +147,11 @@ pub fn set_roles(
     if !roles.iter().any(|(role, _)| *role == Role::Operator) {
         keep_an_operator(conn, &target)?;
     }
+    let lifted = break_glass::lifted_by(conn, ctx, &target)?;
     let old = administrator::grants(conn, id)?;
     let new = grants(id, roles);
     administrator::set_grants(conn, id, &new)?;
+    break_glass::check(conn, &lifted)?;
     links::void_password_links(conn, id)?;
     record(
         conn,
@@ -191,9 +194,11 @@ pub fn set_enabled(
     if !enabled && target.enabled {
         keep_an_operator(conn, &target)?;
     }
+    let lifted = break_glass::lifted_by(conn, ctx, &target)?;
     if !administrator::set_enabled(conn, id, enabled, ctx.now)? {
         return Ok(());
     }
+    break_glass::check(conn, &lifted)?;
     if !enabled {
         admin_session::delete_of(conn, id, None)?;
         links::void_password_links(conn, id)?;
@@ -211,6 +216,7 @@ pub fn set_enabled(
 pub fn delete(conn: &mut Conn, ctx: &Ctx, rights: &Rights, id: &str) -> Result<(), Error> {
     let target = managed(conn, rights, id)?;
     keep_an_operator(conn, &target)?;
+    let lifted = break_glass::lifted_by(conn, ctx, &target)?;
     links::void_password_links(conn, id)?;
     record(
         conn,
@@ -222,7 +228,7 @@ pub fn delete(conn: &mut Conn, ctx: &Ctx, rights: &Rights, id: &str) -> Result<(
     )?;
     upstream_token::forget_of(conn, id)?;
     administrator::delete(conn, id)?;
-    Ok(())
+    break_glass::check(conn, &lifted)
 }
 
 /// Refuses when no operator who can sign in would remain without this one.

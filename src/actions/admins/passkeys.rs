@@ -12,7 +12,7 @@ use webauthn_rs::prelude::{
     PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Webauthn,
 };
 
-use super::{Ctx, IDLE_SECONDS, Place, Proof, record, sessions};
+use super::{Ctx, IDLE_SECONDS, Place, Proof, break_glass, record, sessions};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::admin_session::{self, AdminSession};
@@ -250,9 +250,11 @@ pub fn remove(conn: &mut Conn, ctx: &Ctx, whose: &str, id: &str) -> Result<(), E
     let missing = || Error::not_found("passkey", id);
     let found = passkey::find(conn, id)?.ok_or_else(missing)?;
     let administrator = administrator::find(conn, whose)?.ok_or_else(missing)?;
+    let lifted = break_glass::lifted_by(conn, ctx, &administrator)?;
     if !passkey::delete(conn, whose, id)? {
         return Err(missing());
     }
+    break_glass::check(conn, &lifted)?;
     record(
         conn,
         ctx,

@@ -12,7 +12,7 @@ use crate::actions::access::{self, Way};
 use crate::actions::login::{self, Grant, Outgoing, SESSION_SECONDS};
 use crate::actions::tokens::{self, Exchanged, Founder};
 use crate::actions::traces::{self, Draft};
-use crate::actions::{Ctx, record, users};
+use crate::actions::{Ctx, enforcement, record, users};
 use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::challenge::{self, Challenge, Name};
@@ -188,6 +188,12 @@ pub fn set_new_password(
         json!({ "status": { "old": user.status, "new": Status::Confirmed } }),
     )?;
     if !attributes.is_empty() {
+        // As with a token: an address that their organisation knows them by is not theirs to give up.
+        if enforcement::is_wanted_elsewhere(conn, ctx.now, &user, NATIVE)? {
+            return Err(Error::Denied(
+                "The user's organisation has closed the sign-in by password".into(),
+            ));
+        }
         users::set_attributes(conn, ctx, &Reach::everything(), &sub, attributes)?;
     }
     Ok(user::find(conn, &sub)?)

@@ -32,7 +32,7 @@ const FRAME: usize = 512 << 10;
 #[derive(Args)]
 pub struct Backup {
     /// Seal it to this public key, of a pair that `forebay export keygen` made
-    #[arg(long, value_name = "PUBLIC_KEY")]
+    #[arg(long, value_name = "PUBLIC_KEY", allow_hyphen_values = true)]
     recipient: String,
     /// Put the root key into it, too: then it is all that a restore needs
     #[arg(long)]

@@ -245,16 +245,23 @@ pub async fn register(
 }
 
 pub async fn remove(
+    request: HttpRequest,
     admin: Admin,
     broker: Data<Broker>,
     id: actix_web::web::Path<String>,
     _: Form,
 ) -> Result<HttpResponse, Problem> {
     admin.require_fresh(broker.clock.now(), "/console/account")?;
-    let ctx = admin.ctx(&broker);
-    broker
+    let (ctx, whose) = (admin.ctx(&broker), admin.administrator.id.clone());
+    let removed = broker
         .db
-        .write(move |conn| passkeys::remove(conn, &ctx, &admin.administrator.id, &id))
-        .await?;
-    Ok(page::done("/console/account", "passkey-removed"))
+        .write(move |conn| passkeys::remove(conn, &ctx, &whose, &id))
+        .await;
+    match removed {
+        Ok(()) => Ok(page::done("/console/account", "passkey-removed")),
+        Err(error) => {
+            let refused = super::filled::Mistakes::of(error, "passkey")?;
+            super::account::refuse(&request, &admin, &broker, refused).await
+        }
+    }
 }

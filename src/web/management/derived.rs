@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call, tokens};
+use crate::actions::access::{self, Way};
 use crate::actions::offers;
 use crate::actions::tokens::{Founder, found_brief};
 use crate::broker::App;
@@ -95,14 +96,22 @@ pub async fn derive(call: Call) -> Answer {
             .ctx(format!("client:{}", app.client.id), &call.request_id);
         call.broker
             .db
-            .write(move |conn| {
+            .write(move |conn| -> Result<_, Failure> {
+                let way = Way::of_grant(&founder);
+                // What has been closed to the user since the first token was made is closed to what is made of it, too.
+                if let Err(barred) = access::check(conn, ctx.now, &app.client, &subject.user, way)? {
+                    return Err(Failure::new(
+                        "NotAuthorizedException",
+                        barred.refusal(&app.client.name).description,
+                    ));
+                }
                 let founder = Founder {
                     client: &app.client,
                     origin_jti: secret::uuid(&ctx.entropy),
                     session_hash,
                     granted: founder,
                 };
-                found_brief(conn, &ctx, founder, subject.user)
+                Ok(found_brief(conn, &ctx, founder, subject.user)?)
             })
             .await?
     };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call, users};
-use crate::actions::{Ctx, users as actions};
+use crate::actions::{Ctx, enforcement, users as actions};
 use crate::db::Conn;
 use crate::model::reach::Reach;
 use crate::model::user;
@@ -94,7 +94,15 @@ pub async fn delete_attributes(call: Call) -> Answer {
 async fn change(call: &Call, bearer: &Bearer, changes: BTreeMap<String, Value>) -> Answer {
     let names: Vec<String> = changes.keys().cloned().collect();
     writable(bearer.app.client.settings.write_attributes.as_deref(), &names)?;
+    let (user, came_by) = (bearer.user.clone(), bearer.family.granted.provider_id.clone());
     act(call, bearer, move |conn, ctx, reach, sub| {
+        // Their organisation knows its people by their addresses: nobody whom it has closed this way to gives up theirs.
+        if enforcement::is_wanted_elsewhere(conn, ctx.now, &user, &came_by)? {
+            return Err(Failure::new(
+                "NotAuthorizedException",
+                "The user's organisation has closed the way by which this token was given",
+            ));
+        }
         actions::set_attributes(conn, ctx, reach, sub, &changes).map_err(users::not_conforming)?;
         Ok(json!({}))
     })

@@ -236,6 +236,62 @@ async fn the_last_operator_stays() {
 }
 
 #[actix_web::test]
+async fn the_last_who_can_lift_only_through_okta_without_it_stays_while_it_holds() {
+    let stage = Stage::new().await;
+    let mut operator = stage.console(OPERATOR);
+    let acme = path(&stage, "admin@acme.test");
+    let why = "acme enforces";
+    stage.enforce("acme", "acme-okta");
+    for (action, fill) in [
+        ("/disable", vec![]),
+        ("/delete", vec![("typed", "admin@acme.test")]),
+        ("/roles", vec![("keep", "viewer|everything")]),
+        ("/roles", vec![("keep", "tenant_admin|tenant:globex")]),
+    ] {
+        let answer = post(&mut operator, &format!("{acme}{action}"), &fill)
+            .await
+            .expect(422);
+        assert!(answer.shows(why), "{action}: {answer:?}");
+    }
+    assert_eq!(
+        roles(&stage, "admin@acme.test"),
+        [(Role::TenantAdmin, "acme".into())]
+    );
+    // Another tenant's is free to go.
+    let globex = path(&stage, "admin@globex.test");
+    post(&mut operator, &format!("{globex}/disable"), &[])
+        .await
+        .expect(200);
+    // One who was invited and never came does not count; one of the pool who can sign in does.
+    let pool = format!("pool:{POOL}");
+    invite(&mut operator, "second@forebay.test", "pool_admin", &pool)
+        .await
+        .expect(200);
+    post(&mut operator, &format!("{acme}/disable"), &[])
+        .await
+        .expect(422);
+    stage.act(|conn| {
+        let second = administrator::find_by_email(conn, "second@forebay.test")
+            .unwrap()
+            .unwrap();
+        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
+    });
+    post(&mut operator, &format!("{acme}/disable"), &[])
+        .await
+        .expect(200);
+    let second = path(&stage, "second@forebay.test");
+    let answer = post(&mut operator, &format!("{second}/disable"), &[])
+        .await
+        .expect(422);
+    assert!(answer.shows(why), "{answer:?}");
+    // Once it is lifted, nobody has to stay.
+    stage.act(|conn| forebay::model::enforcement::delete(conn, "acme").unwrap());
+    post(&mut operator, &format!("{second}/disable"), &[])
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
 async fn roles_are_kept_and_added_and_deleting_asks_for_the_name() {
     let stage = Stage::new().await;
     let mut operator = stage.console(OPERATOR);

@@ -1,17 +1,21 @@
 //! "Only through Okta": refused or taken back wherever it would lock somebody out, and what it closes while it holds.
 
 use forebay::actions::admins::{self, Place};
+use forebay::actions::tenants;
 use forebay::actions::webhooks::{self, NewWebhook};
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
+use forebay::model::client::Flow;
 use forebay::model::enforcement::Enforcement;
 use forebay::model::reach::Reach;
 use forebay::model::{administrator, provider, tenant_domain, webhook};
 use forebay::web::console::door::COOKIE;
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
+use super::sso::{come, engineers_administer_acme};
 use crate::native::form::{enter, offer};
 use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, query_of};
+use crate::token_in::{CONNECTION, WIDGET, connect};
 
 const ADMIN: &str = "admin@acme.test";
 const TEST: &str = "/console/connections/acme-okta/test-sign-in";
@@ -234,25 +238,65 @@ async fn a_new_sign_in_through_okta_confirms_it_and_anybody_with_the_tenant_lift
 }
 
 #[actix_web::test]
-async fn a_session_of_the_console_through_the_connection_confirms_it() {
+async fn a_session_by_another_connection_of_the_tenant_confirms_nothing_unless_people_are_sent_there() {
     let stage = proven().await;
+    let ctx = stage.ctx();
+    stage.act(|conn| tenants::give_connection(conn, &ctx, "globex-okta", Some("acme")).unwrap());
     enforced(&stage).await;
     stage.clock.advance(60);
-    let ctx = stage.ctx();
-    let token = stage.act(|conn| {
-        let found = administrator::find_by_email(conn, ADMIN).unwrap().unwrap();
-        let token = admins::open_session(conn, &ctx, &found.id, "sso", ctx.now, Place::default()).unwrap();
-        use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-        use forebay::db::schema::admin_sessions;
-        let hash = forebay::rules::secret::hash(&token);
-        diesel::update(admin_sessions::table.find(hash))
-            .set(admin_sessions::provider_id.eq("acme-okta"))
-            .execute(conn)
-            .unwrap();
-        token
+    let mut admin = stage.console(ADMIN);
+    let authorize = stage.authorize(&[("identity_provider", "globex-okta")]);
+    let back = admin.sign_in("hank@globex.test", &authorize).await;
+    assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+    refused(
+        &send(&mut admin, "confirm").await,
+        "Nobody has signed in through Okta",
+    );
+    stage.change_provider("acme-okta", |row| {
+        row.settings.canary = Some(provider::Canary {
+            to: "globex-okta".into(),
+            ..provider::Canary::default()
+        })
     });
-    let mut admin = stage.browser();
-    admin.set_cookie(COOKIE, &token);
+    send(&mut admin, "confirm").await.expect(303);
+}
+
+#[actix_web::test]
+async fn what_has_been_changed_since_its_test_is_not_confirmed() {
+    let stage = proven().await;
+    let mut admin = enforced(&stage).await;
+    stage.clock.advance(60);
+    let renewed = stage.authorize(&[("prompt", "login"), ("identity_provider", "acme-okta")]);
+    admin.sign_in("ada@acme.test", &renewed).await;
+    stage.change_provider("acme-okta", |row| {
+        row.settings.scopes.push("offline_access".into())
+    });
+    refused(&send(&mut admin, "confirm").await, "changed since it was tested");
+    stage.change_provider("acme-okta", |row| {
+        row.settings.scopes.pop();
+    });
+    // A later test wants a later sign-in.
+    stage.clock.advance(60);
+    test(&mut admin).await;
+    refused(
+        &send(&mut admin, "confirm").await,
+        "Nobody has signed in through Okta",
+    );
+    stage.clock.advance(60);
+    admin.sign_in("ada@acme.test", &renewed).await;
+    send(&mut admin, "confirm").await.expect(303);
+}
+
+#[actix_web::test]
+async fn a_session_of_the_console_through_the_connection_confirms_it() {
+    let stage = proven().await;
+    engineers_administer_acme(&stage).await;
+    enforced(&stage).await;
+    stage.clock.advance(60);
+    let (mut admin, page) = come(&stage, "ada@acme.test").await;
+    page.expect(200);
+    // Without the session of the pool's apps that it went through.
+    admin.forget_cookies("__Host-session-");
     send(&mut admin, "confirm").await.expect(303);
     assert!(stored(&stage).unwrap().confirmed_at.is_some());
 }
@@ -283,6 +327,18 @@ async fn other_doors_close_for_the_domain_and_for_nobody_else() {
     let page = by_password.open(&authorize).await;
     page.is_page(403, "only_through_sso");
     leads_to_okta(&stage, &page).await;
+    let silent = by_password.open(&stage.authorize(&[("prompt", "none")])).await;
+    assert_eq!(
+        query_of(silent.location(), "error").as_deref(),
+        Some("access_denied")
+    );
+    stage.change_web_client(|settings| settings.flows.push(Flow::Implicit));
+    let implicit = stage.authorize(&[
+        ("response_type", "token"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ]);
+    by_password.open(&implicit).await.is_page(403, "only_through_sso");
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert_refused(&stage.refresh(refresh).await, 400, "invalid_grant");
     // A wrong password learns nothing of all this: what is enforced is told to those alone whom it concerns.
@@ -315,6 +371,12 @@ async fn a_door_closes_only_where_the_other_one_is_open() {
     };
     // Switched off, deleted, or not offered any more: nobody is left outside.
     stage.change_provider("acme-okta", |row| row.enabled = false);
+    assert!(gets_in().await);
+    // A connection that takes tokens is no way in for a browser.
+    connect(&stage, CONNECTION, WIDGET);
+    let ctx = stage.ctx();
+    stage.act(|conn| tenants::give_connection(conn, &ctx, CONNECTION, Some("acme")).unwrap());
+    stage.change_web_client(|settings| settings.providers.push(CONNECTION.into()));
     assert!(gets_in().await);
     stage.change_provider("acme-okta", |row| row.enabled = true);
     assert!(!gets_in().await);

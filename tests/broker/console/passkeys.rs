@@ -171,6 +171,33 @@ async fn an_unverified_registration_is_refused_and_a_removed_passkey_opens_nothi
 }
 
 #[actix_web::test]
+async fn the_only_passkey_that_can_lift_only_through_okta_stays_while_it_holds() {
+    let stage = Stage::new().await;
+    let mut acme = stage.console("admin@acme.test");
+    let mut key = Authenticator::new(b"the only credential");
+    register(&mut acme, &mut key).await.expect(200);
+    let id = stage.act(|conn| {
+        use diesel::{ExpressionMethods, RunQueryDsl};
+        use forebay::db::schema::administrators;
+        let who = administrator::find_by_email(conn, "admin@acme.test")
+            .unwrap()
+            .unwrap();
+        diesel::update(administrators::table)
+            .set(administrators::password_hash.eq(None::<String>))
+            .execute(conn)
+            .unwrap();
+        passkey::of_administrator(conn, &who.id).unwrap()[0].id.clone()
+    });
+    stage.enforce("acme", "acme-okta");
+    let mut form = Form::to(&acme.open("/console").await.body, "/console/sign-out");
+    form.action = format!("{ACCOUNT}/{id}/delete");
+    let answer = acme.submit(&form, &[]).await.expect(422);
+    assert!(answer.shows("acme enforces"), "{answer:?}");
+    stage.act(|conn| forebay::model::enforcement::delete(conn, "acme").unwrap());
+    acme.submit(&form, &[]).await.expect(200);
+}
+
+#[actix_web::test]
 async fn a_disabled_administrators_passkey_opens_nothing_and_strangers_challenges_are_bounded() {
     let stage = Stage::new().await;
     let mut browser = stage.console(OPERATOR);

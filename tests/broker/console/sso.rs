@@ -30,7 +30,7 @@ async fn rule(browser: &mut Browser<'_>, group: &str, connection: &str, role: &s
 }
 
 /// Through the pool's sign-in to the page after the callback.
-async fn come<'a>(stage: &'a Stage, login: &str) -> (Browser<'a>, Answer) {
+pub(super) async fn come<'a>(stage: &'a Stage, login: &str) -> (Browser<'a>, Answer) {
     let mut browser = stage.browser();
     let answer = browser.sign_in(login, &format!("/console/sso?pool={POOL}")).await;
     (browser, answer)
@@ -67,7 +67,7 @@ fn give(stage: &Stage, name: &str) {
 }
 
 /// Acme's engineers are its tenant's administrators; the operator who said so.
-async fn engineers_administer_acme(stage: &Stage) -> Browser<'_> {
+pub(super) async fn engineers_administer_acme(stage: &Stage) -> Browser<'_> {
     let mut operator = stage.console(OPERATOR);
     rule(
         &mut operator,

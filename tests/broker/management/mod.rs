@@ -13,6 +13,7 @@ mod isolation;
 mod lambda_config;
 mod linking;
 mod list_users;
+mod only_through_okta;
 mod passwords;
 mod pools;
 mod providers;

@@ -20,6 +20,7 @@ use forebay::config::{AUDIT_DAYS, AllowedHost};
 use forebay::db::{Conn, Db};
 use forebay::demo::okta::{Okta, Setup};
 use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
+use forebay::model::enforcement::{self, Enforcement};
 use forebay::model::{administrator, client, pool, provider};
 use forebay::rules::{jwks, password, pkce};
 use forebay::seal::Sealer;
@@ -359,6 +360,22 @@ impl Stage {
             change(&mut row);
             provider::update(conn, &row).unwrap();
         });
+    }
+
+    /// The demo's tenants; this one lets its people in by its own connections only, since somebody confirmed it by this one.
+    pub fn enforce(&self, tenant: &str, connection: &str) {
+        self.console(demo::OPERATOR);
+        let now = self.broker.clock.now();
+        let row = Enforcement {
+            tenant_id: tenant.into(),
+            user_pool_id: POOL.into(),
+            provider_id: connection.into(),
+            actor: "test".into(),
+            since: now,
+            confirm_by: now,
+            confirmed_at: Some(now),
+        };
+        self.act(|conn| assert!(enforcement::insert(conn, &row).unwrap()));
     }
 
     /// The context of an action a test does itself.

@@ -3,6 +3,7 @@
 
 mod honest;
 mod refusals;
+mod tenants;
 
 use actix_web::test::TestRequest;
 use forebay::actions::providers::{self, Credentials, NewProvider};

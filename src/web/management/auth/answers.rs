@@ -113,7 +113,11 @@ impl Step {
             .write(move |conn| -> Result<_, Error> {
                 sign_in::set_new_password(conn, &by_user, &app.client, &handle, new, &attributes)
             })
-            .await?;
+            .await
+            .map_err(|error| match error {
+                Error::Denied(why) => Failure::new("NotAuthorizedException", why),
+                other => other.into(),
+            })?;
         match set {
             Some(user) => self.signed_in(&ctx, user, Source::TokensNewPassword).await,
             None => Err(over()),
