@@ -1,6 +1,5 @@
 //! "Only through Okta": refused or taken back wherever it would lock somebody out, and what it closes while it holds.
 
-use forebay::actions::admins::{self, Place};
 use forebay::actions::tenants;
 use forebay::actions::webhooks::{self, NewWebhook};
 use forebay::demo::{OPERATOR, POOL};
@@ -8,8 +7,7 @@ use forebay::jobs;
 use forebay::model::client::Flow;
 use forebay::model::enforcement::Enforcement;
 use forebay::model::reach::Reach;
-use forebay::model::{administrator, provider, tenant_domain, webhook};
-use forebay::web::console::door::COOKIE;
+use forebay::model::{provider, tenant_domain, webhook};
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
 use super::sso::{come, engineers_administer_acme};

@@ -15,6 +15,7 @@ use forebay::actions::admins::Place;
 use forebay::actions::credentials::NewCredential;
 use forebay::actions::groups::Description;
 use forebay::actions::hooks::NewBinding;
+use forebay::actions::tenant_looks::{self, Logo};
 use forebay::actions::webhooks::NewWebhook;
 use forebay::actions::{admins, clients, credentials, groups, hooks, setup_links, webhooks};
 use forebay::db::schema::audit_events;
@@ -22,6 +23,7 @@ use forebay::demo::{OPERATOR, POOL, WEB_CLIENT};
 use forebay::model::administrator::{self, Role};
 use forebay::model::administrator_rule::{self, AdministratorRule};
 use forebay::model::reach::Reach;
+use forebay::model::tenant_look::Content;
 use forebay::model::{admin_session, credential};
 use forebay::web::console::door::COOKIE;
 
@@ -154,6 +156,8 @@ async fn furnished() -> (Stage, Ids, String) {
         };
         administrator_rule::insert(conn, &rule).unwrap();
         groups::create(conn, &ctx, POOL, "staff", Description::default()).unwrap();
+        let logo = Logo::Is(b"\x89PNG\r\n\x1a\n".to_vec());
+        tenant_looks::set(conn, &ctx, &all, "acme", Content::default(), logo).unwrap();
         // Of two secrets one may go.
         clients::add_secret(conn, &ctx, WEB_CLIENT, None).unwrap();
         Ids::from([
