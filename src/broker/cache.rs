@@ -82,6 +82,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -149,7 +149,7 @@ async fn a_tenants_administrator_dresses_its_login_page_and_no_other() {
     let emptied = fields.map(|(name, _)| (name, ""));
     send(&stage, &mut admin, &emptied, None).await.expect(303);
     let page = login_page(&stage, "auth.acme.localhost").await;
-    assert_eq!(files(&page), [logo.clone()]);
+    assert_eq!(files(&page), std::slice::from_ref(&logo));
     let shown = admin.open(&format!("{}/logo", at("acme"))).await.expect(200);
     assert_eq!(shown.header("content-type"), Some("image/png"));
     send(&stage, &mut admin, &[("no_logo", "on")], None)
