@@ -158,7 +158,7 @@ pub fn freeze(conn: &mut Conn) -> QueryResult<()> {
     use diesel::connection::SimpleConnection;
     match conn {
         Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(c) => c.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Conn::Postgres(c) => c.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
     }
 }
 
