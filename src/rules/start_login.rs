@@ -42,16 +42,17 @@ pub fn destination(
     login_hint: Option<&str>,
     target: Option<&str>,
 ) -> Result<String, Nowhere> {
-    let home = home(app);
     if let Some(target) = target {
         let registered = app.redirect_uris.iter().chain(&app.logout_uris);
-        let known = registered.chain(&app.initiate_login_uri).chain(&home);
-        if !known.into_iter().any(|uri| uri == target) {
+        if !registered.chain(&app.initiate_login_uri).any(|uri| uri == target) {
             return Err(Nowhere::Target);
         }
     }
     let Some(start) = &app.initiate_login_uri else {
-        return target.map(str::to_owned).or(home).ok_or(Nowhere::NoAddress);
+        return target
+            .map(str::to_owned)
+            .or_else(|| home(app))
+            .ok_or(Nowhere::NoAddress);
     };
     let hint = login_hint.filter(|hint| hint.len() <= LONGEST_HINT);
     let mut pairs = vec![("iss", issuer)];
@@ -94,6 +95,7 @@ mod tests {
             "https://evil.example/",
             "https://app.example/bye/../x",
             "https://app.example/bye?x",
+            "https://app.example/",
             "",
         ] {
             assert_eq!(lead(&app(), Some(other)), Err(Nowhere::Target), "{other}");
