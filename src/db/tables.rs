@@ -2,7 +2,7 @@
 //! what was read from one can be written to the other.
 //!
 //! A row travels as a JSON array of its columns, made and read by the database itself: integers stay exact, bytes are
-//! hexadecimal. Names of tables and columns come from the schema and nowhere else.
+//! hexadecimal, booleans 0 or 1. Names of tables and columns come from the schema and nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -172,9 +172,11 @@ pub fn read<E: From<diesel::result::Error>>(
         let name = &column.name;
         match (&*conn, column.kind) {
             (Conn::Sqlite(_), Kind::Bytes) => {
-                format!("CASE WHEN {name} IS NULL THEN NULL ELSE hex({name}) END")
+                format!("CASE WHEN {name} IS NULL THEN NULL ELSE lower(hex({name})) END")
             }
             (Conn::Postgres(_), Kind::Bytes) => format!("encode({name}, 'hex')"),
+            // As SQLite has them: 0 and 1.
+            (Conn::Postgres(_), Kind::Boolean) => format!("{name}::integer"),
             _ => name.clone(),
         }
     });

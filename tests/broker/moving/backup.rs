@@ -67,12 +67,8 @@ fn everything(target: &Target) -> BTreeMap<String, Vec<String>> {
     for table in all {
         let mut rows = Vec::new();
         let take = &mut |row: &str| -> Result<(), diesel::result::Error> {
-            // SQLite has no booleans of its own.
-            rows.push(
-                row.replace(",true", ",1")
-                    .replace(",false", ",0")
-                    .replace(", ", ","),
-            );
+            // PostgreSQL writes blanks between the columns.
+            rows.push(row.replace(", ", ","));
             Ok(())
         };
         tables::read(&mut conn, &table, take).unwrap();
