@@ -1,4 +1,4 @@
-//! How things end badly below the surfaces: [`StoreError`] when the database could not do its part, [`Error`] when a
+//! How things end badly below the surfaces: [`StoreError`] when the database could not do its part, [`enum@Error`] when a
 //! management operation is refused. Neither knows HTTP; each surface spells them in its own dialect.
 
 use std::fmt;

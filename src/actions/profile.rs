@@ -2,8 +2,8 @@
 //! up to date by the mapping. Runs inside the caller's transaction and records one audit event.
 //!
 //! An identity is (provider, issuer, subject), never a name or an address: whatever else may look alike, nothing here
-//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance ([`linked`]) or the
-//! tenant wants its people recognised and nothing speaks against it ([`matched`]). What the claims do to the attributes is decided in
+//! attaches one person's sign-in to another one's profile, unless an administrator has said so in advance (`linked`) or the
+//! tenant wants its people recognised and nothing speaks against it (`matched`). What the claims do to the attributes is decided in
 //! `rules::mapping`; names, status and the automatic group follow Cognito ("User creation").
 
 mod groups;

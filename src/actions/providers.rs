@@ -1,5 +1,5 @@
 //! Connections to upstream providers: made, changed, deleted; their identifiers. Their mappings are saved by
-//! [`mappings`](super::mappings); how they come from a draft to being live is in `lifecycle`.
+//! [`mappings`]; how they come from a draft to being live is in `lifecycle`.
 //!
 //! A stored secret belongs to the URLs it was entered for. When those change it is forgotten, or the next sign-in would
 //! send it to whoever the new URL belongs to. A test belongs to the configuration it was made on, likewise.

@@ -2,7 +2,7 @@
 //!
 //! All it knows of us is an issuer URL, a client id and a secret. It is what a developer would write against any
 //! provider, and so it uses nothing of this crate but the style sheet. The conversation with the provider is in
-//! [`provider`], who is signed in in [`sessions`], what is shown in [`pages`]; here are the routes.
+//! `provider`, who is signed in in `sessions`, what is shown in `pages`; here are the routes.
 
 mod pages;
 mod problem;

@@ -139,7 +139,7 @@ pub fn refused(page: &impl Template) -> HttpResponse {
     html(StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
-/// After a form: to `path`, where the frame says what was done. `said` is a name of [`NOTICES`].
+/// After a form: to `path`, where the frame says what was done. `said` is a name of `NOTICES`.
 pub fn done(path: &str, said: &str) -> HttpResponse {
     let joint = if path.contains('?') { '&' } else { '?' };
     HttpResponse::SeeOther()
