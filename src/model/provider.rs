@@ -1,13 +1,19 @@
-//! Identity provider, seen from its tenant a connection: an upstream Okta (or other OpenID provider), how we are
-//! registered there, and which identifiers (email domains, aliases) lead to it.
+//! Identity provider, seen from its tenant a connection: an upstream Okta (or other OpenID provider). How we are registered
+//! there and what else is set stands in [`Settings`]; which identifiers (email domains, aliases) lead to it, in `identifier`.
+
+mod identifier;
+mod settings;
+
+pub use identifier::{any_domain_of, find_by_identifier, identified, identifiers, set_identifiers};
+pub use settings::{
+    ApiScope, Canary, ClientAuth, Endpoints, Environment, Provisioning, Replay, Settings, TokenIn,
+    UserinfoMethod, Way,
+};
 
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::db::schema::{
-    identities, identity_providers, login_traces, provider_identifiers, provider_notices,
-};
+use crate::db::schema::{identities, identity_providers, login_traces, provider_notices};
 use crate::db::search::{anywhere, lower};
 use crate::db::{Conn, Json, MultiBackend, columns};
 use crate::model::reach::Reach;
@@ -73,201 +79,6 @@ impl Provider {
             (false, None, None) => State::Draft,
         }
     }
-}
-
-text_enum! {
-    /// How we prove ourselves at the upstream token endpoint (OIDC Core §9).
-    pub enum ClientAuth {
-        SecretBasic = "client_secret_basic",
-        SecretPost = "client_secret_post",
-        PrivateKeyJwt = "private_key_jwt",
-    }
-}
-
-text_enum! {
-    /// Cognito's `attributes_request_method`.
-    pub enum UserinfoMethod { Get = "GET", Post = "POST" }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Settings {
-    /// The client id at the upstream.
-    pub client_id: String,
-    pub client_auth: ClientAuth,
-    /// `kid` sent with `private_key_jwt` assertions; `None`: the key's RFC 7638 thumbprint.
-    pub private_key_id: Option<String>,
-    /// `authorize_scopes`, as a list; holds `openid`.
-    pub scopes: Vec<String>,
-    pub userinfo_method: UserinfoMethod,
-    /// The manual alternative to discovery; all of it or nothing.
-    pub endpoints: Option<Endpoints>,
-    /// The button's label.
-    pub label: String,
-    /// Sign the user out at the upstream, too.
-    pub upstream_logout: bool,
-    /// `sign-out redirect URI` is registered at the upstream; else it is not sent and the user stays on the upstream's page.
-    pub upstream_logout_return: bool,
-    /// The bare `/oauth2/idpresponse` serves this connection (an operator made it), not only `/oauth2/idpresponse/{id}`;
-    /// this is the redirect URI then sent.
-    pub shared_callback: bool,
-    /// Signing algorithms accepted in ID tokens; never read from metadata (RFC 8725 §3.1).
-    pub id_token_algorithms: Vec<String>,
-    /// Instead of sending people upstream the connection takes ID tokens that apps bring (RFC 8693), and so needs no
-    /// secret; `None`: the usual kind.
-    pub token_in: Option<TokenIn>,
-    pub replay: Replay,
-    /// Another connection that some of its people are sent to instead.
-    pub canary: Option<Canary>,
-    /// Members of Cognito's `IdentityProviderType` as they were set, but for the secret.
-    pub cognito: Map<String, Value>,
-    /// What the connection is for, where its tenant has one for each environment.
-    pub environment: Option<Environment>,
-    pub provisioning: Provisioning,
-    /// The scopes of Okta's own API that sign-ins ask for; none: that API is left alone.
-    pub okta_api: Vec<ApiScope>,
-}
-
-/// Who gets an account by coming for the first time, and what with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Provisioning {
-    /// Whoever the upstream lets in gets one; else only those come in who have one, or are recognised as somebody who has.
-    pub just_in_time: bool,
-    /// Groups of the pool that a new account is put into, for good.
-    pub groups: Vec<String>,
-    /// Somebody has said so; else it is as it usually is.
-    pub decided: bool,
-}
-
-impl Default for Provisioning {
-    fn default() -> Self {
-        Provisioning {
-            just_in_time: true,
-            groups: Vec::new(),
-            decided: false,
-        }
-    }
-}
-
-text_enum! {
-    /// What may be read of Okta's own API (org authorization server only).
-    pub enum ApiScope {
-        UsersReadSelf = "okta.users.read.self",
-        UsersRead = "okta.users.read",
-        UserTypesRead = "okta.userTypes.read",
-        ProfileMappingsRead = "okta.profileMappings.read",
-    }
-}
-
-impl ApiScope {
-    /// Whoever signs in may be read with it; with [`ApiScope::UsersRead`] it depends on their rights in Okta.
-    pub fn reads_own_profile(self) -> bool {
-        matches!(self, ApiScope::UsersReadSelf | ApiScope::UsersRead)
-    }
-}
-
-text_enum! {
-    pub enum Environment { Production = "production", Preview = "preview", Staging = "staging" }
-}
-
-/// Whom a second connection of the tenant gets, to be tried before everybody does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Canary {
-    /// The second connection.
-    pub to: String,
-    /// Of those whose address is known before the sign-in, 0-100.
-    pub percent: u32,
-    /// Addresses, in lower case.
-    pub people: Vec<String>,
-    /// A group of the pool, as its members are when they come.
-    pub group: Option<String>,
-    /// Everybody goes there, also those of whom nothing is known.
-    pub promoted: bool,
-    pub since: UnixTime,
-}
-
-text_enum! {
-    /// How people come through a connection: they are sent upstream, or apps bring the upstream's ID token.
-    pub enum Way { SignIn = "sign-in", TokenIn = "token-in" }
-}
-
-impl Settings {
-    pub fn way(&self) -> Way {
-        match self.token_in {
-            Some(_) => Way::TokenIn,
-            None => Way::SignIn,
-        }
-    }
-
-    pub fn set_way(&mut self, way: Way) {
-        match way {
-            Way::SignIn => self.token_in = None,
-            Way::TokenIn => {
-                self.token_in.get_or_insert_default();
-            }
-        }
-    }
-}
-
-/// What a connection that takes ID tokens allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TokenIn {
-    /// Origins of the pages that may bring a token, as browsers write them; servers have none and always may.
-    pub origins: Vec<String>,
-}
-
-/// Whether sign-ins are kept, sealed, to try a mapping on, and for how long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Replay {
-    pub keep: bool,
-    /// 1-30.
-    pub days: u32,
-}
-
-impl Default for Replay {
-    fn default() -> Self {
-        Replay { keep: true, days: 14 }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            client_id: String::new(),
-            client_auth: ClientAuth::SecretBasic,
-            private_key_id: None,
-            scopes: ["openid", "profile", "email"].map(String::from).to_vec(),
-            userinfo_method: UserinfoMethod::Get,
-            endpoints: None,
-            label: "Okta SSO".into(),
-            upstream_logout: false,
-            upstream_logout_return: true,
-            shared_callback: false,
-            id_token_algorithms: vec!["RS256".into()],
-            token_in: None,
-            replay: Replay::default(),
-            canary: None,
-            cognito: Map::new(),
-            environment: None,
-            provisioning: Provisioning::default(),
-            okta_api: Vec::new(),
-        }
-    }
-}
-
-/// Endpoint URLs given by hand (Cognito's `authorize_url`, `token_url`, `attributes_url`, `jwks_uri`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Endpoints {
-    pub authorization: String,
-    pub token: String,
-    pub userinfo: Option<String>,
-    pub jwks: String,
-    pub end_session: Option<String>,
 }
 
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
@@ -423,23 +234,6 @@ pub fn find_by_name(conn: &mut Conn, user_pool_id: &str, name: &str) -> QueryRes
         .optional()
 }
 
-/// The provider of the pool that an identifier (as it is stored) leads to.
-pub fn find_by_identifier(
-    conn: &mut Conn,
-    user_pool_id: &str,
-    identifier: &str,
-) -> QueryResult<Option<Provider>> {
-    let led: Option<String> = provider_identifiers::table
-        .find((user_pool_id, identifier))
-        .select(provider_identifiers::provider_id)
-        .first(conn)
-        .optional()?;
-    match led {
-        Some(id) => find(conn, &id),
-        None => Ok(None),
-    }
-}
-
 pub fn list(conn: &mut Conn, user_pool_id: &str) -> QueryResult<Vec<Provider>> {
     identity_providers::table
         .filter(identity_providers::user_pool_id.eq(user_pool_id))
@@ -453,14 +247,6 @@ pub fn list_all(conn: &mut Conn) -> QueryResult<Vec<Provider>> {
         .order((identity_providers::user_pool_id, identity_providers::name))
         .select(Provider::as_select())
         .load(conn)
-}
-
-/// Whether a domain is among the identifiers that lead to one of these providers.
-pub fn any_domain_of(conn: &mut Conn, ids: &[String]) -> QueryResult<bool> {
-    let domains = provider_identifiers::table
-        .filter(provider_identifiers::provider_id.eq_any(ids.to_vec()))
-        .filter(provider_identifiers::identifier.like("%.%"));
-    diesel::select(diesel::dsl::exists(domains)).get_result(conn)
 }
 
 pub fn among(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
@@ -630,54 +416,4 @@ pub fn has_identities(conn: &mut Conn, id: &str) -> QueryResult<bool> {
         identities::table.filter(identities::provider_id.eq(id)),
     ))
     .get_result(conn)
-}
-
-/// The identifiers that lead to the provider, in order.
-pub fn identifiers(conn: &mut Conn, provider_id: &str) -> QueryResult<Vec<String>> {
-    provider_identifiers::table
-        .filter(provider_identifiers::provider_id.eq(provider_id))
-        .order(provider_identifiers::identifier)
-        .select(provider_identifiers::identifier)
-        .load(conn)
-}
-
-/// Those of these identifiers (as they are stored) that lead anywhere in the pool, each with its provider's id.
-pub fn identified(
-    conn: &mut Conn,
-    user_pool_id: &str,
-    identifiers: &[String],
-) -> QueryResult<Vec<(String, String)>> {
-    provider_identifiers::table
-        .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
-        .filter(provider_identifiers::identifier.eq_any(identifiers.to_vec()))
-        .select((
-            provider_identifiers::identifier,
-            provider_identifiers::provider_id,
-        ))
-        .load(conn)
-}
-
-/// Replaces the provider's identifiers (lower case); names the first that another provider of the pool holds.
-pub fn set_identifiers(
-    conn: &mut Conn,
-    provider: &Provider,
-    identifiers: &[String],
-) -> QueryResult<Result<(), String>> {
-    diesel::delete(provider_identifiers::table.filter(provider_identifiers::provider_id.eq(&provider.id)))
-        .execute(conn)?;
-    for identifier in identifiers {
-        let row = (
-            provider_identifiers::user_pool_id.eq(&provider.user_pool_id),
-            provider_identifiers::identifier.eq(identifier),
-            provider_identifiers::provider_id.eq(&provider.id),
-        );
-        let rows = crate::on_backend!(conn, |c| diesel::insert_into(provider_identifiers::table)
-            .values(row)
-            .on_conflict_do_nothing()
-            .execute(c))?;
-        if rows == 0 {
-            return Ok(Err(identifier.clone()));
-        }
-    }
-    Ok(Ok(()))
 }
