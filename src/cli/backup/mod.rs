@@ -91,10 +91,11 @@ pub fn write(settings: &Settings, output: Output, command: Backup) -> Outcome {
     // Beside its place until it is whole, so that a backup that broke off is never taken for one.
     let path = command.output.as_path();
     let draft = beside(path);
+    // What an earlier run left behind may be open to others.
+    let _ = fs::remove_file(&draft);
     let sink = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&draft)
         .map_err(|error| Failure::Usage(format!("{} cannot be written: {error}", draft.display())))?;
