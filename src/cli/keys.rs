@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::output::{self, Output, sheet, table};
+use super::progress::Progress;
 use super::store::Store;
 use crate::actions::keys;
 use crate::actions::pools::{self, NewKeys};
@@ -98,14 +99,11 @@ fn root(store: &Store<'_>, output: Output) -> Outcome {
     let ids = store.sealer()?.key_ids();
     let shares = store.read(root_key::shares)?;
     let mut all = ids.clone();
-    all.extend(shares.iter().map(|share| share.key_id.clone()));
-    let mut seen = Vec::new();
-    all.retain(|id| {
-        !seen.contains(id) && {
-            seen.push(id.clone());
-            true
+    for share in &shares {
+        if !all.contains(&share.key_id) {
+            all.push(share.key_id.clone());
         }
-    });
+    }
     let mut documents = Vec::new();
     let mut rows = Vec::new();
     for id in all {
@@ -138,20 +136,30 @@ fn root(store: &Store<'_>, output: Output) -> Outcome {
 }
 
 fn take_over(store: &Store<'_>, output: Output) -> Outcome {
+    let seals = store.sealer()?.key_ids().swap_remove(0);
+    let shares = store.read(root_key::shares)?;
+    let others = shares
+        .iter()
+        .filter(|share| !share.passes && share.key_id != seals);
+    let mut progress = Progress::new(others.map(|share| share.count).sum(), "values");
     let (mut anew, mut closed) = (0, 0);
     for kind in &LASTING {
         let mut after = Some(String::new());
         while let Some(from) = after {
             let batch = store.act(move |conn, ctx| root_key::seal_anew(conn, ctx, kind, &from))?;
+            if batch.anew > 0 {
+                progress.advance(batch.anew);
+            }
             anew += batch.anew;
             closed += batch.closed;
             after = batch.next;
         }
     }
+    progress.finish();
     output.answer(&json!({ "sealed_anew": anew, "closed": closed }), || {
         let closed = match closed {
             0 => String::new(),
-            count => format!(" No root key that is here opens {count} more: see forebay doctor."),
+            count => format!(" No root key that is here opens {count} more: see forebay keys root."),
         };
         format!("{anew} values are sealed anew under the first root key.{closed}")
     })

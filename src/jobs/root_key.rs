@@ -53,7 +53,7 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
     if closed > 0 {
         warn!(
             closed,
-            "no root key that is here opens these sealed values; forebay doctor names them"
+            "no root key that is here opens these sealed values; forebay keys root tells whose key is missing"
         );
     }
     let done = broker.clock.now();
