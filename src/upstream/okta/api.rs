@@ -150,7 +150,7 @@ impl Inner {
         subject: &str,
     ) -> Result<Map<String, Value>, ApiFailure> {
         let within = self.sign_in_within.mul_f32(SHARE);
-        let mut user = self
+        let user = self
             .api_object(c, access_token, &["users", "me"], &[], within)
             .await?;
         if user.get("id").and_then(Value::as_str) != Some(subject) {
@@ -158,10 +158,7 @@ impl Inner {
                 "the profile is not that of the ID token's subject and was not looked at",
             ));
         }
-        match user.remove("profile") {
-            Some(Value::Object(profile)) => Ok(profile),
-            _ => Err(ApiFailure::new("the user has no profile")),
-        }
+        member(user, "profile", "the user has no profile")
     }
 
     async fn profile_mapping(
@@ -203,13 +200,10 @@ impl Inner {
             .find(to_our_app)
             .and_then(|mapping| text_of(mapping, "id"))
             .ok_or_else(|| ApiFailure::new("Okta has no mapping from its users to this app"))?;
-        let mut mapping = self
+        let mapping = self
             .api_object(c, access_token, &["mappings", id], &[], within)
             .await?;
-        match mapping.remove("properties") {
-            Some(Value::Object(properties)) => Ok(properties),
-            _ => Err(ApiFailure::new("the mapping has no properties")),
-        }
+        member(mapping, "properties", "the mapping has no properties")
     }
 
     async fn api_object(
@@ -285,6 +279,18 @@ impl Upstream {
         scopes: &[ApiScope],
     ) -> Result<Map<String, Value>, ApiFailure> {
         self.0.profile_mapping(c, access_token, scopes).await
+    }
+}
+
+/// The object that an answer holds under this name.
+fn member(
+    mut answer: Map<String, Value>,
+    name: &str,
+    missing: &str,
+) -> Result<Map<String, Value>, ApiFailure> {
+    match answer.remove(name) {
+        Some(Value::Object(found)) => Ok(found),
+        _ => Err(ApiFailure::new(missing)),
     }
 }
 
