@@ -4,6 +4,7 @@ mod groups;
 
 use diesel::connection::SimpleConnection;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use super::*;
 use crate::db::{Db, Target, migrate};
@@ -136,6 +137,15 @@ fn world() -> World {
 }
 
 impl World {
+    /// What many people who come at once need: connections enough, and threads.
+    fn at_once(&self) -> (Db, Runtime) {
+        let db = Db::open(&self.database.target, 8).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(4)
+            .build();
+        (db, runtime.unwrap())
+    }
+
     fn map(&mut self, provider_id: &str, version: i64, attributes: &[&str], groups: Option<MissingGroup>) {
         let texts: Vec<String> = attributes.iter().map(ToString::to_string).collect();
         let mapping = mapping::Mapping {
@@ -426,11 +436,7 @@ fn a_provider_without_a_mapping_still_makes_users() {
 #[test]
 fn f_8_many_first_sign_ins_of_one_person_make_one_user() {
     let world = world();
-    let db = Db::open(&world.database.target, 8).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .build()
-        .unwrap();
+    let (db, runtime) = world.at_once();
     let settled: Vec<Settled> = runtime.block_on(async {
         let all = (0..32).map(|_| {
             let (db, ctx, pool, client, acme) = (

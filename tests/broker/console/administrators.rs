@@ -41,6 +41,15 @@ async fn post(browser: &mut Browser<'_>, path: &str, fill: &[(&str, &str)]) -> A
     browser.submit(&form, fill).await
 }
 
+/// The second administrator, who was invited, has set a password.
+fn the_second_has_come(stage: &Stage) {
+    stage.act(|conn| {
+        let found = administrator::find_by_email(conn, "second@forebay.test").unwrap();
+        let second = found.unwrap();
+        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
+    });
+}
+
 #[actix_web::test]
 async fn everybody_sees_those_within_their_own_reach_and_nobody_else() {
     let stage = Stage::new().await;
@@ -217,12 +226,7 @@ async fn the_last_operator_stays() {
     post(&mut operator, &format!("{path}/disable"), &[])
         .await
         .expect(422);
-    stage.act(|conn| {
-        let second = administrator::find_by_email(conn, "second@forebay.test")
-            .unwrap()
-            .unwrap();
-        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
-    });
+    the_second_has_come(&stage);
     post(
         &mut operator,
         &format!("{path}/roles"),
@@ -270,12 +274,7 @@ async fn the_last_who_can_lift_only_through_okta_without_it_stays_while_it_holds
     post(&mut operator, &format!("{acme}/disable"), &[])
         .await
         .expect(422);
-    stage.act(|conn| {
-        let second = administrator::find_by_email(conn, "second@forebay.test")
-            .unwrap()
-            .unwrap();
-        assert!(administrator::set_password(conn, &second.id, "a hash", second.updated_at).unwrap());
-    });
+    the_second_has_come(&stage);
     post(&mut operator, &format!("{acme}/disable"), &[])
         .await
         .expect(200);

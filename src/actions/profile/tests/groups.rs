@@ -99,11 +99,7 @@ fn five_hundred_groups_make_few_effects() {
 #[test]
 fn first_sign_ins_with_the_same_new_groups_do_not_block_each_other() {
     let world = world();
-    let db = Db::open(&world.database.target, 8).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .build()
-        .unwrap();
+    let (db, runtime) = world.at_once();
     runtime.block_on(async {
         let tasks: Vec<_> = (0..32)
             .map(|number| {
