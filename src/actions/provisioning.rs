@@ -9,7 +9,7 @@ use crate::db::{Conn, Json};
 use crate::error::{Error, StoreError};
 use crate::model::provider::{self, Provider, Provisioning, Settings};
 use crate::model::reach::Reach;
-use crate::rules::mapping::is_group_name;
+use crate::rules::mapping::{is_automatic, is_group_name};
 
 /// Groups that a new account is put into.
 const MOST_GROUPS: usize = 20;
@@ -38,6 +38,12 @@ pub fn set(
         return Err(Error::invalid(
             "groups",
             format!("'{wrong}' is no name of a group"),
+        ));
+    }
+    if let Some(wrong) = groups.iter().find(|name| is_automatic(&old.user_pool_id, name)) {
+        return Err(Error::invalid(
+            "groups",
+            format!("'{wrong}' is kept for those who sign in through a connection"),
         ));
     }
     let provisioning = Provisioning {

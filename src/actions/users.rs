@@ -250,8 +250,8 @@ pub fn add_to_group(
     Ok(())
 }
 
-/// Takes away what an administrator gave. A membership that a connection's mapping gave stays: it would come back with
-/// the next sign-in.
+/// Takes away what an administrator gave, or the first sign-in. A membership that a connection's mapping gave stays: it
+/// would come back with the next sign-in.
 pub fn remove_from_group(
     conn: &mut Conn,
     ctx: &Ctx,
@@ -260,7 +260,7 @@ pub fn remove_from_group(
     group_name: &str,
 ) -> Result<(), Error> {
     let user = of_pool(conn, reach, sub)?;
-    if !group::leave(conn, sub, group_name, group::BY_ADMIN)? {
+    if !group::take_gift(conn, sub, group_name)? {
         return Err(Error::not_found("membership in group", group_name));
     }
     record(

@@ -30,13 +30,16 @@ pub struct Membership {
     pub user_sub: String,
     pub user_pool_id: String,
     pub group_name: String,
-    /// [`BY_ADMIN`], or a provider's id with [`by_provider`].
+    /// [`BY_ADMIN`], [`AT_FIRST`], or a provider's id with [`by_provider`].
     pub source: String,
     pub created_at: UnixTime,
 }
 
 /// The source of memberships that an administrator gave.
 pub const BY_ADMIN: &str = "admin";
+/// The source of memberships that a connection's settings give to a new account. Neither a mapping takes them back nor do
+/// they make an administrator: whoever sets up a connection may be a guest.
+pub const AT_FIRST: &str = "first sign-in";
 
 /// The source of memberships that this provider's mapping gave.
 pub fn by_provider(provider_id: &str) -> String {
@@ -238,6 +241,23 @@ pub fn join(conn: &mut Conn, membership: &Membership) -> QueryResult<bool> {
         .on_conflict_do_nothing()
         .execute(c))?;
     Ok(rows == 1)
+}
+
+/// Whether an administrator may take away what this source gave: no sign-in would bring it back.
+pub fn is_gift(source: &str) -> bool {
+    matches!(source, BY_ADMIN | AT_FIRST)
+}
+
+/// Takes away the membership as far as it is a gift; what a provider gave stays. False when there was none.
+pub fn take_gift(conn: &mut Conn, user_sub: &str, group_name: &str) -> QueryResult<bool> {
+    let rows = diesel::delete(
+        memberships::table
+            .filter(memberships::user_sub.eq(user_sub))
+            .filter(memberships::group_name.eq(group_name))
+            .filter(memberships::source.eq_any([BY_ADMIN, AT_FIRST])),
+    )
+    .execute(conn)?;
+    Ok(rows > 0)
 }
 
 /// Takes away the membership that this source gave; others stay.

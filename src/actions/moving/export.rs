@@ -165,6 +165,7 @@ pub fn people(conn: &mut Conn, user_pool_id: &str, after: &str, limit: i64) -> R
             .find(|(source, _)| *source == membership.source)
             .map(|(_, name)| name.clone());
         seats.entry(membership.user_sub).or_default().push(Seat {
+            at_first: membership.source == group::AT_FIRST,
             group: membership.group_name,
             by,
         });

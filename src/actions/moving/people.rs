@@ -313,7 +313,14 @@ fn seat(
             .as_ref()
             .and_then(|name| connections.iter().find(|connection| connection.name == *name));
         let source = given_by.map_or_else(
-            || group::BY_ADMIN.to_owned(),
+            || {
+                if seat.at_first {
+                    group::AT_FIRST
+                } else {
+                    group::BY_ADMIN
+                }
+                .to_owned()
+            },
             |connection| group::by_provider(&connection.id),
         );
         if there.insert((sub.clone(), seat.group.clone(), source.clone())) {

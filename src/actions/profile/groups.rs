@@ -41,8 +41,8 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Puts a new profile into the groups that the connection has for new ones. They are an administrator's gift: no mapping
-    /// takes them back. A group that the pool has not is left out.
+    /// Puts a new profile into the groups that the connection has for new ones. No mapping takes them back. A group that the
+    /// pool has not is left out.
     pub(super) fn join_first_groups(&self, conn: &mut Conn, user: &User) -> Result<(), StoreError> {
         let wanted = &self.provider.settings.provisioning.groups;
         if wanted.is_empty() {
@@ -51,7 +51,7 @@ impl Visit<'_> {
         let mut names = group::existing(conn, &self.pool.id, wanted)?;
         names.sort();
         for name in names {
-            self.join_as(conn, user, &name, group::BY_ADMIN.to_owned())?;
+            self.join_as(conn, user, &name, group::AT_FIRST.to_owned())?;
         }
         Ok(())
     }

@@ -233,6 +233,7 @@ impl Dump {
         Seat {
             group: group.to_owned(),
             by,
+            at_first: false,
         }
     }
 }

@@ -61,7 +61,6 @@ pub(super) fn names(
             &[]
         }
     };
-    let automatic = format!("{user_pool_id}_");
     let mut namer = Namer::new(compiled, &rule.naming, steps);
     let mut names = BTreeSet::new();
     let mut cut = 0_usize;
@@ -85,8 +84,7 @@ pub(super) fn names(
                     "group:?",
                     "the name has characters that a group's name cannot have",
                 );
-            } else if name.starts_with(&automatic) {
-                // Only signing in through a provider may put anyone into that provider's automatic group.
+            } else if is_automatic(user_pool_id, name) {
                 left_out.note(
                     &format!("group:{name}"),
                     "names of that form belong to the automatic groups",
@@ -153,6 +151,12 @@ impl Memberships {
             held: names(after.iter().collect()),
         }
     }
+}
+
+/// Whether a name has the form of a provider's automatic group: only signing in through that provider puts anyone there.
+pub fn is_automatic(user_pool_id: &str, name: &str) -> bool {
+    name.strip_prefix(user_pool_id)
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 /// Cognito's class for group names (letters, marks, symbols, digits, punctuation), and blanks inside, which directory

@@ -41,7 +41,7 @@ pub use super::attribute::Mistake;
 pub use apply::{Outcome, apply, shown};
 pub use check::check;
 pub use compiled::{Compiled, saved};
-pub use groups::{MAX_GROUPS, Memberships, is_group_name};
+pub use groups::{MAX_GROUPS, Memberships, is_automatic, is_group_name};
 pub use steps::{Steps, Work};
 pub use usual::usual;
 

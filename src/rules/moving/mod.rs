@@ -113,11 +113,14 @@ pub struct Link {
     pub created_ms: i64,
 }
 
-/// A membership, and the connection whose mapping gave it; `None`: an administrator.
+/// A membership, and the connection whose mapping gave it; `None`: an administrator, or a connection's settings at the first
+/// sign-in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Seat {
     pub group: String,
     pub by: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_first: bool,
 }
 
 /// The secrets of a pool, by client id and by the connection's name. Sealed before they leave.

@@ -158,7 +158,7 @@ pub async fn remove_user(call: Call) -> Answer {
         if sources.peek().is_none() {
             return Ok(json!({}));
         }
-        if !sources.any(|source| source == group::BY_ADMIN) {
+        if !sources.any(group::is_gift) {
             return Err(Failure::invalid(
                 "The membership is given by the user's identity provider: it would come back with the next sign-in. \
                  Change it there, or in the provider's mapping.",

@@ -70,6 +70,25 @@ struct GroupRow {
     /// The connections that gave it, by name.
     connections: Vec<String>,
     by_admin: bool,
+    /// Of a connection's groups for new accounts.
+    at_first: bool,
+}
+
+impl GroupRow {
+    fn givers(&self) -> Vec<String> {
+        let here = self.by_admin.then(|| "an administrator".to_owned());
+        let first = self.at_first.then(|| "the first sign-in".to_owned());
+        let connections = self.connections.iter();
+        here.into_iter()
+            .chain(first)
+            .chain(connections.map(|name| format!("the sign-in through {name}")))
+            .collect()
+    }
+
+    /// No sign-in would bring it back.
+    fn is_gift(&self) -> bool {
+        self.by_admin || self.at_first
+    }
 }
 
 struct SessionRow {
@@ -264,10 +283,11 @@ fn groups(conn: &mut Conn, user: &User, connections: &[Provider]) -> Result<Vec<
                     .map(|known| known.name.clone())
                     .collect(),
                 by_admin: sources.contains(&group::BY_ADMIN),
+                at_first: sources.contains(&group::AT_FIRST),
                 name: group.name,
                 precedence: group.precedence,
             };
-            (row.by_admin || !row.connections.is_empty()).then_some(row)
+            (!row.givers().is_empty()).then_some(row)
         })
         .collect();
     Ok(rows)

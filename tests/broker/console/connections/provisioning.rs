@@ -2,11 +2,16 @@
 
 use forebay::actions::groups;
 use forebay::demo::{OPERATOR, POOL};
-use forebay::model::{group, user};
+use forebay::model::administrator::Role;
+use forebay::model::administrator_rule::{self, AdministratorRule};
+use forebay::model::user;
+use serde_json::json;
 
 use super::{ACME_ADMIN, GLOBEX_ADMIN, connection, fill, test_sign_in};
 use crate::console::rooms::{VIEWER, are_not_found, signed_in, stage, want_the_token};
-use crate::support::{Stage, claims};
+use crate::console::sso::come;
+use crate::management::call;
+use crate::support::{Form, NOW, PASSWORD, Stage, claims};
 use crate::upstream::{attempt, explained, failing, rows, signs_in};
 
 const PAGE: &str = "/console/connections/acme-okta/provisioning";
@@ -29,7 +34,7 @@ async fn without_accounts_just_in_time_only_those_come_in_who_have_one() {
         page.shows("no SCIM") && page.shows("60 minutes") && page.shows("30 days"),
         "{page:?}"
     );
-    let mut off = crate::support::Form::to(&page.body, PAGE);
+    let mut off = Form::to(&page.body, PAGE);
     off.fields.retain(|(name, _)| name != "just_in_time");
     let page = admin.submit(&off, &form).await.expect(200);
     assert!(page.shows("Saved."), "{page:?}");
@@ -74,7 +79,16 @@ async fn a_new_account_is_put_into_the_groups_once() {
     let id = signs_in(&stage, "ada@acme.test").await;
     assert!(held(&id).contains(&"newcomers".into()), "{id}");
     let sub = id["sub"].as_str().unwrap();
-    stage.act(|conn| group::leave(conn, sub, "newcomers", group::BY_ADMIN).unwrap());
+    let theirs = format!("/console/users/{sub}");
+    let page = admin.open(&theirs).await.expect(200);
+    assert!(page.shows("the first sign-in"), "{page:?}");
+    let remove = Form::to(&page.body, &format!("{theirs}/groups/remove"));
+    assert!(
+        remove
+            .fields
+            .contains(&("group".to_owned(), "newcomers".to_owned()))
+    );
+    admin.submit(&remove, &[]).await.expect(303);
     let id = signs_in(&stage, "ada@acme.test").await;
     assert!(!held(&id).contains(&"newcomers".into()), "{id}");
     let user = stage.act(|conn| user::find(conn, sub).unwrap());
@@ -82,6 +96,49 @@ async fn a_new_account_is_put_into_the_groups_once() {
     let page = fill(&mut admin, PAGE, &[("groups", "a\u{200b}b")]).await;
     assert_eq!(page.status, 422, "{page:?}");
     assert!(page.body.contains("id=\"groups-error\""), "{page:?}");
+    // Whoever sets a connection up, sends nobody to another one's people.
+    let page = fill(&mut admin, PAGE, &[("groups", &format!("{POOL}_globex-okta"))]).await;
+    assert_eq!(page.status, 422, "{page:?}");
+    assert!(
+        page.shows("kept for those who sign in through a connection"),
+        "{page:?}"
+    );
+}
+
+#[actix_web::test]
+async fn the_groups_of_new_accounts_make_no_administrators_and_let_a_link_come_after() {
+    let stage = stage().await;
+    has_group(&stage, "acme-admins");
+    let rule = AdministratorRule {
+        id: "by-hand".into(),
+        user_pool_id: POOL.into(),
+        group_name: "acme-admins".into(),
+        provider_id: None,
+        role: Role::TenantAdmin,
+        scope_pool_id: None,
+        scope_tenant_id: Some("acme".into()),
+        created_at: NOW,
+    };
+    stage.act(|conn| administrator_rule::insert(conn, &rule).unwrap());
+    let mut admin = signed_in(&stage, ACME_ADMIN);
+    fill(&mut admin, PAGE, &[("groups", "acme-admins")])
+        .await
+        .expect(200);
+    let (_, page) = come(&stage, "ada@acme.test").await;
+    assert!(!page.shows("You are signed in"), "{page:?}");
+    let id = signs_in(&stage, "ada@acme.test").await;
+    let held = id["cognito:groups"].as_array().unwrap();
+    assert!(held.contains(&"acme-admins".into()), "{id}");
+
+    let nora = stage.native_user("nora", PASSWORD).await;
+    let link = json!({
+        "UserPoolId": POOL,
+        "SourceUser": { "ProviderName": "acme-okta", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "00u1ada000000000acme" },
+        "DestinationUser": { "ProviderName": "Cognito", "ProviderAttributeValue": "nora" },
+    });
+    call(&stage, "AdminLinkProviderForUser", link).await.expect(200);
+    let again = signs_in(&stage, "ada@acme.test").await;
+    assert_eq!(again["sub"], nora.sub);
 }
 
 #[actix_web::test]
