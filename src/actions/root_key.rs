@@ -4,21 +4,36 @@ use serde_json::json;
 
 use super::{Ctx, record};
 use crate::db::Conn;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
+use crate::model::enforcement;
+use crate::model::provider::{self, Provider};
 use crate::model::sealed::{self, LASTING, Lasting, PASSING};
+use crate::rules::connection::fingerprint;
 use crate::seal::Label;
 
 /// Values of one transaction.
 const BATCH: i64 = 200;
 
+/// Some values that older root keys sealed.
+#[derive(Debug, Default)]
+pub struct Batch {
+    values: Vec<sealed::Value>,
+    /// Where the next batch begins; `None` after the last.
+    pub next: Option<String>,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
 /// What came of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct Done {
     pub anew: usize,
     /// None of the root keys that are here opens these.
     pub closed: usize,
-    /// Where the next batch begins; `None` after the last.
-    pub next: Option<String>,
 }
 
 /// How many values a root key sealed.
@@ -54,33 +69,56 @@ pub fn shares(conn: &mut Conn) -> Result<Vec<Share>, Error> {
     Ok(all)
 }
 
-/// Seals a batch of what older root keys sealed anew under the one that seals. The audit log has it as one event, with
-/// nothing of what was sealed.
-pub fn seal_anew(conn: &mut Conn, ctx: &Ctx, kind: &Lasting, after: &str) -> Result<Batch, Error> {
-    let values = sealed::of_others(conn, kind, &ctx.sealer.key_id(), after, BATCH)?;
-    let mut batch = Batch::default();
-    if values.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
-        batch.next = values.last().map(|value| value.name.clone());
-    }
-    for value in &values {
+/// The next values that older root keys sealed. It may walk over many that none of them did: to be read, with nothing held.
+pub fn next(conn: &mut Conn, key_id: [u8; 4], kind: &Lasting, after: &str) -> Result<Batch, StoreError> {
+    let values = sealed::of_others(conn, kind, &key_id, after, BATCH)?;
+    let is_full = values.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
+    let last = values.last().filter(|_| is_full);
+    Ok(Batch {
+        next: last.map(|value| value.name.clone()),
+        values,
+    })
+}
+
+/// Seals a batch anew under the root key that seals, but for what was changed meanwhile. The audit log has it as one event,
+/// with nothing of what was sealed.
+pub fn seal_anew(conn: &mut Conn, ctx: &Ctx, kind: &Lasting, batch: &Batch) -> Result<Done, Error> {
+    let mut done = Done::default();
+    for value in &batch.values {
         let label = Label {
             purpose: kind.purpose,
             scope: &value.scope,
             name: &value.name,
         };
         let Ok(plain) = ctx.sealer.open(label, &value.sealed) else {
-            batch.closed += 1;
+            done.closed += 1;
             continue;
         };
-        if sealed::replace(conn, kind, value, &ctx.sealer.seal(label, &plain))? {
-            batch.anew += 1;
+        let tested = match kind.table {
+            "identity_providers" => provider::find(conn, &value.name)?,
+            _ => None,
+        };
+        if !sealed::replace(conn, kind, value, &ctx.sealer.seal(label, &plain))? {
+            continue;
+        }
+        done.anew += 1;
+        if let Some(tested) = tested {
+            carry_tests(conn, &tested)?;
         }
     }
-    if batch.anew > 0 {
-        let difference = json!({ "sealed_anew": batch.anew, "of": kind.what });
+    if done.anew > 0 {
+        let difference = json!({ "sealed_anew": done.anew, "of": kind.what });
         record(conn, ctx, "root_key.take_over", None, "", difference)?;
     }
-    Ok(batch)
+    Ok(done)
+}
+
+/// Tests that a connection has passed go on to count: the same secret, sealed anew, is no other configuration.
+fn carry_tests(conn: &mut Conn, before: &Provider) -> Result<(), Error> {
+    if let Some(after) = provider::find(conn, &before.id)? {
+        enforcement::carry_tests(conn, &before.id, &fingerprint(before), &fingerprint(&after))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

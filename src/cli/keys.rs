@@ -136,6 +136,7 @@ fn root(store: &Store<'_>, output: Output) -> Outcome {
 }
 
 fn take_over(store: &Store<'_>, output: Output) -> Outcome {
+    let key_id = store.sealer()?.key_id();
     let seals = store.sealer()?.key_ids().swap_remove(0);
     let shares = store.read(root_key::shares)?;
     let others = shares
@@ -146,13 +147,14 @@ fn take_over(store: &Store<'_>, output: Output) -> Outcome {
     for kind in &LASTING {
         let mut after = Some(String::new());
         while let Some(from) = after {
-            let batch = store.act(move |conn, ctx| root_key::seal_anew(conn, ctx, kind, &from))?;
-            if batch.anew > 0 {
-                progress.advance(batch.anew);
+            let batch = store.read(move |conn| Ok(root_key::next(conn, key_id, kind, &from)?))?;
+            after = batch.next.clone();
+            let done = store.act(move |conn, ctx| root_key::seal_anew(conn, ctx, kind, &batch))?;
+            if done.anew > 0 {
+                progress.advance(done.anew);
             }
-            anew += batch.anew;
-            closed += batch.closed;
-            after = batch.next;
+            anew += done.anew;
+            closed += done.closed;
         }
     }
     progress.finish();

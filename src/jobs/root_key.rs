@@ -34,17 +34,25 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         let mut after = Some(String::new());
         while let Some(from) = after {
             let ctx = broker.ctx("system", broker.request_id());
+            let key_id = ctx.sealer.key_id();
             let batch = broker
                 .db
-                .write(move |conn| root_key::seal_anew(conn, &ctx, kind, &from))
+                .read(move |conn| root_key::next(conn, key_id, kind, &from))
+                .await?;
+            after = batch.next.clone();
+            if batch.is_empty() {
+                break;
+            }
+            let done = broker
+                .db
+                .write(move |conn| root_key::seal_anew(conn, &ctx, kind, &batch))
                 .await
                 .map_err(|error| match error {
                     Error::Internal(cause) => cause,
                     other => StoreError::Lost(other.to_string()),
                 })?;
-            anew += batch.anew;
-            closed += batch.closed;
-            after = batch.next;
+            anew += done.anew;
+            closed += done.closed;
         }
     }
     if anew > 0 {

@@ -132,3 +132,11 @@ pub fn find_test(conn: &mut Conn, provider_id: &str, actor: &str) -> QueryResult
         .first(conn)
         .optional()
 }
+
+/// Passed tests of one configuration of a connection count for another that is the same in all but its seal.
+pub fn carry_tests(conn: &mut Conn, provider_id: &str, from: &str, to: &str) -> QueryResult<usize> {
+    diesel::update(passed_tests::table.filter(passed_tests::provider_id.eq(provider_id)))
+        .filter(passed_tests::fingerprint.eq(from))
+        .set(passed_tests::fingerprint.eq(to))
+        .execute(conn)
+}
