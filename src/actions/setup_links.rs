@@ -15,6 +15,7 @@ use crate::model::provider::Provider;
 use crate::model::reach::Reach;
 use crate::model::setup_link::{self, SetupLink, SetupSession, State};
 use crate::model::tenant::{self, Tenant};
+use crate::model::upstream_token;
 use crate::rules::secret;
 use crate::world::UnixTime;
 
@@ -82,6 +83,7 @@ pub fn revoke(conn: &mut Conn, ctx: &Ctx, reach: &Reach, id: &str) -> Result<Set
     if !setup_link::revoke(conn, &link.id, ctx.now)? {
         return Err(Error::Conflict("the link has ended already".into()));
     }
+    upstream_token::forget_of(conn, &link.id)?;
     note(conn, ctx, &link, "revoke", json!({}))?;
     Ok(link)
 }

@@ -2,11 +2,12 @@
 //! and what becomes of the tokens that it needs.
 
 use diesel::prelude::*;
-use forebay::actions::{admins, okta_api};
+use forebay::actions::admins::{self, Scope};
+use forebay::actions::okta_api;
 use forebay::db::schema::{audit_events, upstream_grants, upstream_tokens};
 use forebay::demo::okta::Endpoint;
 use forebay::jobs;
-use forebay::model::administrator::{self, Rights};
+use forebay::model::administrator::{self, Rights, Role};
 use forebay::model::mapping;
 use forebay::model::provider::{self, ApiScope};
 use forebay::model::upstream_token::{self, Tokens, UpstreamToken};
@@ -322,16 +323,32 @@ async fn tokens_end_by_themselves_and_with_their_administrator() {
     jobs::clean_up(&stage.broker).await.unwrap();
     assert_eq!(rows(&stage).0, 0);
 
-    test_sign_in(&mut stage.console(ACME_ADMIN), "acme-okta", ADA)
-        .await
-        .expect(200);
-    assert_eq!(rows(&stage).0, 1);
-    let ctx = stage.ctx();
-    stage.act(|conn| {
-        let found = administrator::find_by_email(conn, ACME_ADMIN).unwrap().unwrap();
-        admins::delete(conn, &ctx, &Rights::everything(), &found.id).unwrap();
-    });
-    assert_eq!(rows(&stage).0, 0);
+    for what in ["other roles", "switched off", "deleted"] {
+        test_sign_in(&mut stage.console(ACME_ADMIN), "acme-okta", ADA)
+            .await
+            .expect(200);
+        assert_eq!(rows(&stage).0, 1);
+        let ctx = stage.ctx();
+        stage.act(|conn| {
+            let id = administrator::find_by_email(conn, ACME_ADMIN)
+                .unwrap()
+                .unwrap()
+                .id;
+            let all = Rights::everything();
+            match what {
+                "other roles" => {
+                    let roles = [(Role::TenantAdmin, Scope::Tenant("acme".into()))];
+                    admins::set_roles(conn, &ctx, &all, &id, &roles).unwrap();
+                }
+                "switched off" => {
+                    admins::set_enabled(conn, &ctx, &all, &id, false).unwrap();
+                    admins::set_enabled(conn, &ctx, &all, &id, true).unwrap();
+                }
+                _ => admins::delete(conn, &ctx, &all, &id).unwrap(),
+            }
+        });
+        assert_eq!(rows(&stage).0, 0, "{what}");
+    }
 }
 
 #[actix_web::test]
