@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
+use super::admins::break_glass;
 use super::offers::{self, Offer};
 use super::webhooks::{self, Event};
 use super::{Ctx, clients, providers, record, tenants};
@@ -169,6 +170,12 @@ pub fn confirm(
         ));
     };
     let row = enforcement::confirm(conn, &tenant.id, ctx.now)?.ok_or_else(over)?;
+    // With the row held: an administrator who went since it was switched on has been seen to go, or waits for this.
+    if !break_glass::can_be_lifted(conn, &row)? {
+        return Err(Error::Conflict(
+            "Nobody could lift it without Okta any more: give an administrator a password or a passkey, then confirm.".into(),
+        ));
+    }
     let difference = json!({ "came_by": proof.provider_id });
     tell(conn, ctx, Turn::Confirmed, &row, difference)?;
     Ok(row)
@@ -379,7 +386,17 @@ fn claimants(
             });
         }
     }
-    for identity in user::identities(conn, &user.sub)? {
+    // Not only those that the app lists: a canary's people come by one that it does not.
+    let came = provider::find(conn, connection)?.and_then(|provider| provider.tenant_id);
+    // Who comes by the connection of the tenant whose their address is, is at home there, whatever else is linked to them.
+    let is_at_home = claimants
+        .iter()
+        .any(|owner| came.as_ref() == Some(&owner.tenant_id));
+    let identities = match is_at_home {
+        true => Vec::new(),
+        false => user::identities(conn, &user.sub)?,
+    };
+    for identity in identities {
         let brought = provider::find(conn, &identity.provider_id)?.and_then(|provider| provider.tenant_id);
         let Some(tenant_id) = brought.filter(|id| claimants.iter().all(|known| known.tenant_id != *id))
         else {
@@ -390,8 +407,6 @@ fn claimants(
             claimants.push(Claimant { tenant_id, whose });
         }
     }
-    // Not only those that the app lists: a canary's people come by one that it does not.
-    let came = provider::find(conn, connection)?.and_then(|provider| provider.tenant_id);
     let mut in_force = Vec::new();
     for claimant in claimants {
         let row = enforcement::find(conn, &claimant.tenant_id)?;

@@ -45,6 +45,6 @@ pub(super) fn check(conn: &mut Conn, lifted: &[Enforcement]) -> Result<(), Error
     Ok(())
 }
 
-fn can_be_lifted(conn: &mut Conn, row: &Enforcement) -> Result<bool, Error> {
+pub(in crate::actions) fn can_be_lifted(conn: &mut Conn, row: &Enforcement) -> Result<bool, Error> {
     Ok(administrator::with_own_credentials(conn, &row.user_pool_id, &row.tenant_id)? > 0)
 }

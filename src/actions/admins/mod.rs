@@ -4,7 +4,7 @@
 //! Whoever manages others does so within their own rights: the other's roles must all lie within what they may change,
 //! before and after. Nobody gives more than they have.
 
-mod break_glass;
+pub(super) mod break_glass;
 pub mod links;
 pub mod passkeys;
 mod sessions;
@@ -153,6 +153,7 @@ pub fn set_roles(
     administrator::set_grants(conn, id, &new)?;
     break_glass::check(conn, &lifted)?;
     links::void_password_links(conn, id)?;
+    upstream_token::forget_of(conn, id)?;
     record(
         conn,
         ctx,
@@ -202,6 +203,7 @@ pub fn set_enabled(
     if !enabled {
         admin_session::delete_of(conn, id, None)?;
         links::void_password_links(conn, id)?;
+        upstream_token::forget_of(conn, id)?;
     }
     let action = if enabled {
         "administrator.enable"

@@ -7,12 +7,13 @@ use forebay::jobs;
 use forebay::model::client::Flow;
 use forebay::model::enforcement::Enforcement;
 use forebay::model::reach::Reach;
+use forebay::model::user::{self, Identity};
 use forebay::model::{provider, tenant_domain, webhook};
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
 use super::sso::{come, engineers_administer_acme};
 use crate::native::form::{enter, offer};
-use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, query_of};
+use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, claims, query_of};
 use crate::token_in::{CONNECTION, WIDGET, connect};
 
 const ADMIN: &str = "admin@acme.test";
@@ -354,6 +355,86 @@ async fn other_doors_close_for_the_domain_and_for_nobody_else() {
     let mut bob = stage.browser();
     let back = enter(&mut bob, &authorize, "bob@elsewhere.test", PASSWORD).await;
     assert!(query_of(back.location(), "code").is_some(), "{back:?}");
+}
+
+#[actix_web::test]
+async fn who_comes_by_the_connection_of_their_own_address_is_let_in_whatever_is_linked_to_them() {
+    let stage = proven().await;
+    let tokens = stage.tokens_for("ada@acme.test", &[]).await;
+    let id = claims(tokens.id.as_deref().unwrap());
+    let now = stage.ctx().now;
+    stage.act(|conn| {
+        let linked = Identity {
+            provider_id: "globex-okta".into(),
+            issuer: stage.globex.issuer(),
+            subject: "00u1ada00000000globex".into(),
+            user_sub: id["sub"].as_str().unwrap().into(),
+            provider_name: "globex-okta".into(),
+            is_primary: false,
+            created_ms: 0,
+        };
+        assert!(user::insert_identity(conn, &linked).unwrap());
+        let row = Enforcement {
+            tenant_id: "globex".into(),
+            user_pool_id: POOL.into(),
+            provider_id: "globex-okta".into(),
+            actor: "test".into(),
+            since: now,
+            confirm_by: now,
+            confirmed_at: Some(now),
+        };
+        assert!(forebay::model::enforcement::insert(conn, &row).unwrap());
+    });
+    stage.signed_in("ada@acme.test").await;
+    stage.refresh(&tokens.refresh.unwrap()).await.expect(200);
+    // Whose address is nobody's belongs where they have come from.
+    assert!(stage.act(|conn| tenant_domain::delete(conn, "acme", "acme.test").unwrap()));
+    stage
+        .browser()
+        .sign_in("ada@acme.test", &stage.authorize(&[]))
+        .await
+        .is_page(403, "only_through_sso");
+}
+
+#[actix_web::test]
+async fn it_is_not_confirmed_once_nobody_could_lift_it() {
+    let stage = proven().await;
+    let mut admin = enforced(&stage).await;
+    stage.clock.advance(60);
+    admin.sign_in("ada@acme.test", &stage.authorize(&[])).await;
+    stage.act(|conn| {
+        use diesel::{ExpressionMethods, RunQueryDsl};
+        use forebay::db::schema::administrators;
+        diesel::update(administrators::table)
+            .set(administrators::password_hash.eq(None::<String>))
+            .execute(conn)
+            .unwrap();
+    });
+    refused(&send(&mut admin, "confirm").await, "Nobody could lift it");
+    let row = stored(&stage).unwrap();
+    assert_eq!(row.confirmed_at, None);
+}
+
+#[actix_web::test]
+async fn a_new_root_key_is_no_change_of_what_was_tested() {
+    let stage = proven().await;
+    let mut admin = enforced(&stage).await;
+    let sealed = |stage: &Stage| {
+        let found = stage.act(|conn| provider::find(conn, "acme-okta").unwrap());
+        found.unwrap().client_secret_sealed
+    };
+    let before = sealed(&stage);
+    // There and back, so that the stage's broker can go on.
+    for keys in [[7, 42], [42, 7]] {
+        let node = stage.with_root_keys(&keys);
+        assert!(jobs::take_over(&node).await.unwrap() > 0);
+        stage.clock.advance(3_600);
+    }
+    assert_ne!(sealed(&stage), before);
+    stage.clock.advance(-7_200 + 60);
+    stage.broker.forget();
+    admin.sign_in("ada@acme.test", &stage.authorize(&[])).await;
+    send(&mut admin, "confirm").await.expect(303);
 }
 
 #[actix_web::test]
