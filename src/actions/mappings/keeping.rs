@@ -52,7 +52,8 @@ pub fn keep_of_tenant(
     keep: bool,
 ) -> Result<(), Error> {
     let missing = || Error::not_found("tenant", tenant_id);
-    let mut row = tenant::find(conn, reach, tenant_id)?.ok_or_else(missing)?;
+    tenant::find(conn, reach, tenant_id)?.ok_or_else(missing)?;
+    let mut row = tenant::lock(conn, tenant_id)?.ok_or_else(missing)?;
     let old = row.settings.keeps_sign_ins;
     row.settings.0.keeps_sign_ins = keep;
     row.updated_at = ctx.now;
