@@ -196,17 +196,21 @@ fn has_come(
     provider: &Provider,
     (attribute, value): (&str, &str),
 ) -> Result<Option<Identity>, Error> {
+    let has_value = |user: &User| {
+        let theirs = user.attributes.get(attribute);
+        theirs
+            .and_then(|theirs| comparable(&pool.settings, attribute, theirs))
+            .is_some_and(|theirs| theirs == value)
+    };
     let found = match attribute {
         "email" => lookalike::by_email(conn, &pool.id, &email::written(value), LOOKED_AT)?,
-        _ => lookalike::by_text(conn, &pool.id, value)?,
+        _ => lookalike::by_text(conn, &pool.id, Some(&provider.id), value, has_value)?,
     };
     for user in found {
-        let theirs = user.attributes.get(attribute);
-        let theirs = theirs.and_then(|theirs| comparable(&pool.settings, attribute, theirs));
         // An address that nobody has vouched for leads nobody here, and stands in nobody's way.
         let flag = user.attributes.get(&format!("{attribute}_verified"));
         let counts = !matches!(attribute, "email" | "phone_number") || flag.is_some_and(attests);
-        if theirs.as_deref() != Some(value) || !counts {
+        if !has_value(&user) || !counts {
             continue;
         }
         let identities = user::identities(conn, &user.sub)?;

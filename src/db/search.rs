@@ -20,6 +20,23 @@ pub fn anywhere(typed: &str) -> String {
     pattern + "%"
 }
 
+/// A pattern that finds the text in JSON, too, and on either database whatever the case: where these differ it takes
+/// anything. What it finds is to be compared.
+pub fn loosely(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        match c.to_ascii_lowercase() {
+            c @ ('a'..='z' | '0'..='9' | ' ' | '-' | '.' | '@') => pattern.push(c),
+            _ if pattern.ends_with('%') => {}
+            _ => pattern.push('%'),
+        }
+    }
+    if !pattern.ends_with('%') {
+        pattern.push('%');
+    }
+    pattern
+}
+
 /// The same for what begins with it.
 pub fn beginning(typed: &str) -> String {
     anywhere(typed).split_off(1)
@@ -34,5 +51,8 @@ mod tests {
         assert_eq!(anywhere("A_b%!"), "%a!_b!%!!%");
         assert_eq!(anywhere(""), "%%");
         assert_eq!(beginning("User_"), "user!_%");
+        assert_eq!(loosely("Ä-17/b\"_!"), "%-17%b%");
+        assert_eq!(loosely("17"), "%17%");
+        assert_eq!(loosely("ÄÖ"), "%");
     }
 }

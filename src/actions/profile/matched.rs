@@ -68,14 +68,11 @@ impl Visit<'_> {
         for (name, value) in offered {
             let found = match name.as_str() {
                 "email" => lookalike::by_email(conn, &self.pool.id, &email::written(&value), LOOKED_AT)?,
-                _ => lookalike::by_text(conn, &self.pool.id, &value)?
-                    .into_iter()
-                    .filter(|user| {
-                        user.attributes
-                            .get(&name)
-                            .is_some_and(|theirs| outside(theirs) == value)
-                    })
-                    .collect(),
+                _ => lookalike::by_text(conn, &self.pool.id, None, &value, |user| {
+                    user.attributes
+                        .get(&name)
+                        .is_some_and(|theirs| outside(theirs) == value)
+                })?,
             };
             let mut candidates = Vec::new();
             for user in found {
