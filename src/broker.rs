@@ -146,7 +146,7 @@ impl Broker {
             pools: Cache::default(),
             apps: Cache::default(),
             dresses: Cache::default(),
-            ways: Cache::default(),
+            ways: Cache::of_few(),
             connections: Cache::default(),
             sites: Cache::default(),
             tenant_sites: Cache::default(),

@@ -14,6 +14,8 @@ const FEW: usize = 256;
 /// Values that are read again when they are older than [`FRESH`].
 pub(super) struct Cache<K, V> {
     entries: RwLock<Entries<K, V>>,
+    /// No more are kept, however many are fresh.
+    most: usize,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -38,6 +40,7 @@ impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
         Cache {
             entries: RwLock::default(),
+            most: usize::MAX,
             hits: AtomicU64::default(),
             misses: AtomicU64::default(),
         }
@@ -45,6 +48,14 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
+    /// For keys that whoever asks makes up, and values that are large.
+    pub(super) fn of_few() -> Cache<K, V> {
+        Cache {
+            most: FEW,
+            ..Cache::default()
+        }
+    }
+
     pub(super) fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<Arc<V>>
     where
         K: std::borrow::Borrow<Q>,
@@ -70,7 +81,10 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         if entries.known.len() >= entries.sweep_at {
             entries.known.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
             entries.known.shrink_to(FEW);
-            entries.sweep_at = FEW.max(2 * entries.known.len());
+            entries.sweep_at = FEW.max(2 * entries.known.len()).min(self.most);
+            if entries.known.len() >= self.most {
+                return;
+            }
         }
         entries.known.insert(key, (Instant::now(), value));
     }
@@ -99,5 +113,11 @@ mod tests {
             cache.put(n, Arc::new(n));
         }
         assert!((0..10 * FEW).all(|n| cache.get(&n).is_some()));
+        let few = Cache::of_few();
+        for n in 0..10 * FEW {
+            few.put(n, Arc::new(n));
+        }
+        assert_eq!(few.entries.read().unwrap().known.len(), FEW);
+        assert!(few.get(&0).is_some() && few.get(&(FEW + 1)).is_none());
     }
 }
