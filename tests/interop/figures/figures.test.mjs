@@ -12,7 +12,7 @@ import { ACME_ADMIN, enterQuickly } from '../support/console.mjs';
 import { CALLBACK, WEB, signIn, startDemo } from '../support/demo.mjs';
 import { forebayJson, freePorts, freshDatabase, scratch, start } from '../support/process.mjs';
 
-const MEGABYTES = 30;
+const MEGABYTES = 20;
 const MILLISECONDS = 200;
 const SIGN_INS = 1000;
 const REPLAY_MILLISECONDS = 1000;
