@@ -16,7 +16,7 @@ use crate::world::{Clock, Entropy};
 use crate::{jobs, web};
 
 pub fn run(settings: &Settings) -> Outcome {
-    logging::start(settings);
+    let _log = logging::start(settings);
     // Taken first: a second broker on the same address must not touch the database.
     let listener = TcpListener::bind(settings.listen).map_err(|error| {
         Failure::Refused(format!(
