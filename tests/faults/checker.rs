@@ -42,7 +42,7 @@ pub fn check(operations: &[Operation], rows: &Rows, own: &Own) -> Vec<Violation>
     what_was_acknowledged_is_there(operations, rows, &mut found);
     what_was_revoked_stays_so(operations, rows, &mut found);
     people_stay_who_they_are(operations, &mut found);
-    tokens_are_the_drivers_own(operations, own, &mut found);
+    tokens_are_the_drivers_own(operations, rows, own, &mut found);
     rows_are_whole(rows, &mut found);
     the_audit_log_agrees(operations, rows, &mut found);
     found.0
@@ -67,15 +67,16 @@ fn issued(operation: &Operation) -> Option<&Issued> {
     }
 }
 
-/// I1: each code has at most one success.
+/// I1: each code has at most one success. The very same answer, given again to who lost it, would be no second one.
 fn codes_are_spent_once(operations: &[Operation], found: &mut Findings) {
-    let mut successes: HashMap<&str, usize> = HashMap::new();
+    let mut successes: HashMap<&str, HashSet<&[u8]>> = HashMap::new();
     for operation in operations {
         if let (Request::Exchange { code }, Outcome::Done(_)) = (&operation.request, &operation.outcome) {
-            *successes.entry(code).or_default() += 1;
+            successes.entry(code).or_default().insert(&operation.answer_hash);
         }
     }
-    for (code, count) in successes {
+    for (code, answers) in successes {
+        let count = answers.len();
         if count > 1 {
             found.add(
                 "I1",
@@ -218,7 +219,7 @@ fn people_stay_who_they_are(operations: &[Operation], found: &mut Findings) {
 }
 
 /// I5: each token is about the user, for the client and from the pool that were asked.
-fn tokens_are_the_drivers_own(operations: &[Operation], own: &Own, found: &mut Findings) {
+fn tokens_are_the_drivers_own(operations: &[Operation], rows: &Rows, own: &Own, found: &mut Findings) {
     for operation in operations {
         let Some(issued) = issued(operation) else { continue };
         for (what, told, expected) in [
@@ -236,6 +237,14 @@ fn tokens_are_the_drivers_own(operations: &[Operation], own: &Own, found: &mut F
                     format!("{what} is {told} and should be {expected}"),
                 );
             }
+        }
+        let jti = issued.access["origin_jti"].as_str().unwrap_or_default();
+        if rows
+            .families
+            .get(jti)
+            .is_some_and(|family| family.client_id != operation.client)
+        {
+            found.add("I5", Kind::Wrong, format!("the family {jti} is another client's"));
         }
     }
 }

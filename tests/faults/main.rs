@@ -22,18 +22,20 @@
 //! | F1, F4, F6 | [`races`] |
 //! | F2, F3 | [`kill`]; the power cut in [`power`] |
 //! | F5, F27 | [`lost_answers`] |
-//! | F7, F8 | [`sign_in`]; F7 also `tests/broker/upstream/twice.rs` |
+//! | F7, F8 | [`sign_in`]; also `tests/broker/upstream/twice.rs` and `many_at_once.rs` |
 //! | F10, F11, F20, F22 | `tests/broker/upstream/token_endpoint_faults.rs` |
 //! | F12, F13, F14 | `tests/broker/upstream/slow.rs` (F14 without slow or changing DNS answers) |
+//! | F15 | `src/upstream/tests/tls.rs` (without revoked chains and TLS 1.0) |
 //! | F16, F17, F18 | `tests/broker/upstream/metadata_faults.rs` |
 //! | F19 | `tests/broker/upstream/id_token_faults.rs` |
 //! | F23, F24 | [`sqlite`] |
-//! | F25 | [`restarts`] (without a failover to a read-only node) |
+//! | F25, F26 | [`restarts`] (F25 without a failover to a read-only node) |
 //! | F33, F40, F42 | [`ends`]; a root key that takes over in `tests/broker/root_key.rs` |
-//! | F36 | `tests/broker/oidc/cookies.rs` |
+//! | F36 | `tests/broker/upstream/many_at_once.rs` |
+//! | F38 | `tests/broker/traces.rs` (not on two nodes) |
 //! | F39 | `tests/broker/moving/backup.rs` |
 //! | F43 | `tests/interop/browser/story.test.mjs` (the story, not a thousand sign-ins) |
-//! | F9, F15, F21, F26, F28 to F32, F34, F35, F37, F38, F41, F44, F45 | not here yet |
+//! | F9, F21, F28 to F32, F34, F35, F37, F41, F44, F45 | not here yet |
 #![allow(clippy::unwrap_used)]
 
 mod checker;
@@ -145,15 +147,19 @@ struct Check {
 }
 
 macro_rules! checks {
-    ($($on:ident $($path:ident)::+;)*) => {
-        [$(Check { name: stringify!($($path)::+), on: On::$on, run: $($path)::+ }),*]
+    ($($on:ident $path:ident::$name:ident;)*) => {
+        [$(Check { name: concat!(stringify!($path), "::", stringify!($name)), on: On::$on, run: $path::$name }),*]
     };
 }
 
 /// Tests of the suite itself.
 macro_rules! tests {
     ($($path:ident::$name:ident;)*) => {
-        [$(Check { name: stringify!($path::$name), on: On::Neither, run: |_| { $path::$name(); Verdict::passed([]) } }),*]
+        [$(Check {
+            name: concat!(stringify!($path), "::", stringify!($name)),
+            on: On::Neither,
+            run: |_| { $path::$name(); Verdict::passed([]) },
+        }),*]
     };
 }
 
@@ -188,6 +194,7 @@ fn main() -> ExitCode {
         Sqlite sqlite::f23_locked_by_another_process;
         Sqlite sqlite::f24_disk_full;
         Postgres restarts::f25_postgres_restarts;
+        Postgres restarts::f26_slow_postgres;
         Postgres lost_answers::f27_cut_after_commit;
         Sqlite ends::f33_sigterm_under_load;
         Sqlite ends::f40_another_root_key;

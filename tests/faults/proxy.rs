@@ -1,9 +1,9 @@
-//! A small TCP proxy that loses an answer when it is told to: the request goes on to the server, what comes back does not, and
-//! the connection is cut.
+//! A small TCP proxy in front of a server. It loses an answer when it is told to: the request goes on to the server, what comes
+//! back does not, and the connection is cut. Or it makes every request wait.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ struct Shared {
     /// The next request that holds this text loses its answer.
     loses: Mutex<Option<&'static str>>,
     lost: AtomicUsize,
+    /// How long each piece on the way to the server waits, in milliseconds.
+    delay: AtomicU64,
 }
 
 impl Proxy {
@@ -42,6 +44,12 @@ impl Proxy {
 
     pub fn lose_the_answer_to(&self, text: &'static str) {
         *self.shared.loses.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// Makes everything on the way to the server wait for so long.
+    pub fn delay(&self, each: Duration) {
+        let milliseconds = u64::try_from(each.as_millis()).unwrap();
+        self.shared.delay.store(milliseconds, Ordering::SeqCst);
     }
 
     /// How many answers were lost.
@@ -72,17 +80,14 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let muted = Arc::new(AtomicBool::new(false));
     let (shared, is_muted) = (shared.clone(), muted.clone());
     std::thread::spawn(move || {
-        copy(
-            from_client,
-            &server,
-            |bytes| {
-                if shared.strikes(bytes) {
-                    muted.store(true, Ordering::SeqCst);
-                }
-                true
-            },
-            Some(&muted),
-        );
+        let passes = |bytes: &[u8]| {
+            if shared.strikes(bytes) {
+                muted.store(true, Ordering::SeqCst);
+            }
+            std::thread::sleep(Duration::from_millis(shared.delay.load(Ordering::SeqCst)));
+            true
+        };
+        copy(from_client, &server, passes, Some(&muted));
     });
     std::thread::spawn(move || {
         copy(from_server, &client, |_| !is_muted.load(Ordering::SeqCst), None);

@@ -1,17 +1,18 @@
-//! PostgreSQL goes away under load and comes back: stopped fast, and crashed (F25). Errors only in the gap, and the brokers
-//! heal by themselves.
+//! PostgreSQL in trouble: it goes away under load and comes back, stopped fast or crashed (F25), with errors only in the gap
+//! and brokers that heal by themselves; it is slow, and no connection is free (F26).
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
-use forebay::demo::{POOL, WEB_CLIENT};
+use forebay::demo::WEB_CLIENT;
 
 use super::Options;
-use super::http::{answered, get};
-use super::load::Load;
-use super::log::{Log, Operation, Outcome};
+use super::http::{answered, ask as send, get};
+use super::load::{Load, ask, bytes};
+use super::log::{Log, Operation, Outcome, Request};
 use super::postgres::Own;
+use super::proxy::Proxy;
 use super::races::sound;
 use super::report::{self, Verdict};
 use super::stage::{Base, Node, Stage};
@@ -50,8 +51,9 @@ pub fn f25_postgres_restarts(options: &Options) -> Verdict {
             own.stop(mode);
             std::thread::sleep(gone);
             for node in &nodes {
-                let keys = get(&format!("/{POOL}/.well-known/jwks.json"), "");
-                assert_eq!(answered(node.address, &keys).status, 200);
+                // The process is alive, and says that it is not ready.
+                assert_eq!(answered(node.address, &get("/healthz", "")).status, 200);
+                assert_eq!(answered(node.address, &get("/readyz", "")).status, 503);
             }
             own.start_again();
             let until = log.now();
@@ -112,4 +114,64 @@ pub fn f25_postgres_restarts(options: &Options) -> Verdict {
 #[track_caller]
 fn still_runs(node: &mut Node) {
     assert!(node.ended(Duration::ZERO).is_none(), "a broker ended");
+}
+
+/// Far more than the broker has connections.
+const AT_ONCE: usize = 64;
+/// What each message to a slow PostgreSQL waits.
+const SLOW: Duration = Duration::from_millis(100);
+
+pub fn f26_slow_postgres(_: &Options) -> Verdict {
+    let own = match Own::start() {
+        Ok(own) => own,
+        Err(reason) => return Verdict::NotRun(reason),
+    };
+    let proxy = Proxy::before(own.address);
+    let stage = Stage::new(&Base::Postgres(own.url(proxy.address)));
+    let (node, log) = (stage.node(), Log::new());
+    let codes = stage.codes(WEB_CLIENT, AT_ONCE);
+    proxy.delay(SLOW);
+    let barrier = Barrier::new(AT_ONCE);
+    let answers: Vec<(Duration, Option<u16>)> = std::thread::scope(|scope| {
+        let asking: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                let (log, barrier, address) = (&log, &barrier, node.address);
+                let request = Request::Exchange {
+                    code: code.code.clone(),
+                };
+                scope.spawn(move || {
+                    barrier.wait();
+                    let begun = log.now();
+                    let answer = send(address, &bytes(&request, WEB_CLIENT)).ok();
+                    if let Some(busy) = answer.as_ref().filter(|answer| answer.status == 503) {
+                        assert!(busy.header("retry-after").is_some(), "{}", busy.head);
+                    }
+                    (log.now() - begun, answer.map(|answer| answer.status))
+                })
+            })
+            .collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    proxy.delay(Duration::ZERO);
+    let count = |status| answers.iter().filter(|(_, one)| *one == Some(status)).count();
+    let (served, busy) = (count(200), count(503));
+    let longest = answers.iter().map(|(took, _)| *took).max().unwrap_or_default();
+    assert_eq!(served + busy, AT_ONCE, "{answers:?}");
+    assert!(served > 0 && busy > 0, "{served} served, {busy} refused");
+    assert!(longest < LONGEST, "a request took {longest:?}");
+    // Who was told to come again is served, now that it is fast; nothing was done by half.
+    for (code, (_, status)) in codes.into_iter().zip(&answers) {
+        if *status == Some(503) {
+            let request = Request::Exchange { code: code.code };
+            let outcome = ask(&log, (0, node.address), request, &code.sub, WEB_CLIENT);
+            assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+        }
+    }
+    sound(&log, &stage);
+    Verdict::passed([format!(
+        "{AT_ONCE} at once with {} ms for each message: {served} served, {busy} got 503 with Retry-After, the last after {} ms",
+        SLOW.as_millis(),
+        longest.as_millis()
+    )])
 }

@@ -81,7 +81,7 @@ pub fn f7_one_callback_twice(options: &Options) -> Verdict {
                 .iter()
                 .filter_map(|(_, _, answer)| code_of(answer.as_ref().unwrap()))
                 .collect();
-            assert_eq!(codes.len(), 1, "one of the two signs in");
+            assert_eq!(codes.len(), 1, "one of the two signs in: {answers:?}");
             let other = answers
                 .iter()
                 .filter_map(|(_, _, answer)| answer.as_ref().ok())
