@@ -18,7 +18,7 @@ use super::report::Verdict;
 use super::stage::{Base, Stage};
 
 /// SQLite's busy timeout, and what a busy machine adds.
-const BUSY: Duration = Duration::from_millis(5_000 + 1_500);
+const BUSY: Duration = Duration::from_millis(5_000 + 2_500);
 /// Small enough to fill, large enough for the database and its log.
 const DISK: &str = "size=24m";
 

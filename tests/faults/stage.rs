@@ -39,7 +39,7 @@ const PEOPLE: usize = 8;
 /// Connections of each node to its database: fewer than the load has requests at once, so that they have to share.
 const CONNECTIONS: &str = "8";
 /// How long the single-page client's old refresh token yields its successor: short, so that a test can wait for the end.
-pub const SPA_GRACE: Duration = Duration::from_secs(2);
+pub const SPA_GRACE: Duration = Duration::from_secs(3);
 
 /// Where databases are made.
 #[derive(Clone, Debug)]
