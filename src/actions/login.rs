@@ -31,8 +31,9 @@ use crate::model::user::{self, Identity, User};
 use crate::rules::claims::overridden;
 use crate::rules::claims::sample::{Someone, sample};
 use crate::rules::contract;
-use crate::rules::login::Login;
+use crate::rules::login::{LIFETIME, Login};
 use crate::rules::refusal::Refusal;
+use crate::rules::secret;
 use crate::rules::token_in::Fault;
 use crate::world::UnixTime;
 
@@ -42,6 +43,8 @@ pub const SESSION_SECONDS: i64 = 3_600;
 pub const SIGN_OUT_SECONDS: i64 = 30 * 86_400;
 /// What the tokens that apps have brought are noted under.
 const TOKEN_IN_PURPOSE: &str = "token-in";
+/// What the logins that have come back are noted under.
+const RETURN_PURPOSE: &str = "login-return";
 
 /// Everything that decides what comes of a verified answer from the upstream.
 pub struct Completion<'a> {
@@ -342,6 +345,21 @@ fn spend(conn: &mut Conn, ctx: &Ctx, client: &Client, exchange: &Exchange) -> Re
         sealed: None,
         created_at: ctx.now,
         expires_at: exchange.token_ends,
+        used_at: Some(ctx.now),
+    };
+    Ok(single_use::spend(conn, &row)?)
+}
+
+/// Notes that a login has come back with a code; false when it has before. A code goes to the upstream once, or the upstream
+/// would take back what it brought (RFC 6749 §4.1.2).
+pub fn come_back(conn: &mut Conn, ctx: &Ctx, state: &str) -> Result<bool, StoreError> {
+    let row = SingleUse {
+        hash: secret::hash(&format!("{RETURN_PURPOSE} {state}")),
+        purpose: RETURN_PURPOSE.to_owned(),
+        subject: String::new(),
+        sealed: None,
+        created_at: ctx.now,
+        expires_at: ctx.now.plus(LIFETIME),
         used_at: Some(ctx.now),
     };
     Ok(single_use::spend(conn, &row)?)

@@ -7,9 +7,9 @@ use crate::db::Conn;
 use crate::error::{Error, StoreError};
 use crate::model::enforcement;
 use crate::model::provider::{self, Provider};
-use crate::model::sealed::{self, LASTING, Lasting, PASSING};
+use crate::model::sealed::{self, LASTING, Lasting, PASSING, SIGNING_KEYS};
 use crate::rules::connection::fingerprint;
-use crate::seal::Label;
+use crate::seal::{Label, Sealer};
 
 /// Values of one transaction.
 const BATCH: i64 = 200;
@@ -46,6 +46,20 @@ pub struct Share {
     pub count: u64,
 }
 
+/// The root key that sealed signing keys and is not here, by its id: without it no sign-in can end.
+pub fn missing(conn: &mut Conn, sealer: &Sealer) -> Result<Option<String>, Error> {
+    let here = sealer.key_ids();
+    let sealed = sealed::shares(conn, SIGNING_KEYS.table, SIGNING_KEYS.column)?;
+    Ok(sealed
+        .into_iter()
+        .map(|(key_id, _)| hex(&key_id))
+        .find(|key_id| !here.contains(key_id)))
+}
+
+fn hex(key_id: &[u8]) -> String {
+    key_id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What each root key sealed.
 pub fn shares(conn: &mut Conn) -> Result<Vec<Share>, Error> {
     let lasting = LASTING
@@ -57,11 +71,10 @@ pub fn shares(conn: &mut Conn) -> Result<Vec<Share>, Error> {
     let mut all = Vec::new();
     for (what, table, column, passes) in lasting.chain(passing) {
         for (key_id, count) in sealed::shares(conn, table, column)? {
-            let key_id = key_id.iter().map(|byte| format!("{byte:02x}")).collect();
             all.push(Share {
                 what,
                 passes,
-                key_id,
+                key_id: hex(&key_id),
                 count,
             });
         }

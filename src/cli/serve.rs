@@ -6,7 +6,7 @@ use std::num::NonZero;
 use actix_web::web::Data;
 use tracing::info;
 
-use super::store::{open_sealer, upstream};
+use super::store::{open_sealer, refuse_another_root_key, upstream};
 use super::{Failure, Outcome, admin, logging, output};
 use crate::actions::admins::links;
 use crate::broker::{Broker, Parts};
@@ -16,7 +16,7 @@ use crate::world::{Clock, Entropy};
 use crate::{jobs, web};
 
 pub fn run(settings: &Settings) -> Outcome {
-    logging::start(settings);
+    let _log = logging::start(settings);
     // Taken first: a second broker on the same address must not touch the database.
     let listener = TcpListener::bind(settings.listen).map_err(|error| {
         Failure::Refused(format!(
@@ -80,6 +80,8 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
             "the database's schema cannot be brought up to date: {error}"
         ))
     })?;
+    let sealer = open_sealer(settings, &entropy)?;
+    refuse_another_root_key(&mut conn, &sealer)?;
     drop(conn);
     if !ran.is_empty() {
         info!(
@@ -90,7 +92,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
     Ok(Broker::new(Parts {
         public_url: settings.public_url.origin().to_owned(),
         db: Db::open(&settings.database, settings.database_connections)?,
-        sealer: open_sealer(settings, &entropy)?,
+        sealer,
         upstream: upstream(settings, &clock, &entropy)?,
         trusted_proxies: settings.trusted_proxies.clone(),
         audit_days: settings.audit_days,

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::Failure;
-use crate::actions::Ctx;
+use crate::actions::{Ctx, root_key};
 use crate::config::{RootKeySource, Settings};
 use crate::db::{self, Conn, Db};
 use crate::error::Error;
@@ -105,6 +105,18 @@ pub fn upstream(settings: &Settings, clock: &Clock, entropy: &Entropy) -> Result
         dns_servers: settings.dns_servers.clone(),
     };
     Upstream::new(options, clock.clone(), entropy.clone()).map_err(Failure::Usage)
+}
+
+/// Refuses a root key that is not the database's: with another one no sign-in could end, and what it sealed from now on would
+/// be lost as soon as the right one is back.
+pub fn refuse_another_root_key(conn: &mut Conn, sealer: &Sealer) -> Result<(), Failure> {
+    match root_key::missing(conn, sealer)? {
+        None => Ok(()),
+        Some(key_id) => Err(Failure::Refused(format!(
+            "this is not the database's root key: the signing keys were sealed by root key {key_id}. Restore that one from \
+             your backup (--keys or --root-key)"
+        ))),
+    }
 }
 
 /// The sealer over the root key; says so when the key was made just now.

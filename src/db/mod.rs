@@ -257,7 +257,14 @@ fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queue
                 Err(_) => break,
             }
         }
-        if !run_batch(&mut conn, batch.drain(..)) {
+        let ran = run_batch(&mut conn, batch.drain(..));
+        if let Ran::NotBegun = ran {
+            // Whoever came in the meantime has waited already, and would wait for as long again.
+            while let Ok(late) = jobs.try_recv() {
+                late.refuse();
+            }
+        }
+        if !matches!(ran, Ran::Committed) {
             // The connection's transaction state cannot be trusted after a panic or a failed commit.
             match target.open() {
                 Ok(fresh) => conn = fresh,
@@ -267,13 +274,34 @@ fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queue
     }
 }
 
-/// Runs the jobs in one transaction and answers them. False when the connection is to be replaced.
-fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Queued>) -> bool {
+/// What became of a batch.
+enum Ran {
+    Committed,
+    Undone,
+    /// Another process held the database for longer than the busy timeout, or it cannot be written.
+    NotBegun,
+}
+
+impl Queued {
+    fn refuse(self) {
+        let _ = self
+            .answer
+            .send(Err(StoreError::Busy("another process holds it")));
+    }
+}
+
+/// Runs the jobs in one transaction and answers them.
+fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Queued>) -> Ran {
     let begun = match conn {
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
         Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c),
     };
-    let mut failure = begun.err().map(|cause| cause.to_string());
+    if let Err(cause) = begun {
+        error!(%cause, "a batch of writes could not begin");
+        jobs.for_each(Queued::refuse);
+        return Ran::NotBegun;
+    }
+    let mut failure = None;
     let mut answers = Vec::new();
     for Queued { job, answer } in jobs {
         if failure.is_some() {
@@ -300,5 +328,8 @@ fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Queued>) -> bool {
             Some(cause) => Err(StoreError::Lost(cause.clone())),
         });
     }
-    failure.is_none()
+    match failure {
+        None => Ran::Committed,
+        Some(_) => Ran::Undone,
+    }
 }

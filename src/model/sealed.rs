@@ -23,16 +23,19 @@ pub struct Lasting {
     scope: &'static str,
 }
 
+/// What the pools sign with: without these nothing works.
+pub const SIGNING_KEYS: Lasting = lasting(
+    "signing keys",
+    "signing-key",
+    "signing_keys",
+    "private_sealed",
+    "kid",
+    "user_pool_id",
+);
+
 /// Each with the label that its action seals it under: its row's key is the label's name.
 pub const LASTING: [Lasting; 9] = [
-    lasting(
-        "signing keys",
-        "signing-key",
-        "signing_keys",
-        "private_sealed",
-        "kid",
-        "user_pool_id",
-    ),
+    SIGNING_KEYS,
     lasting(
         "app secrets",
         "app-secret",

@@ -3,6 +3,7 @@
 
 mod asked;
 mod okta_api;
+mod once;
 mod stray;
 
 use std::net::IpAddr;
@@ -141,14 +142,8 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         .returned
         .first(&leg.state, broker.clock.now(), crate::rules::login::LIFETIME)
     {
-        return match leg.session_made().await {
-            Some(session) => leg.repeated(&session).await,
-            None => {
-                let seen = "this login has come back before";
-                let state = Some(leg.state);
-                unknown_login(request, broker, connection, Unknown { seen, state }).await
-            }
-        };
+        let made = leg.session_made().await;
+        return leg.come_back_before(connection, made).await;
     }
     // Without a name only for the operator's own connections, and at the host of the connection's tenant.
     let may_be_bare = domains::tenant_of(request).is_some()
@@ -223,6 +218,14 @@ async fn answer(request: &HttpRequest, connection: Option<&str>, broker: &Data<B
         .is_some_and(|client| !broker.failed_callbacks.left(broker.clock.now(), Some(client)))
     {
         return leg.show(&Refusal::too_many(), None);
+    }
+    match leg.is_first_of_all().await {
+        Ok(true) => {}
+        Ok(false) => {
+            let made = leg.session_of_another_node().await;
+            return leg.come_back_before(connection, made).await;
+        }
+        Err(cause) => return unavailable(request, broker, &cause),
     }
     leg.trace.step("callback", true, "a code came back");
     leg.identify(provider, &code, params.get("iss")).await
@@ -409,6 +412,18 @@ impl Leg<'_> {
             Err(cause) => {
                 tracing::error!(%cause, "a login could not be completed");
                 self.show(&Refusal::unavailable(), None)
+            }
+        }
+    }
+
+    /// What somebody sees whose login has come back before: who is signed in by it, if anybody is.
+    async fn come_back_before(self, connection: Option<&str>, made: Option<Session>) -> HttpResponse {
+        match made {
+            Some(session) => self.repeated(&session).await,
+            None => {
+                let seen = "this login has come back before";
+                let state = Some(self.state);
+                unknown_login(self.request, self.broker, connection, Unknown { seen, state }).await
             }
         }
     }
