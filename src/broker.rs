@@ -1,8 +1,9 @@
 //! What the whole process shares: the database, the keys, the clock, the entropy, the way to the upstreams, and a
 //! read-through cache of configuration.
 //!
-//! An entry of the cache is read again after a second, so a change made by another node or by the command line bites
-//! within two; a change made here empties the cache at once. Nothing upstream is needed to build any of it.
+//! A change made here empties the cache at once, and so does one made by another node or by the command line as soon as
+//! PostgreSQL tells of it (`jobs::changes`). Where nobody tells, an entry is read again after a second, so that it bites
+//! within two all the same. Nothing upstream is needed to build any of it.
 
 mod apps;
 pub mod arrival;
@@ -119,6 +120,13 @@ impl Broker {
     pub fn new(parts: Parts) -> Broker {
         jwt::install();
         Broker {
+            pools: Cache::new(&parts.clock),
+            apps: Cache::new(&parts.clock),
+            dresses: Cache::new(&parts.clock),
+            ways: Cache::of_few(&parts.clock),
+            connections: Cache::new(&parts.clock),
+            sites: Cache::new(&parts.clock),
+            tenant_sites: Cache::new(&parts.clock),
             metrics: Metrics::new(parts.upstream.calls()),
             place: Place::of(&parts.public_url),
             public_url: parts.public_url,
@@ -143,13 +151,6 @@ impl Broker {
             failed_sign_ins: Allowance::new(30, 5),
             challenges: Allowance::new(300, 30),
             generation: AtomicU64::new(0),
-            pools: Cache::default(),
-            apps: Cache::default(),
-            dresses: Cache::default(),
-            ways: Cache::of_few(),
-            connections: Cache::default(),
-            sites: Cache::default(),
-            tenant_sites: Cache::default(),
         }
     }
 

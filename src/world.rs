@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -66,36 +66,55 @@ impl fmt::Display for UnixTime {
 
 /// Tells the time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub struct Clock {
+    seconds: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// The machine's clock only: when it was first asked for.
+    begun: Option<Instant>,
+}
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Clock {
-        Clock(Arc::new(|| {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-        }))
+        Clock {
+            seconds: Arc::new(|| {
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+            }),
+            begun: Some(Instant::now()),
+        }
     }
 
     /// A clock that stands still until the returned handle moves it.
     pub fn frozen(at: UnixTime) -> (Clock, ClockHandle) {
         let seconds = Arc::new(AtomicI64::new(at.0));
         let read = seconds.clone();
-        (
-            Clock(Arc::new(move || read.load(Ordering::SeqCst))),
-            ClockHandle(seconds),
-        )
+        let clock = Clock {
+            seconds: Arc::new(move || read.load(Ordering::SeqCst)),
+            begun: None,
+        };
+        (clock, ClockHandle(seconds))
     }
 
     /// This clock as someone `seconds` fast (or slow) reads it.
     pub fn skewed(&self, seconds: i64) -> Clock {
         let inner = self.clone();
-        Clock(Arc::new(move || inner.now().plus(seconds).0))
+        Clock {
+            begun: self.begun,
+            seconds: Arc::new(move || inner.now().plus(seconds).0),
+        }
     }
 
     pub fn now(&self) -> UnixTime {
-        UnixTime((self.0)())
+        UnixTime((self.seconds)())
+    }
+
+    /// What has passed: finer than seconds, and never set back. A frozen clock passes only what its handle moves it.
+    pub fn passed(&self) -> Duration {
+        match self.begun {
+            Some(begun) => begun.elapsed(),
+            None => Duration::from_secs(u64::try_from(self.now().0).unwrap_or_default()),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
-//! Configuration that is read through and kept for a second.
+//! Configuration that is read through and kept for a second. Where changes are told of (`jobs::changes`) it is forgotten
+//! before; the second is the bound where they cannot be heard.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::world::Clock;
 
 /// How long configuration is used before it is read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -13,6 +16,7 @@ const FEW: usize = 256;
 
 /// Values that are read again when they are older than [`FRESH`].
 pub(super) struct Cache<K, V> {
+    clock: Clock,
     entries: RwLock<Entries<K, V>>,
     /// No more are kept, however many are fresh.
     most: usize,
@@ -21,7 +25,7 @@ pub(super) struct Cache<K, V> {
 }
 
 struct Entries<K, V> {
-    known: HashMap<K, (Instant, Arc<V>)>,
+    known: HashMap<K, (Duration, Arc<V>)>,
     /// At this number the stale ones are dropped: so seldom that it costs nothing, so often that as many are kept as were
     /// fresh at a time.
     sweep_at: usize,
@@ -36,23 +40,22 @@ impl<K, V> Default for Entries<K, V> {
     }
 }
 
-impl<K, V> Default for Cache<K, V> {
-    fn default() -> Self {
+impl<K: Eq + Hash, V> Cache<K, V> {
+    pub(super) fn new(clock: &Clock) -> Cache<K, V> {
         Cache {
+            clock: clock.clone(),
             entries: RwLock::default(),
             most: usize::MAX,
             hits: AtomicU64::default(),
             misses: AtomicU64::default(),
         }
     }
-}
 
-impl<K: Eq + Hash, V> Cache<K, V> {
     /// For keys that whoever asks makes up, and values that are large.
-    pub(super) fn of_few() -> Cache<K, V> {
+    pub(super) fn of_few(clock: &Clock) -> Cache<K, V> {
         Cache {
             most: FEW,
-            ..Cache::default()
+            ..Cache::new(clock)
         }
     }
 
@@ -60,11 +63,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
+        let now = self.clock.passed();
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let found = entries
             .known
             .get(key)
-            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
+            .filter(|(read_at, _)| is_fresh(*read_at, now))
             .map(|(_, value)| value.clone());
         let count = if found.is_some() { &self.hits } else { &self.misses };
         count.fetch_add(1, Ordering::Relaxed);
@@ -77,16 +81,17 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     pub(super) fn put(&self, key: K, value: Arc<V>) {
+        let now = self.clock.passed();
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.known.len() >= entries.sweep_at {
-            entries.known.retain(|_, (read_at, _)| read_at.elapsed() < FRESH);
+            entries.known.retain(|_, (read_at, _)| is_fresh(*read_at, now));
             entries.known.shrink_to(FEW);
             entries.sweep_at = FEW.max(2 * entries.known.len()).min(self.most);
             if entries.known.len() >= self.most {
                 return;
             }
         }
-        entries.known.insert(key, (Instant::now(), value));
+        entries.known.insert(key, (now, value));
     }
 
     pub(super) fn clear(&self) {
@@ -94,26 +99,30 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 }
 
+fn is_fresh(read_at: Duration, now: Duration) -> bool {
+    now.saturating_sub(read_at) < FRESH
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::world::UnixTime;
 
     #[test]
     fn as_many_are_kept_as_are_fresh_at_a_time() {
-        let cache = Cache::default();
-        let long_ago = Instant::now().checked_sub(FRESH * 2).unwrap();
+        let (clock, hand) = Clock::frozen(UnixTime(0));
+        let cache = Cache::new(&clock);
         for n in 0..10 * FEW {
             cache.put(n, Arc::new(n));
-            let mut entries = cache.entries.write().unwrap();
-            entries.known.get_mut(&n).unwrap().0 = long_ago;
-            assert!(entries.known.len() <= FEW);
+            hand.advance(1);
+            assert!(cache.entries.read().unwrap().known.len() <= FEW);
         }
         for n in 0..10 * FEW {
             cache.put(n, Arc::new(n));
         }
         assert!((0..10 * FEW).all(|n| cache.get(&n).is_some()));
-        let few = Cache::of_few();
+        let few = Cache::of_few(&clock);
         for n in 0..10 * FEW {
             few.put(n, Arc::new(n));
         }

@@ -252,6 +252,14 @@ fn database(settings: &Settings, runtime: &tokio::runtime::Runtime, report: &mut
             return None;
         }
     };
+    if let Err(error) = db::suits(&mut conn) {
+        report.wrong(
+            "database",
+            format!("{name}: {error}"),
+            "run the newer Forebay, the one that the other nodes run",
+        );
+        return None;
+    }
     match db::pending_migrations(&mut conn) {
         Ok(0) => report.fine("database", format!("{name}: reachable, schema up to date")),
         Ok(count) => {

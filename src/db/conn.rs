@@ -5,10 +5,13 @@
 //! the other and turn a mistyped PostgreSQL URL into a new SQLite file.
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::max;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel::{PgConnection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::schema::schema_floor;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -97,16 +100,53 @@ pub fn migrate(conn: &mut Conn) -> MigrationResult {
         Conn::Sqlite(c) => {
             // A lock taken by a second process that starts now makes the other wait (busy_timeout), then find nothing.
             c.immediate_transaction(|c| -> Result<Vec<String>, MigrationFailure> {
+                suits_this_build(&c.applied_migrations()?, || {
+                    schema_floor::table.select(max(schema_floor::version)).first(c)
+                })?;
                 Ok(c.run_pending_migrations(SQLITE).map(names)?)
             })
             .map_err(|failure| failure.0)
         }
         Conn::Postgres(c) => {
             c.batch_execute(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))?;
-            let result = c.run_pending_migrations(POSTGRES).map(names);
+            let applied = c.applied_migrations();
+            let result = applied
+                .and_then(|applied| {
+                    suits_this_build(&applied, || {
+                        schema_floor::table.select(max(schema_floor::version)).first(c)
+                    })
+                })
+                .and_then(|()| c.run_pending_migrations(POSTGRES).map(names));
             c.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
             result
         }
+    }
+}
+
+/// Whether this build may work on the database. One that a newer Forebay has migrated is as good as before, for migrations
+/// only add; until one takes something away and says which it is that everybody must know by then.
+pub fn suits(conn: &mut Conn) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let applied = crate::on_backend!(conn, |c| c.applied_migrations())?;
+    suits_this_build(&applied, || {
+        schema_floor::table.select(max(schema_floor::version)).first(conn)
+    })
+}
+
+fn suits_this_build(
+    applied: &[MigrationVersion<'_>],
+    floor: impl FnOnce() -> QueryResult<Option<String>>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // The floor is as new a table as this build: it is there where something newer is.
+    if applied.iter().all(|version| knows(&version.to_string())) {
+        return Ok(());
+    }
+    match floor()?.filter(|floor| !knows(floor)) {
+        None => Ok(()),
+        Some(floor) => Err(format!(
+            "the database was migrated by a newer Forebay and no longer suits this one: it takes one that knows the migration \
+             {floor}"
+        )
+        .into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The database behind two doors: [`Db::read`] and [`Db::write`]. Both take a closure over one connection and run it
-//! off the async threads; nothing else in the crate opens a connection or holds one while it waits for the network.
+//! off the async threads; nothing else in the crate opens a connection or holds one while it waits for the network, but the
+//! one that listens for changes ([`Listener`]).
 //!
 //! On PostgreSQL a write is one transaction on a pooled connection. On SQLite, which has one writer at a time anyway,
 //! a single thread runs the queued closures, each in a savepoint of one `BEGIN IMMEDIATE` transaction, commits
@@ -7,6 +8,7 @@
 
 pub mod column;
 mod conn;
+mod listen;
 pub mod schema;
 pub mod search;
 pub mod tables;
@@ -23,8 +25,9 @@ use tracing::error;
 pub use column::Json;
 pub use conn::{
     Conn, MigrationResult, MultiBackend, Target, columns, knows, migrate, migrate_until, pending_migrations,
-    schema_version,
+    schema_version, suits,
 };
+pub use listen::Listener;
 
 use crate::error::StoreError;
 

@@ -231,6 +231,10 @@ diesel::table! {
 }
 
 diesel::table! {
+    schema_floor (version) { version -> Text, }
+}
+
+diesel::table! {
     job_leases (name) {
         name -> Text, locked_until -> BigInt, done_at -> BigInt,
     }

@@ -84,7 +84,7 @@ impl Table {
     }
 }
 
-/// All tables, each after those that its rows refer to.
+/// All tables, each after those that its rows refer to; what the schema says of itself is none of them.
 pub fn all(conn: &mut Conn) -> QueryResult<Vec<Table>> {
     let mut left: BTreeMap<String, Vec<Column>> = BTreeMap::new();
     let query = match conn {
@@ -92,12 +92,12 @@ pub fn all(conn: &mut Conn) -> QueryResult<Vec<Table>> {
             "SELECT m.name AS table_name, c.name AS column_name, c.type AS kind, false AS counts \
              FROM sqlite_schema m JOIN pragma_table_info(m.name) c \
              WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!' \
-             AND m.name <> '__diesel_schema_migrations' ORDER BY m.name, c.cid"
+             AND m.name NOT IN ('__diesel_schema_migrations', 'schema_floor') ORDER BY m.name, c.cid"
         }
         Conn::Postgres(_) => {
             "SELECT table_name::text, column_name::text, data_type::text AS kind, is_identity = 'YES' AS counts \
              FROM information_schema.columns WHERE table_schema = current_schema() \
-             AND table_name <> '__diesel_schema_migrations' ORDER BY table_name, ordinal_position"
+             AND table_name NOT IN ('__diesel_schema_migrations', 'schema_floor') ORDER BY table_name, ordinal_position"
         }
     };
     for row in sql_query(query).load::<ColumnRow>(conn)? {

@@ -43,10 +43,20 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
         |conn, now| webhook::delete_old(conn, now.plus(-DELIVERIES), BATCH),
         |conn, now| mapper_input::delete_expired(conn, now, BATCH),
         |conn, now| upstream_token::delete_expired(conn, now, BATCH),
-        |conn, _| mapper_input::trim(conn, mapper_input::KEPT, BATCH),
     ];
     for step in steps {
-        gone += in_batches(broker, step).await?;
+        gone += in_batches(broker, *step).await?;
+    }
+    // All of them are counted for this, which no writer waits for.
+    let over_full = broker
+        .db
+        .read(|conn| Ok::<_, StoreError>(mapper_input::over_full(conn, mapper_input::KEPT)?))
+        .await?;
+    for provider_id in over_full {
+        gone += in_batches(broker, move |conn, _| {
+            mapper_input::trim(conn, &provider_id, mapper_input::KEPT, BATCH)
+        })
+        .await?;
     }
     let kept = i64::from(broker.audit_days) * 86_400;
     gone += in_batches(broker, move |conn, now| {
@@ -75,11 +85,11 @@ pub async fn run(broker: &Broker) -> Result<usize, StoreError> {
 /// Repeats a step until it finds less than a batch.
 async fn in_batches(
     broker: &Broker,
-    step: impl Fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize> + Copy + Send + 'static,
+    step: impl Fn(&mut Conn, UnixTime) -> diesel::QueryResult<usize> + Clone + Send + 'static,
 ) -> Result<usize, StoreError> {
     let mut gone = 0;
     loop {
-        let now = broker.clock.now();
+        let (now, step) = (broker.clock.now(), step.clone());
         let rows = broker
             .db
             .write(move |conn| Ok::<_, StoreError>(step(conn, now)?))

@@ -2,6 +2,7 @@
 //! step is a bounded statement that does no harm twice. What may not is done under a lease (`model::job`), or claimed row by
 //! row.
 
+pub mod changes;
 mod cleanup;
 pub mod domains;
 mod enforcement;
@@ -36,6 +37,7 @@ const KEYS: Duration = Duration::from_secs(60);
 
 /// Runs all jobs until the process ends. Must be called within a tokio runtime.
 pub fn start(broker: &Data<Broker>) {
+    changes::start(broker);
     every(CLEANUP, "the clean-up", broker, |broker| async move {
         cleanup::run(&broker).await.map(|_| ())
     });

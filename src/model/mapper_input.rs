@@ -185,26 +185,23 @@ pub fn delete_expired(conn: &mut Conn, now: UnixTime, limit: i64) -> QueryResult
     diesel::delete(mapper_inputs::table.filter(mapper_inputs::id.eq_any(old))).execute(conn)
 }
 
-/// Keeps the newest `keep` of every connection; deletes at most `limit` of the others.
-pub fn trim(conn: &mut Conn, keep: i64, limit: i64) -> QueryResult<usize> {
-    let full: Vec<String> = mapper_inputs::table
+/// Connections that have more than `keep`.
+pub fn over_full(conn: &mut Conn, keep: i64) -> QueryResult<Vec<String>> {
+    mapper_inputs::table
         .group_by(mapper_inputs::provider_id)
         .having(diesel::dsl::count(mapper_inputs::id).gt(keep))
         .select(mapper_inputs::provider_id)
+        .load(conn)
+}
+
+/// Keeps the newest `keep` of a connection; deletes at most `limit` of the others.
+pub fn trim(conn: &mut Conn, provider_id: &str, keep: i64, limit: i64) -> QueryResult<usize> {
+    let old: Vec<i64> = mapper_inputs::table
+        .filter(mapper_inputs::provider_id.eq(provider_id))
+        .order(mapper_inputs::id.desc())
+        .offset(keep)
+        .limit(limit)
+        .select(mapper_inputs::id)
         .load(conn)?;
-    let mut gone = 0;
-    for provider_id in full {
-        let old: Vec<i64> = mapper_inputs::table
-            .filter(mapper_inputs::provider_id.eq(&provider_id))
-            .order(mapper_inputs::id.desc())
-            .offset(keep)
-            .limit(limit)
-            .select(mapper_inputs::id)
-            .load(conn)?;
-        gone += diesel::delete(mapper_inputs::table.filter(mapper_inputs::id.eq_any(old))).execute(conn)?;
-        if gone >= usize::try_from(limit).unwrap_or(usize::MAX) {
-            break;
-        }
-    }
-    Ok(gone)
+    diesel::delete(mapper_inputs::table.filter(mapper_inputs::id.eq_any(old))).execute(conn)
 }

@@ -174,6 +174,28 @@ async fn a_test_arrives_signed_and_the_secret_is_shown_once() {
 }
 
 #[actix_web::test]
+async fn of_two_nodes_that_look_at_the_same_time_one_delivers() {
+    let receiver = Receiver::new();
+    let stage = stage(&receiver).await;
+    let mut admin = stage.console("operator@forebay.test");
+    make(&mut admin, &receiver.url(), &format!("pool:{POOL}")).await;
+    for number in 0..12 {
+        emit(&stage, None, &format!("number {number}"));
+    }
+    let (one, other) = futures_util::future::join(deliver(&stage), deliver(&stage)).await;
+    assert_eq!(one + other, 12);
+    let mut ids: Vec<String> = receiver
+        .messages()
+        .into_iter()
+        .map(|message| message.id)
+        .collect();
+    assert_eq!(ids.len(), 12);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 12, "each once");
+}
+
+#[actix_web::test]
 async fn what_fails_is_tried_again_under_the_same_id_for_a_day() {
     let receiver = Receiver::new();
     let stage = stage(&receiver).await;

@@ -3,3 +3,4 @@
 mod at_once;
 mod parity;
 mod single_use;
+mod upgrade;

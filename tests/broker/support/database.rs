@@ -31,11 +31,22 @@ pub fn on_postgres() -> Option<String> {
 impl TestDatabase {
     /// Migrated and empty.
     pub fn new() -> TestDatabase {
+        TestDatabase::made(true)
+    }
+
+    /// Without a table.
+    pub fn unmigrated() -> TestDatabase {
+        TestDatabase::made(false)
+    }
+
+    fn made(migrated: bool) -> TestDatabase {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         match on_postgres() {
             None => {
                 let path = directory().join(format!("test-{number}.db"));
-                std::fs::copy(template(), &path).unwrap();
+                if migrated {
+                    std::fs::copy(template(), &path).unwrap();
+                }
                 TestDatabase {
                     target: Target::Sqlite(path.display().to_string()),
                     cleanup: Cleanup::File(path),
@@ -47,7 +58,9 @@ impl TestDatabase {
                 batch(&mut conn, &format!("CREATE SCHEMA {name}"));
                 let joint = if url.contains('?') { '&' } else { '?' };
                 let target = Target::Postgres(format!("{url}{joint}options=-csearch_path%3D{name}"));
-                db::migrate(&mut target.open().unwrap()).unwrap();
+                if migrated {
+                    db::migrate(&mut target.open().unwrap()).unwrap();
+                }
                 TestDatabase {
                     target,
                     cleanup: Cleanup::Schema { url, name },

@@ -19,6 +19,7 @@ pub use browser::{Browser, Form, links, unescape};
 pub use clients::{SPA_CALLBACK, assert_refused, path_of};
 pub use dns::NameServer;
 pub use native::{PASSWORD, SrpClient};
+pub use node::Node;
 pub use other_pool::{OTHER_CLIENT, OTHER_POOL, OTHER_SECRET, other_keys};
 pub use stage::{APP, NOW, PUBLIC_URL, Stage, Tokens, VERIFIER, keys};
 

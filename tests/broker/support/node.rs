@@ -13,11 +13,12 @@ use super::stage::{Call, door};
 use super::{Answer, Stage, basic};
 
 pub struct Node {
+    pub broker: Data<Broker>,
     call: Call,
 }
 
 impl Stage {
-    /// Another node; it knows no way to any upstream.
+    /// Another node, before the same organisations.
     pub async fn second_node(&self) -> Node {
         self.node_over(self.broker.db.target()).await
     }
@@ -26,7 +27,8 @@ impl Stage {
     pub async fn node_over(&self, target: &Target) -> Node {
         let broker = self.another_broker(target, self.broker.sealer.clone());
         Node {
-            call: door(broker).await,
+            call: door(broker.clone()).await,
+            broker,
         }
     }
 
@@ -38,8 +40,11 @@ impl Stage {
 
     fn another_broker(&self, target: &Target, sealer: Sealer) -> Data<Broker> {
         let first = &self.broker;
+        self.nodes.set(self.nodes.get() + 1);
         let options = Options {
-            allow: Vec::new(),
+            allow: [&self.acme, &self.globex]
+                .map(|okta| host_of(&okta.issuer()))
+                .to_vec(),
             ca_pem: None,
             proxy: None,
             dns_servers: Vec::new(),
@@ -49,7 +54,7 @@ impl Stage {
             db: Db::open(target, 2).unwrap(),
             sealer,
             clock: first.clock.clone(),
-            entropy: Entropy::seeded(2),
+            entropy: Entropy::seeded(1_000 + self.nodes.get()),
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
             audit_days: forebay::config::AUDIT_DAYS,
@@ -57,9 +62,17 @@ impl Stage {
     }
 }
 
+fn host_of(origin: &str) -> String {
+    origin.trim_start_matches("http://").to_owned()
+}
+
 impl Node {
     pub async fn send(&self, request: TestRequest) -> Answer {
         (self.call)(request, None).await
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.send(TestRequest::get().uri(uri)).await
     }
 
     pub async fn userinfo(&self, access_token: &str) -> Answer {

@@ -1,5 +1,6 @@
 //! The stage: one broker in process, two stand-in organisations on loopback, a frozen clock, the demo's pool.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -54,6 +55,8 @@ pub struct Stage {
     pub dns: NameServer,
     call: Call,
     database: TestDatabase,
+    /// How many further nodes there are: each has an entropy of its own.
+    pub(super) nodes: Cell<u64>,
 }
 
 /// What the token endpoint gave.
@@ -155,6 +158,7 @@ impl Stage {
             dns,
             call,
             database,
+            nodes: Cell::new(0),
         }
     }
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use forebay::actions::mappings::past::{self, Past};
 use forebay::actions::mappings::replay::{self, Options, Report};
 use forebay::actions::mappings::{self, Save};
+use forebay::db::Conn;
 use forebay::db::schema::mapper_inputs;
 use forebay::demo::okta::UserinfoFault;
 use forebay::error::Error;
@@ -158,7 +159,17 @@ async fn what_is_kept_is_bounded_in_time_size_and_number_and_can_be_turned_off()
     for _ in 0..3 {
         signs_in(&stage, "ada@acme.test").await;
     }
-    assert_eq!(stage.act(|conn| mapper_input::trim(conn, 2, 100).unwrap()), 1);
+    assert_eq!(
+        stage.act(|conn| mapper_input::over_full(conn, 2).unwrap()),
+        ["acme-okta"]
+    );
+    let trim = |conn: &mut Conn| mapper_input::trim(conn, "acme-okta", 2, 100).unwrap();
+    assert_eq!(stage.act(trim), 1);
+    assert!(
+        stage
+            .act(|conn| mapper_input::over_full(conn, 2).unwrap())
+            .is_empty()
+    );
     assert_eq!(kept(&stage).len(), 2);
     stage.clock.set(NOW.plus(14 * 86_400 + 1));
     assert_eq!(

@@ -1,0 +1,3 @@
+DROP FUNCTION tell_of_change() CASCADE;
+DROP INDEX webhook_deliveries_by_age;
+DROP TABLE schema_floor;

@@ -1,0 +1,2 @@
+DROP INDEX webhook_deliveries_by_age;
+DROP TABLE schema_floor;
