@@ -265,9 +265,9 @@ pub fn an_audit_log_that_disagrees_is_found() {
         .changed(|rows| rows.revocations.clear())
         .shows("I7", Kind::Lost);
     revoked()
-        .changed(|rows| rows.revocations.extend([("family".into(), 2)]))
+        .changed(|rows| rows.revocations.extend([(String::from("family"), 2)]))
         .shows("I7", Kind::Doubled);
     Run::sound()
-        .changed(|rows| rows.revocations.extend([("family".into(), 1)]))
+        .changed(|rows| rows.revocations.extend([(String::from("family"), 1)]))
         .shows("I7", Kind::Wrong);
 }

@@ -36,8 +36,9 @@ pub const VERIFIER: &str = "the-verifier-of-the-faults-is-long-enough-0123456789
 const ROOT_KEY: [u8; 32] = [7; 32];
 /// Users whose codes the driver exchanges.
 const PEOPLE: usize = 8;
-/// Connections of each node to its database: fewer than the load has requests at once, so that they have to share.
-const CONNECTIONS: &str = "8";
+/// Connections of each node to its database: as many as the load has requests at once, so that one node can serve them all
+/// while the other is dead.
+const CONNECTIONS: &str = "16";
 /// How long the single-page client's old refresh token yields its successor: short, so that a test can wait for the end.
 pub const SPA_GRACE: Duration = Duration::from_secs(3);
 
@@ -158,8 +159,9 @@ impl Stage {
     pub fn codes(&self, client_id: &str, count: usize) -> Vec<Code> {
         let (ctx, mut conn) = (ctx(), self.target.open().unwrap());
         let challenge = pkce::challenge(VERIFIER);
+        // Read before the transaction: one that begins by writing waits for SQLite's lock, and one that began by reading cannot.
+        let client = client::find(&mut conn, client_id).unwrap().unwrap();
         conn.transaction::<_, StoreError, _>(|conn| {
-            let client = client::find(conn, client_id)?.unwrap();
             let scopes = ["openid", "email", "profile"].map(String::from);
             let grant = Grant {
                 client: &client,
