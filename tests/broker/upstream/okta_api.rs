@@ -284,6 +284,34 @@ async fn where_okta_refuses_the_whole_request_it_is_asked_again_without() {
 }
 
 #[actix_web::test]
+async fn asked_again_without_them_it_is_the_same_request_otherwise() {
+    let stage = Stage::new().await;
+    switch_on(&stage, SELF);
+    stage.acme.change_app(APP, |app| app.api_scopes.clear());
+    let authorize = stage.authorize(&[
+        ("identity_provider", "acme-okta"),
+        ("prompt", "select_account"),
+        ("login_hint", "ada@acme.test"),
+        ("max_age", "60"),
+    ]);
+    // Ada is signed in at Okta, and would come back without a word.
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    stage.acme.forget_requests();
+    let page = ada.visit(&authorize).await;
+    assert!(ada.at_organisation(), "{page:?}");
+    let seen = stage.acme.requests();
+    let asked: Vec<_> = seen
+        .iter()
+        .filter(|seen| Endpoint::of(&seen.path) == Some(Endpoint::Authorize))
+        .map(|seen| ["prompt", "login_hint", "max_age"].map(|name| seen.query(name)))
+        .collect();
+    let same = [Some("login"), Some("ada@acme.test"), Some("60")];
+    assert_eq!(asked, [same, same]);
+    let back = ada.enter(&page, "ada@acme.test").await;
+    assert_eq!(signed_in(&stage, &back).await["email"], "ada@acme.test");
+}
+
+#[actix_web::test]
 async fn a_request_that_is_refused_without_them_too_ends_on_the_page() {
     let stage = Stage::new().await;
     switch_on(&stage, SELF);
