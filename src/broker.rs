@@ -32,7 +32,7 @@ pub use apps::App;
 pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
 pub use domains::Site;
 pub use gates::Gates;
-pub use limits::{Allowance, Returned, UNREACHED_TRACE_DAYS, Unknown};
+pub use limits::{Allowance, Returned, Share, UNREACHED_TRACE_DAYS, Unknown};
 pub use looks::{Dress, File, Look, picture_name};
 pub use passwords::Passwords;
 pub use pools::{Document, PoolFacts};
@@ -84,6 +84,8 @@ pub struct Broker {
     pub unreached_traces: Allowance,
     /// Callbacks that ended badly before the upstream's answer was verified.
     pub failed_callbacks: Allowance,
+    /// Good tokens that apps bring and that are refused for the person's sake: each time costs a trace.
+    pub refused_tokens: Allowance,
     /// Logins that have come back.
     pub returned: Returned,
     /// Callbacks under way, by their `state`.
@@ -139,6 +141,7 @@ impl Broker {
             audit_days: parts.audit_days,
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
+            refused_tokens: Allowance::new(60_000, 10),
             returned: Returned::default(),
             arriving: Gates::default(),
             refreshing: Gates::default(),

@@ -335,7 +335,15 @@ pub fn closes(
         let mut own = offers::of_tenants(conn, &offer, std::slice::from_ref(&tenant_id))?;
         // A door that only an app can knock at, with a token, is none that another one may be closed for.
         own.retain(offers::is_for_browsers);
-        if let Some(way) = own.first() {
+        // Of several the one that somebody has come in by when it was confirmed, or whose canary that one is.
+        let confirmed = enforcement::find(conn, &tenant_id)?.map(|row| row.provider_id);
+        let is_confirmed = |way: &&Provider| confirmed.as_ref() == Some(&way.id);
+        let leads_there = |way: &&Provider| confirmed.as_ref().is_some_and(|id| way.leads_to(id));
+        let way = own
+            .iter()
+            .find(is_confirmed)
+            .or_else(|| own.iter().find(leads_there));
+        if let Some(way) = way.or(own.first()) {
             let through = Through {
                 label: way.settings.label.clone(),
                 connection: way.name.clone(),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::hooks::{self, Bearer, Visit};
@@ -16,6 +17,7 @@ use crate::model::overrides::Overrides;
 use crate::model::provider::Provider;
 use crate::model::session::Facts;
 use crate::rules::hook::{Fault, Source};
+use crate::rules::okta_profile;
 use crate::upstream::Identity;
 use crate::world::UnixTime;
 
@@ -52,6 +54,19 @@ impl Ready {
 /// What came of a sign-in, or the hook that stopped it.
 type Hooked<T> = Result<Result<T, StoreError>, Fault>;
 
+/// What a hook answers is what the upstream said from then on; the profile of Okta's own API stays beside it, for the rules
+/// that read it by Okta's names.
+fn beside_profile(mut claims: Map<String, Value>, identity: &Identity) -> Map<String, Value> {
+    let profile = identity
+        .sources
+        .as_ref()
+        .and_then(|sources| sources.okta_profile.clone());
+    if let (Some(profile), Entry::Vacant(vacant)) = (profile, claims.entry(okta_profile::CLAIM)) {
+        vacant.insert(profile);
+    }
+    claims
+}
+
 /// When and how the upstream says that the user was authenticated; in the future nobody was.
 pub fn facts(identity: &Identity, now: UnixTime) -> Facts {
     Facts {
@@ -75,7 +90,10 @@ impl Broker {
         Ok(Arrival {
             issuer: identity.issuer.clone(),
             subject: identity.subject.clone(),
-            claims: replaced.unwrap_or_else(|| identity.claims.clone()),
+            claims: match replaced {
+                Some(claims) => beside_profile(claims, identity),
+                None => identity.claims.clone(),
+            },
         })
     }
 

@@ -228,15 +228,19 @@ pub async fn inbound_federation(
         return Ok(None);
     }
     let sources = identity.sources.as_ref();
-    let access_token = sources.map(|sources| sources.access_token.as_str());
+    let access_token = sources.and_then(|sources| sources.access_token.as_deref());
+    let mut attributes = json!({
+        "tokenResponse": { "access_token": access_token, "id_token": identity.id_token.as_str(), "token_type": "Bearer" },
+        "idToken": sources.map(|sources| &sources.id_token),
+        "userInfo": sources.map(|sources| &sources.userinfo),
+    });
+    if let Some(profile) = sources.and_then(|sources| sources.okta_profile.as_ref()) {
+        attributes["oktaProfile"] = profile.clone();
+    }
     let request = json!({
         "providerName": provider_name,
         "providerType": "OIDC",
-        "attributes": {
-            "tokenResponse": { "access_token": access_token, "id_token": identity.id_token.as_str(), "token_type": "Bearer" },
-            "idToken": sources.map(|sources| &sources.id_token),
-            "userInfo": sources.map(|sources| &sources.userinfo),
-        },
+        "attributes": attributes,
     });
     let response = json!({ "userAttributesToMap": {} });
     let answer = visit

@@ -1,6 +1,7 @@
 //! What strangers may have of this node: traces, calls to an upstream, second tries. All of it in memory and bounded;
 //! what must hold on every node is the database's to say.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -12,58 +13,79 @@ use crate::world::UnixTime;
 /// Traces of attempts that never reached an upstream are kept this long.
 pub const UNREACHED_TRACE_DAYS: u32 = 7;
 
-/// Counts what a minute may have of something, in all and by address.
+/// Counts what a minute may have of something, in all and by whose share it takes.
 pub struct Allowance {
     in_all: u32,
-    by_address: u32,
+    by_share: u32,
     minute: Mutex<Minute>,
+}
+
+/// Whose share of an [`Allowance`] is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// A network's; all those together whose address is not known.
+    Network(Option<IpAddr>),
+    /// A token's, by its hash.
+    Token(Vec<u8>),
+}
+
+impl From<Option<IpAddr>> for Share {
+    fn from(address: Option<IpAddr>) -> Share {
+        Share::Network(address.map(network))
+    }
 }
 
 #[derive(Default)]
 struct Minute {
     number: i64,
     taken: u32,
-    by_address: HashMap<Option<IpAddr>, u32>,
+    by_share: HashMap<Share, u32>,
 }
 
 impl Allowance {
-    pub fn new(in_all: u32, by_address: u32) -> Allowance {
+    pub fn new(in_all: u32, by_share: u32) -> Allowance {
         Allowance {
             in_all,
-            by_address,
+            by_share,
             minute: Mutex::default(),
         }
     }
 
     /// Takes one of this minute's, if one is left.
-    pub fn take(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
+    pub fn take(&self, now: UnixTime, whose: impl Into<Share>) -> bool {
+        let share = whose.into();
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
         minute.turn(now);
-        if !minute.left(self, address) {
+        if !minute.left(self, &share) {
             return false;
         }
-        *minute.by_address.entry(address.map(network)).or_default() += 1;
+        *minute.by_share.entry(share).or_default() += 1;
         minute.taken += 1;
         true
     }
 
     /// Gives one of this minute's back.
-    pub fn give_back(&self, now: UnixTime, address: Option<IpAddr>) {
+    pub fn give_back(&self, now: UnixTime, whose: impl Into<Share>) {
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
         minute.turn(now);
-        if let Some(taken) = minute.by_address.get_mut(&address.map(network))
-            && *taken > 0
-        {
-            *taken -= 1;
-            minute.taken = minute.taken.saturating_sub(1);
+        let Minute { taken, by_share, .. } = &mut *minute;
+        if let Entry::Occupied(mut of_share) = by_share.entry(whose.into()) {
+            let left = of_share.get().saturating_sub(1);
+            // A minute may give back many: who has none taken is not kept.
+            if left == 0 {
+                of_share.remove();
+            } else {
+                of_share.insert(left);
+            }
+            *taken = taken.saturating_sub(1);
         }
     }
 
     /// Whether one is left.
-    pub fn left(&self, now: UnixTime, address: Option<IpAddr>) -> bool {
+    pub fn left(&self, now: UnixTime, whose: impl Into<Share>) -> bool {
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
         minute.turn(now);
-        minute.left(self, address)
+        minute.left(self, &whose.into())
     }
 }
 
@@ -78,13 +100,9 @@ impl Minute {
         }
     }
 
-    fn left(&self, limits: &Allowance, address: Option<IpAddr>) -> bool {
-        let of_address = self
-            .by_address
-            .get(&address.map(network))
-            .copied()
-            .unwrap_or_default();
-        self.taken < limits.in_all && of_address < limits.by_address
+    fn left(&self, limits: &Allowance, share: &Share) -> bool {
+        let taken = self.by_share.get(share).copied().unwrap_or_default();
+        self.taken < limits.in_all && taken < limits.by_share
     }
 }
 
@@ -186,6 +204,12 @@ mod tests {
         assert!(!allowance.take(now, of("2001:db8::1")));
         allowance.give_back(UnixTime(60), of("2001:db8::1"));
         assert!(allowance.left(UnixTime(60), of("2001:db8::1")));
+        // Neither addresses nor tokens take each other's.
+        let token = |number: u8| Share::Token(vec![number; 32]);
+        let minute = UnixTime(120);
+        assert!(allowance.take(minute, token(1)) && allowance.take(minute, token(1)));
+        assert!(!allowance.take(minute, token(1)) && allowance.left(minute, token(2)));
+        assert!(allowance.left(minute, Share::Network(None)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::access;
-use super::authorize::{Authorization, ResponseType, ReturnAddress};
+use super::authorize::{Authorization, Prompt, ResponseType, ReturnAddress};
 use super::redirect_uri;
 use super::response::ResponseMode;
 use crate::model::client::Client;
@@ -81,6 +81,12 @@ pub struct Login {
     person: Option<String>,
     #[serde(rename = "y", default, skip_serializing_if = "ApiAsk::is_no")]
     pub okta_api: ApiAsk,
+    /// `prompt` as the upstream was asked.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub upstream_prompt: Option<String>,
+    /// The address that the upstream was told, kept only where it may have to be asked a second time.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
 }
 
 /// Whether the upstream was asked for scopes of Okta's own API.
@@ -126,6 +132,7 @@ pub struct UpstreamLeg {
     pub by_address: bool,
     /// Who is signed in in the browser, where a tile began this.
     pub instead_of: Option<String>,
+    pub login_hint: Option<String>,
     /// Hash of the address in `login_hint`.
     pub person_hash: Option<Vec<u8>>,
     pub okta_api: ApiAsk,
@@ -160,6 +167,8 @@ impl Login {
             instead_of: leg.instead_of,
             person: leg.person_hash.map(|hash| URL_SAFE_NO_PAD.encode(hash)),
             okta_api: leg.okta_api,
+            upstream_prompt: upstream_prompt(request.prompt),
+            login_hint: leg.login_hint.filter(|_| leg.okta_api == ApiAsk::Asked),
         }
     }
 
@@ -169,6 +178,7 @@ impl Login {
             upstream_nonce: nonce,
             upstream_verifier: verifier,
             okta_api: ApiAsk::Refused,
+            login_hint: None,
             ..self.clone()
         }
     }
@@ -203,8 +213,19 @@ impl Login {
         !(0..=LIFETIME).contains(&now.since(self.started_at))
     }
 
-    /// The cookie's value; `None` when the login is too large to be remembered.
+    /// The cookie's value; `None` when the login is too large to be remembered, even without the hint.
     pub fn seal(&self, sealer: &Sealer, host: &str, state: &str) -> Option<String> {
+        self.sealed(sealer, host, state).or_else(|| {
+            self.login_hint.as_ref()?;
+            let bare = Login {
+                login_hint: None,
+                ..self.clone()
+            };
+            bare.sealed(sealer, host, state)
+        })
+    }
+
+    fn sealed(&self, sealer: &Sealer, host: &str, state: &str) -> Option<String> {
         let plain = serde_json::to_vec(self).ok()?;
         let name = cookie_name(state);
         let value = URL_SAFE_NO_PAD.encode(sealer.seal(label(host, &name), &plain));
@@ -217,6 +238,16 @@ impl Login {
         let plain = sealer.open(label(host, &cookie_name(state)), &sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
+}
+
+/// What the upstream is to ask of the person. Another account is chosen there by its credentials.
+fn upstream_prompt(prompt: Prompt) -> Option<String> {
+    let login = (prompt.login || prompt.select_account).then_some("login");
+    let asked: Vec<&str> = login
+        .into_iter()
+        .chain(prompt.consent.then_some("consent"))
+        .collect();
+    (!asked.is_empty()).then(|| asked.join(" "))
 }
 
 pub fn cookie_name(state: &str) -> String {
@@ -318,8 +349,9 @@ mod tests {
             verifier: secret::token(&Entropy::seeded(2)),
             by_address: true,
             instead_of: Some("5e1fb4a2-0000-4000-8000-000000000000".into()),
+            login_hint: request.login_hint.clone(),
             person_hash: Some(vec![7; 16]),
-            okta_api: ApiAsk::Refused,
+            okta_api: ApiAsk::Asked,
         };
         Login::new(client, &request, leg, UnixTime(1_000))
     }
@@ -351,6 +383,33 @@ mod tests {
         );
         let state = secret::short_token(&Entropy::seeded(3));
         assert!(login(&query).seal(&sealer(), HOST, &state).is_some());
+        // A hint is what gives way; where there is room it comes back.
+        let hint = |length: usize| format!("&login_hint={}@acme.test", "a".repeat(length));
+        let opened = |query: &str| {
+            let value = login(query).seal(&sealer(), HOST, &state).unwrap();
+            Login::open(&sealer(), HOST, &state, &value).unwrap().login_hint
+        };
+        assert_eq!(opened(&(query + &hint(240))), None);
+        let short = "redirect_uri=https://app/cb&response_type=code".to_owned();
+        assert_eq!(opened(&(short + &hint(240))).map(|hint| hint.len()), Some(250));
+    }
+
+    #[test]
+    fn what_the_upstream_is_to_ask_is_remembered_in_its_words() {
+        for (prompt, expected) in [
+            ("", None),
+            ("login", Some("login")),
+            ("select_account", Some("login")),
+            ("consent", Some("consent")),
+            ("select_account%20consent", Some("login consent")),
+        ] {
+            let login = login(&format!(
+                "redirect_uri=https://app/cb&response_type=code&prompt={prompt}"
+            ));
+            assert_eq!(login.upstream_prompt.as_deref(), expected, "{prompt}");
+            let again = login.without_okta_api("n".into(), "v".into());
+            assert_eq!(again.upstream_prompt.as_deref(), expected, "{prompt}");
+        }
     }
 
     #[test]

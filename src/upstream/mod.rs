@@ -173,10 +173,13 @@ pub struct Identity {
 /// What the provider said, each part by itself.
 #[derive(Clone)]
 pub struct Sources {
-    pub access_token: Zeroizing<String>,
+    /// None where it opens Okta's own API: that may be an administrator's token, and is nobody's but ours.
+    pub access_token: Option<Zeroizing<String>>,
     pub id_token: Map<String, Value>,
-    /// Empty when there was none.
+    /// Empty when there was none; with what was filled from Okta's own API.
     pub userinfo: Map<String, Value>,
+    /// The person's profile there, where it was read and no claim of its name came.
+    pub okta_profile: Option<Value>,
 }
 
 impl fmt::Debug for Identity {

@@ -238,10 +238,12 @@ impl Inner {
             )?;
         }
         let okta_api = api::granted(c, e.okta_api, &tokens, steps);
+        let opens_api = okta_api.as_ref().is_some_and(|grant| !grant.scopes.is_empty());
         let sources = e.keep_sources.then(|| Sources {
-            access_token: tokens.access_token,
+            access_token: (!opens_api).then_some(tokens.access_token),
             id_token: claims.clone(),
             userinfo: more.clone(),
+            okta_profile: None,
         });
         Ok(Identity {
             sources,

@@ -9,6 +9,7 @@ use super::{
     NEXT_SECRET_PURPOSE, SECRET_PURPOSE, check_issuer, insert_under_free_slug, lock, missing,
     require_credentials,
 };
+use crate::actions::admins::single_sign_on::is_console;
 use crate::actions::okta_api::{self, Granted};
 use crate::actions::webhooks::{self, Event};
 use crate::actions::{Ctx, clients, enforcement, mappings, pools, record, tenants};
@@ -109,8 +110,8 @@ pub struct Receiver {
     pub federates: bool,
 }
 
-/// The clients of the connection's pool that could offer it. A tenant's own administrator gives it only to those that
-/// offer connections anyway: which other apps there are is not theirs to know.
+/// The clients of the connection's pool that could offer it, without the console itself. A tenant's own administrator gives
+/// it only to those that offer connections anyway: which other apps there are is not theirs to know.
 pub fn receivers(conn: &mut Conn, provider: &Provider, by_tenant: bool) -> Result<Vec<Receiver>, StoreError> {
     let clients = client::list(conn, &provider.user_pool_id)?;
     Ok(clients
@@ -121,7 +122,7 @@ pub fn receivers(conn: &mut Conn, provider: &Provider, by_tenant: bool) -> Resul
                 Some(_) => client.settings.token_exchange,
                 None => flows.contains(&Flow::Code) || flows.contains(&Flow::Implicit),
             };
-            client.enabled && takes
+            client.enabled && !is_console(client) && takes
         })
         .map(|client| Receiver {
             federates: client.settings.providers.iter().any(|name| name != NATIVE),

@@ -125,7 +125,16 @@ impl Inner {
         const STEP: &str = "okta_api.profile";
         match self.profile(c, &grant.access_token, &identity.subject).await {
             Ok(profile) => {
+                let came = identity.claims.contains_key(okta_profile::CLAIM);
                 let filled = okta_profile::fill(&mut identity.claims, profile);
+                let claims = &identity.claims;
+                if let Some(sources) = &mut identity.sources {
+                    let filled = filled.iter().copied();
+                    let told = filled.filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())));
+                    sources.userinfo.extend(told);
+                    let profile = claims.get(okta_profile::CLAIM).filter(|_| !came);
+                    sources.okta_profile = profile.cloned();
+                }
                 let detail = match filled.as_slice() {
                     [] => "nothing was missing".to_owned(),
                     names => format!("filled {}", names.join(", ")),

@@ -401,8 +401,19 @@ impl Leg<'_> {
                 to,
             }) => {
                 self.count(Outcome::Refused, &refusal.cause);
-                // What the page offers is the new way.
-                self.provider = Some(*to);
+                // What the page offers is the new way, under the name that the app has for it; of the old way's own
+                // surroundings the new one may be none. Where that cannot be read, the app's whole choice.
+                let ways = self.broker.ways(&self.app, Wanted::id(&to.id)).await;
+                self.provider = match ways {
+                    Ok(ways) => {
+                        self.ways = ways;
+                        Some(*to)
+                    }
+                    Err(cause) => {
+                        tracing::error!(%cause, "the ways to a connection could not be read");
+                        None
+                    }
+                };
                 self.show(&refusal, Some(trace_code))
             }
             Ok(Completed::Repeated) => match self.session_made().await {

@@ -12,12 +12,14 @@ use super::error;
 use crate::actions::registrations;
 use crate::broker::Broker;
 use crate::error::{Error, StoreError};
+use crate::model::client::Client;
 use crate::rules::client_metadata::{self, Metadata, Refused};
 use crate::rules::discovery::paths;
 use crate::rules::{json, secret};
 use crate::web::domains;
 use crate::web::headers::RequestId;
 use crate::web::management::authenticate::{self, Caller};
+use crate::world::UnixTime;
 
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     let caller = match initial(&request, &broker).await {
@@ -77,17 +79,12 @@ pub async fn get(request: HttpRequest, id: Path<String>, broker: Data<Broker>) -
     let Some(token) = bearer(&request).filter(|_| !id.contains('\0')) else {
         return unauthorized();
     };
-    let (wanted, token, now) = (id.into_inner(), token.to_owned(), broker.clock.now());
-    let found = broker
-        .db
-        .read(move |conn| registrations::find(conn, now, &wanted, &token))
-        .await;
-    match found {
-        Ok(Some((client, expires_at))) if domains::serves(&request, &client.user_pool_id) => {
+    match own(&request, &broker, &id, token).await {
+        Ok(Some((client, expires_at))) => {
             let uri = registration_uri(&broker, &client.id);
             answer(StatusCode::OK, client_metadata::shown(&client, &uri, expires_at))
         }
-        Ok(_) => unauthorized(),
+        Ok(None) => unauthorized(),
         Err(cause) => error::store(&request, &cause),
     }
 }
@@ -96,6 +93,11 @@ pub async fn delete(request: HttpRequest, id: Path<String>, broker: Data<Broker>
     let Some(token) = bearer(&request).filter(|_| !id.contains('\0')) else {
         return unauthorized();
     };
+    match own(&request, &broker, &id, token).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return unauthorized(),
+        Err(cause) => return error::store(&request, &cause),
+    }
     let (wanted, token) = (id.into_inner(), token.to_owned());
     let ctx = broker.ctx(format!("client:{wanted}"), RequestId::of(&request));
     let gone = broker
@@ -111,6 +113,21 @@ pub async fn delete(request: HttpRequest, id: Path<String>, broker: Data<Broker>
         // Another node was faster.
         Ok(false) | Err(_) => unauthorized(),
     }
+}
+
+/// The client whose registration access token came, with its end, at a host that serves its pool.
+async fn own(
+    request: &HttpRequest,
+    broker: &Broker,
+    id: &str,
+    token: &str,
+) -> Result<Option<(Client, UnixTime)>, StoreError> {
+    let (wanted, token, now) = (id.to_owned(), token.to_owned(), broker.clock.now());
+    let found = broker
+        .db
+        .read(move |conn| registrations::find(conn, now, &wanted, &token))
+        .await?;
+    Ok(found.filter(|(client, _)| domains::serves(request, &client.user_pool_id)))
 }
 
 /// Whose initial access token came; nobody's when the credential may change nothing.

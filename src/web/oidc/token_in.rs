@@ -19,7 +19,7 @@ use crate::actions::login::{self, Completed, Errand, Outgoing};
 use crate::actions::offers;
 use crate::actions::traces::{self, Draft};
 use crate::broker::arrival::{self, Ready};
-use crate::broker::{App, Broker};
+use crate::broker::{App, Broker, Share};
 use crate::error::StoreError;
 use crate::model::provider::Provider;
 use crate::model::trace::Outcome;
@@ -138,6 +138,29 @@ impl<'a> Exchange<'a> {
             }
         };
         self.trace.reached_provider = true;
+        // From here on a refusal leaves the token as good as it was, and writes: no token is refused without end.
+        let broker = self.broker;
+        let share = Share::Token(token_hash(&provider, &asked.id_token));
+        if !broker.refused_tokens.take(broker.clock.now(), share.clone()) {
+            let refusal = Refusal::too_many();
+            self.count(&refusal);
+            return Ok(Err((refusal, None)));
+        }
+        let ended = self.settled(provider, identity, asked, scopes).await;
+        if !matches!(ended, Ok(Err(_))) {
+            broker.refused_tokens.give_back(broker.clock.now(), share);
+        }
+        ended
+    }
+
+    /// What comes of somebody whom the token has proven.
+    async fn settled(
+        &mut self,
+        provider: Provider,
+        identity: Identity,
+        asked: &Request,
+        scopes: Vec<String>,
+    ) -> Result<Result<HttpResponse, Ended>, Trouble> {
         let belongs = self.broker.belongs(&provider, &identity, &mut self.trace).await?;
         if let Err(refusal) = belongs {
             return Ok(Err(self.stopped(refusal).await));

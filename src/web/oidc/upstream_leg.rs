@@ -66,6 +66,7 @@ pub async fn start(
         verifier: secret::token(&broker.entropy),
         by_address: hints.by_address,
         instead_of: hints.instead_of.clone(),
+        login_hint: hints.login_hint.clone(),
         person_hash: hints
             .login_hint
             .as_deref()
@@ -78,7 +79,8 @@ pub async fn start(
         return authorize::refuse(request, app, authorization, &refusal);
     };
     let callback = callback_url(&domains::origin(request, broker), &login);
-    let url = match ask(broker, provider, authorization, hints, &login, callback, &state).await {
+    let asking = asking(&login, callback, &state, hints.login_hint);
+    let url = match ask(broker, provider, &asking).await {
         Ok(url) => url,
         Err(unreached) => {
             let name = &ways.offered_as(provider).name;
@@ -111,8 +113,7 @@ pub async fn start(
 }
 
 /// The same login once more, without the scopes of Okta's API, over which the whole request was refused: nobody is kept
-/// out for want of them. The address that was typed is not remembered, so it is no hint any more. `None` where that cannot
-/// be asked either.
+/// out for want of them. `None` where that cannot be asked either.
 pub async fn without_okta_api(
     request: &HttpRequest,
     broker: &Broker,
@@ -121,23 +122,14 @@ pub async fn without_okta_api(
     spent: &str,
 ) -> Option<HttpResponse> {
     let state = secret::short_token(&broker.entropy);
-    let login = login.without_okta_api(
+    let again = login.without_okta_api(
         secret::short_token(&broker.entropy),
         secret::token(&broker.entropy),
     );
-    let value = login.seal(&broker.sealer, &broker.public_url, &state)?;
-    let ask = AuthorizeRequest {
-        redirect_uri: callback_url(&domains::origin(request, broker), &login),
-        state: state.clone(),
-        nonce: login.upstream_nonce.clone(),
-        code_verifier: login.upstream_verifier.clone(),
-        login_hint: None,
-        prompt: login.reauthenticate.then(|| "login".to_owned()),
-        max_age: login.max_age,
-        acr_values: login.acr_values.clone(),
-        okta_api: false,
-    };
-    let url = broker.upstream.authorize_url(connection, &ask).await.ok()?;
+    let value = again.seal(&broker.sealer, &broker.public_url, &state)?;
+    let callback = callback_url(&domains::origin(request, broker), &again);
+    let asking = asking(&again, callback, &state, login.login_hint.clone());
+    let url = broker.upstream.authorize_url(connection, &asking).await.ok()?;
     let mut answer = respond::redirect(url.as_str());
     answer.cookie(cookies::clear(login::cookie_name(spent)));
     answer.cookie(cookies::set(login::cookie_name(&state), value, login::LIFETIME));
@@ -159,14 +151,25 @@ impl Unreached {
     }
 }
 
+/// What a login asks the provider for.
+fn asking(login: &Login, redirect_uri: String, state: &str, login_hint: Option<String>) -> AuthorizeRequest {
+    AuthorizeRequest {
+        redirect_uri,
+        state: state.to_owned(),
+        nonce: login.upstream_nonce.clone(),
+        code_verifier: login.upstream_verifier.clone(),
+        login_hint,
+        prompt: login.upstream_prompt.clone(),
+        max_age: login.max_age,
+        acr_values: login.acr_values.clone(),
+        okta_api: login.okta_api == ApiAsk::Asked,
+    }
+}
+
 async fn ask(
     broker: &Data<Broker>,
     provider: &Provider,
-    authorization: &Authorization,
-    hints: Hints,
-    login: &Login,
-    redirect_uri: String,
-    state: &str,
+    asking: &AuthorizeRequest,
 ) -> Result<String, Box<Unreached>> {
     let connection = broker.connection(&provider.id).await.map_err(|cause| {
         tracing::error!(%cause, "a connection could not be read");
@@ -174,26 +177,7 @@ async fn ask(
     })?;
     let connection = connection
         .ok_or_else(|| Unreached::new("the connection is switched off", Refusal::no_longer_offered()))?;
-    let prompt = authorization.prompt;
-    let mut prompts = Vec::new();
-    if prompt.login || prompt.select_account {
-        prompts.push("login");
-    }
-    if prompt.consent {
-        prompts.push("consent");
-    }
-    let ask = AuthorizeRequest {
-        redirect_uri,
-        state: state.to_owned(),
-        nonce: login.upstream_nonce.clone(),
-        code_verifier: login.upstream_verifier.clone(),
-        login_hint: hints.login_hint,
-        prompt: (!prompts.is_empty()).then(|| prompts.join(" ")),
-        max_age: authorization.max_age,
-        acr_values: login.acr_values.clone(),
-        okta_api: login.okta_api == ApiAsk::Asked,
-    };
-    match broker.upstream.authorize_url(&connection, &ask).await {
+    match broker.upstream.authorize_url(&connection, asking).await {
         Ok(url) => Ok(url.into()),
         Err(failure) => {
             tracing::warn!(

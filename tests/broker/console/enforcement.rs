@@ -5,13 +5,15 @@ use forebay::actions::webhooks::{self, NewWebhook};
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
 use forebay::model::client::Flow;
-use forebay::model::enforcement::Enforcement;
+use forebay::model::enforcement::{self, Enforcement};
+use forebay::model::provider::Canary;
 use forebay::model::reach::Reach;
 use forebay::model::user::{self, Identity};
 use forebay::model::{provider, tenant_domain, webhook};
 
 use super::rooms::{OTHER_ADMIN, VIEWER, are_not_found, want_the_token};
 use super::sso::{come, engineers_administer_acme};
+use crate::moves;
 use crate::native::form::{enter, offer};
 use crate::support::{Answer, Browser, Form, PASSWORD, Stage, assert_refused, claims, query_of};
 use crate::token_in::{CONNECTION, WIDGET, connect};
@@ -59,7 +61,7 @@ async fn send(browser: &mut Browser<'_>, what: &str) -> Answer {
 }
 
 fn stored(stage: &Stage) -> Option<Enforcement> {
-    stage.act(|conn| forebay::model::enforcement::find(conn, "acme").unwrap())
+    stage.act(|conn| enforcement::find(conn, "acme").unwrap())
 }
 
 #[track_caller]
@@ -466,6 +468,44 @@ async fn a_door_closes_only_where_the_other_one_is_open() {
     stage.act(|conn| provider::delete(conn, "acme-okta").unwrap());
     assert!(gets_in().await);
     assert_eq!(stored(&stage), None);
+}
+
+#[actix_web::test]
+async fn of_several_connections_the_page_leads_to_the_one_that_was_confirmed() {
+    let stage = moves::stage().await;
+    offer(&stage);
+    stage.native_user("ann@acme.test", PASSWORD).await;
+    stage.enforce("acme", moves::OLD);
+    let leads_to = async || {
+        let page = at_the_form(&stage).await;
+        page.is_page(403, "only_through_sso");
+        let mut hrefs = crate::support::links(&page.body).into_iter();
+        hrefs.find_map(|href| query_of(&href, "identity_provider"))
+    };
+    // The other one comes first by name.
+    assert_eq!(leads_to().await.as_deref(), Some(moves::OLD));
+    // Or the one whose canary that is, for the app that has it under that name.
+    let ctx = stage.ctx();
+    stage.act(|conn| {
+        tenants::give_connection(conn, &ctx, "globex-okta", Some("acme")).unwrap();
+        let row = enforcement::find(conn, "acme").unwrap().unwrap();
+        enforcement::delete(conn, "acme").unwrap();
+        let provider_id = "globex-okta".to_owned();
+        enforcement::insert(conn, &Enforcement { provider_id, ..row }).unwrap();
+    });
+    stage.change_web_client(|settings| settings.providers.retain(|name| name != "globex-okta"));
+    assert_eq!(
+        leads_to().await.as_deref(),
+        Some(moves::NEW),
+        "none that leads there"
+    );
+    stage.change_provider(moves::OLD, |row| {
+        row.settings.canary = Some(Canary {
+            to: "globex-okta".into(),
+            ..Canary::default()
+        })
+    });
+    assert_eq!(leads_to().await.as_deref(), Some(moves::OLD));
 }
 
 #[actix_web::test]

@@ -5,12 +5,8 @@
 //! The addresses are those of the route table itself, together with every link and form on the owner's own pages: a page
 //! that is new is in the sweep, or the sweep asks for an id to put into it.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
-use actix_web::dev::Service;
-use actix_web::test::TestRequest;
 use forebay::actions::admins::Place;
 use forebay::actions::credentials::NewCredential;
 use forebay::actions::groups::Description;
@@ -32,6 +28,7 @@ use diesel::prelude::*;
 use super::connections::{ACME_ADMIN, GLOBEX_ADMIN, test_sign_in};
 use super::rooms::{OTHER_ADMIN, add_others, signed_in};
 use crate::moves;
+use crate::support::routes::{self, Ids, unknown};
 use crate::support::{Answer, Browser, Form, NOW, Stage, claims, links};
 
 /// What opens to whoever has it: drawn at random, kept as hashes, and no id.
@@ -39,64 +36,21 @@ const SECRETS: [&str; 3] = ["connect/{token}", "setup/{token}", "password/{token
 /// A page that takes its two versions from a form.
 const COMPARE: (&str, &str) = ("/console/connections/{id}/mapping/compare", "?from=1&to=1");
 
-/// Ids by the parameter of the route and the segment before it.
-type Ids = BTreeMap<&'static str, String>;
-
 /// The patterns of all routes of the console that have a parameter.
 async fn patterns(stage: &Stage) -> Vec<String> {
-    let map = Rc::new(RefCell::new(String::new()));
-    let seen = map.clone();
-    let app = forebay::web::app(stage.broker.clone()).wrap_fn(move |request, service| {
-        *seen.borrow_mut() = format!("{:?}", request.resource_map());
-        service.call(request)
-    });
-    let service = actix_web::test::init_service(app).await;
-    let health = TestRequest::get().uri("/healthz").to_request();
-    actix_web::test::call_service(&service, health).await;
-    let map = map.borrow();
-    let texts = map.split('"').filter(|text| text.starts_with("/console/"));
-    let patterns: BTreeSet<String> = texts
-        .filter(|text| text.contains('{'))
-        .map(str::to_owned)
-        .collect();
+    let mut patterns: Vec<String> = routes::patterns(stage).await.into_iter().collect();
+    patterns.retain(|pattern| pattern.starts_with("/console/"));
     assert!(
         patterns.len() > 60,
         "the route table reads otherwise: {patterns:?}"
     );
-    patterns.into_iter().collect()
-}
-
-/// The parameters of a pattern, as [`Ids`] calls them.
-fn parameters(pattern: &str) -> Vec<String> {
-    let segments: Vec<&str> = pattern.split('/').collect();
-    let pairs = segments.windows(2).filter(|pair| pair[1].starts_with('{'));
-    pairs.map(|pair| pair.join("/")).collect()
+    patterns
 }
 
 /// The address with these ids.
 fn filled(pattern: &str, ids: &Ids) -> String {
-    let mut path = pattern.to_owned();
-    for parameter in parameters(pattern) {
-        let id = ids
-            .get(parameter.as_str())
-            .unwrap_or_else(|| panic!("give the sweep an id for {parameter}, of {pattern}"));
-        let name = parameter.rsplit('/').next().unwrap();
-        path = path.replacen(name, id, 1);
-    }
+    let path = routes::filled(pattern, ids);
     path + if pattern == COMPARE.0 { COMPARE.1 } else { "" }
-}
-
-/// An id of the same form that is nobody's.
-fn unknown(id: &str) -> String {
-    let at = id.rfind(|c: char| c.is_ascii_alphanumeric()).unwrap();
-    let other = match id.as_bytes()[at] {
-        digit @ b'0'..=b'9' => (b'0' + (digit - b'0' + 5) % 10) as char,
-        b'a'..=b'e' => 'f',
-        b'A' => 'B',
-        letter if letter.is_ascii_uppercase() => 'A',
-        _ => 'a',
-    };
-    format!("{}{other}{}", &id[..at], &id[at + 1..])
 }
 
 /// A stage on which tenant acme has one of everything, and so has its pool; the ids of it all, and the console's cookie of

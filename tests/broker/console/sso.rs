@@ -2,7 +2,7 @@
 
 use forebay::actions::admins::{self, NewAdministrator, Scope, single_sign_on};
 use forebay::actions::users;
-use forebay::demo::{OPERATOR, POOL};
+use forebay::demo::{OPERATOR, POOL, WEB_CLIENT};
 use forebay::model::administrator::Role;
 use forebay::model::administrator_rule::{self, AdministratorRule};
 use forebay::model::group::{self, BY_ADMIN, Membership};
@@ -467,6 +467,16 @@ async fn the_console_is_none_of_the_apps_of_a_connection() {
         .await
         .expect(200);
     assert!(page.shows(tile) && !page.body.contains("client_id"), "{page:?}");
+    // Nor is it one that a connection is given to when it goes live.
+    stage.change_provider("globex-okta", |row| {
+        row.enabled = false;
+        row.live_since = None;
+    });
+    let live = "/console/connections/globex-okta/live";
+    let page = operator.open(live).await.expect(200);
+    let apps = Form::to(&page.body, live).fields;
+    assert!(page.body.contains(WEB_CLIENT), "{page:?}");
+    assert!(!page.body.contains(&own.id), "{apps:?}");
     stage.change_web_client(|settings| settings.providers.clear());
     stage.get(tile).await.is_page(400, "app_unknown");
 }

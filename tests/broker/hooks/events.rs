@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ARN, Hook, bind, everything, name, stage};
 use crate::support::{NOW, Stage, claims, query_of};
+use crate::upstream::okta_api;
 
 const USERNAME: &str = "acme-okta_00u1ada000000000acme";
 
@@ -327,4 +328,47 @@ async fn who_was_linked_beforehand_is_known_at_the_first_sign_in() {
         hook.event("PreAuthentication_Authentication")["userName"],
         "lovelace"
     );
+}
+
+#[actix_web::test]
+async fn a_hook_gets_no_token_of_oktas_api_and_what_was_read_there_is_not_lost_by_it() {
+    let hook = Hook::new();
+    let stage = stage(&hook).await;
+    name(
+        &stage,
+        json!({ "InboundFederation": { "LambdaVersion": "V1_0", "LambdaArn": ARN } }),
+    );
+    okta_api::switch_on(&stage, okta_api::SELF);
+    okta_api::withhold(&stage, &["given_name", "department"]);
+    okta_api::department_is_read_from_the_profile(&stage);
+    // As one does that knows nothing of Okta's API.
+    *hook.say.lock().unwrap() = Box::new(|event| {
+        let mut event = event.clone();
+        let said = event["request"]["attributes"]["userInfo"].clone();
+        event["response"]["userAttributesToMap"] = said;
+        (200, event.to_string())
+    });
+    let id = claims(&stage.tokens_for("ada@acme.test", &[]).await.id.unwrap());
+    let said = &hook.event("InboundFederation_ExternalProvider")["request"]["attributes"];
+    assert_eq!(said["tokenResponse"]["access_token"], Value::Null);
+    assert_eq!(said["userInfo"]["given_name"], "Ada");
+    assert_eq!(said["oktaProfile"]["department"], "Analytical Engines");
+    assert_eq!(id["given_name"], "Ada");
+    assert_eq!(id["custom:department"], "Analytical Engines");
+
+    // What it leaves out of the claims stays out, and the profile is its own to replace.
+    hook.responds(
+        |_| json!({ "userAttributesToMap": { "email": "grace@acme.test", "okta_profile": { "department": "Poetry" } } }),
+    );
+    let id = claims(&stage.tokens_for("grace@acme.test", &[]).await.id.unwrap());
+    assert_eq!(id.get("given_name"), None);
+    assert_eq!(id["custom:department"], "Poetry");
+
+    // A token that opens nothing there is given on as ever.
+    hook.forget_calls();
+    okta_api::switch_on(&stage, &[]);
+    stage.tokens_for("ada@acme.test", &[]).await;
+    let said = &hook.event("InboundFederation_ExternalProvider")["request"]["attributes"];
+    assert!(said["tokenResponse"]["access_token"].is_string());
+    assert_eq!(said.get("oktaProfile"), None);
 }

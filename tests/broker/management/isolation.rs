@@ -1,5 +1,6 @@
 //! The isolation sweep of the management API (attacks.md A-104): every signed operation, by a credential of another pool,
-//! with the ids of this one's things and with ids of nothing. The answers are the same but for the ids themselves.
+//! with the ids of this one's things and with ids of nothing; without a signature; and by a user with another user's
+//! sessions. The answers are the same but for the ids themselves.
 
 use forebay::actions::groups;
 use forebay::demo::{POOL, WEB_CLIENT};
@@ -8,8 +9,8 @@ use forebay::rules::aws::shapes;
 use serde_json::{Map, Value, json};
 
 use super::authentication::credential;
-use super::{call, call_as, person, pool};
-use crate::support::{Answer, Stage};
+use super::{allow_flows, call, call_as, person, pool, refusal, sign_in, unsigned};
+use crate::support::{Answer, PASSWORD, Stage};
 
 /// Members that hold an id, with one of this pool's and one of nobody's.
 const IDS: [(&str, &str, &str); 9] = [
@@ -60,10 +61,9 @@ fn plain(answer: &Answer, ids: impl Iterator<Item = &'static str>) -> (u16, Stri
     (answer.status, text)
 }
 
-#[actix_web::test]
-async fn a_104_another_pools_things_are_as_unknown_as_none() {
+/// The stage on which this pool has one of everything.
+async fn furnished() -> Stage {
     let stage = Stage::new().await;
-    let other = pool(&stage).await;
     let ctx = stage.ctx();
     super::add(&stage, &person(1, json!({ "email": "person-1@acme.test" })));
     stage.act(|conn| {
@@ -71,6 +71,30 @@ async fn a_104_another_pools_things_are_as_unknown_as_none() {
     });
     let domain = json!({ "UserPoolId": POOL, "Domain": "swept" });
     call(&stage, "CreateUserPoolDomain", domain).await.expect(200);
+    stage
+}
+
+/// What every operation is asked with: this pool's ids, or nobody's.
+fn input(nobodys: bool) -> Map<String, Value> {
+    let mut input = others();
+    for (name, own, none) in IDS {
+        input.insert(name.into(), json!(if nobodys { none } else { own }));
+    }
+    input
+}
+
+/// An access token of a native user's own.
+async fn access_of(stage: &Stage, name: &str) -> Value {
+    allow_flows(stage, &["ALLOW_USER_PASSWORD_AUTH"]);
+    stage.native_user(name, PASSWORD).await;
+    let answer = sign_in(stage, name, PASSWORD).await.expect(200);
+    answer.json()["AuthenticationResult"]["AccessToken"].clone()
+}
+
+#[actix_web::test]
+async fn a_104_another_pools_things_are_as_unknown_as_none() {
+    let stage = furnished().await;
+    let other = pool(&stage).await;
     let key = credential(&stage, Role::Admin, Some(&other));
     let mut swept = 0;
     for operation in shapes::operations() {
@@ -79,15 +103,8 @@ async fn a_104_another_pools_things_are_as_unknown_as_none() {
         if !operation.signed || !operation.offered || is_general {
             continue;
         }
-        let input = |nobodys: bool| {
-            let mut input = others();
-            for (name, own, none) in IDS {
-                input.insert(name.into(), json!(if nobodys { none } else { own }));
-            }
-            Value::Object(input)
-        };
-        let got = call_as(&stage, &key, operation.name, input(false)).await;
-        let expected = call_as(&stage, &key, operation.name, input(true)).await;
+        let got = call_as(&stage, &key, operation.name, input(false).into()).await;
+        let expected = call_as(&stage, &key, operation.name, input(true).into()).await;
         assert_eq!(
             plain(&got, IDS.iter().map(|(_, own, _)| *own)),
             plain(&expected, IDS.iter().map(|(_, _, none)| *none)),
@@ -105,4 +122,71 @@ async fn a_104_another_pools_things_are_as_unknown_as_none() {
         swept += 1;
     }
     assert!(swept > 50, "{swept}");
+}
+
+#[actix_web::test]
+async fn a_104_without_a_signature_nothing_is_told_apart() {
+    let stage = furnished().await;
+    let grace = access_of(&stage, "grace").await;
+    let mut swept = 0;
+    for operation in shapes::operations() {
+        if !operation.signed || !operation.offered {
+            continue;
+        }
+        // As nobody, and as a user who has nothing but an access token.
+        for token in [None, Some(&grace)] {
+            let ask = |nobodys: bool| {
+                let mut input = input(nobodys);
+                input.extend(token.map(|token| ("AccessToken".to_owned(), token.clone())));
+                unsigned(&stage, operation.name, input.into())
+            };
+            let (got, expected) = (ask(false).await, ask(true).await);
+            assert_eq!(
+                (got.status, &got.body),
+                (expected.status, &expected.body),
+                "{}",
+                operation.name
+            );
+            let name = refusal(&got).0;
+            assert_eq!(name, "MissingAuthenticationTokenException", "{}", operation.name);
+        }
+        swept += 1;
+    }
+    assert!(swept > 50, "{swept}");
+}
+
+#[actix_web::test]
+async fn a_104_to_a_user_another_users_sessions_are_as_unknown_as_none() {
+    let stage = Stage::new().await;
+    let (grace, linus) = (access_of(&stage, "grace").await, access_of(&stage, "linus").await);
+    let listed = async |token: &Value| -> Vec<String> {
+        let input = json!({ "AccessToken": token });
+        let answer = unsigned(&stage, "ListUserSessions", input).await.expect(200);
+        let sessions = answer.json()["Sessions"].as_array().unwrap().clone();
+        let ids = sessions
+            .iter()
+            .map(|session| session["SessionId"].as_str().unwrap().to_owned());
+        ids.collect()
+    };
+    let theirs = listed(&grace).await;
+    assert!(!theirs.is_empty());
+    assert!(listed(&linus).await.iter().all(|id| !theirs.contains(id)));
+    for id in &theirs {
+        let unknown = format!("{}{}", &id[..3], "a".repeat(25));
+        for associated in ["NONE", "LINKED"] {
+            let revoke = |id: &str| {
+                let input = json!({
+                    "AccessToken": linus, "SessionId": id, "RevokeAssociatedSessions": associated,
+                });
+                unsigned(&stage, "RevokeUserSession", input)
+            };
+            let (got, expected) = (revoke(id).await, revoke(&unknown).await);
+            assert_eq!(
+                (got.status, got.body.replace(id, "-")),
+                (expected.status, expected.body.replace(&unknown, "-"))
+            );
+            assert_eq!(refusal(&got).0, "ResourceNotFoundException");
+        }
+    }
+    assert_eq!(listed(&grace).await, theirs);
 }

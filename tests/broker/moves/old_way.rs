@@ -1,8 +1,10 @@
 //! What becomes of the old way: closed to whoever has moved, with what they had by it, and only where the new one is open.
 
-use forebay::actions::{identity_moves, tenants};
+use forebay::actions::identity_moves::{self, NewMove};
+use forebay::actions::tenants;
 use forebay::demo::{SPA_CLIENT, WEB_CLIENT};
 use forebay::model::identity_move::IdentityMove;
+use forebay::model::provider::Canary;
 use forebay::model::reach::Reach;
 use forebay::model::{audit, provider, tenant};
 
@@ -161,4 +163,62 @@ async fn an_app_that_insists_on_somebody_gets_them_by_their_new_connection() {
     let after = claims(&tokens.id.unwrap());
     assert_eq!(after["sub"], claims(&hint)["sub"]);
     assert_eq!(came_by(&after), [OLD, NEW]);
+}
+
+/// What the button of the page about the move says is the connection, and whether it leads into the app.
+async fn leads_on(stage: &Stage, from: &str) -> (Option<String>, bool) {
+    let mut browser = stage.browser();
+    let page = come(stage, &mut browser, from, "ada@acme.test").await;
+    page.is_page(403, "connection_moved");
+    let onward = links(&page.body)
+        .into_iter()
+        .find(|href| href.contains("/oauth2/authorize"))
+        .unwrap_or_else(|| panic!("{page:?}"));
+    let back = browser.sign_in("ada@acme.test", &onward).await;
+    let code = query_of(back.header("location").unwrap_or("/"), "code");
+    (query_of(&onward, "identity_provider"), code.is_some())
+}
+
+#[actix_web::test]
+async fn the_page_leads_to_the_new_way_also_where_that_is_the_old_ones_canary() {
+    let stage = stage().await;
+    ada_has_moved(&stage).await;
+    // It takes nobody whom we know of, and the app has it under its own name.
+    stage.change_provider(OLD, |row| {
+        row.settings.canary = Some(Canary {
+            to: NEW.into(),
+            people: vec!["somebody@acme.test".into()],
+            ..Canary::default()
+        })
+    });
+    assert_eq!(leads_on(&stage, OLD).await, (Some(NEW.into()), true));
+}
+
+#[actix_web::test]
+async fn the_page_leads_to_a_promoted_canary_by_the_name_that_the_app_has_for_it() {
+    let stage = stage().await;
+    let ctx = stage.ctx();
+    let google = "globex-okta";
+    stage.act(|conn| tenants::give_connection(conn, &ctx, google, None).unwrap());
+    hire(&stage, "00u9ada", "ada@acme.test", "Ada", "Lovelace");
+    let before = signs_in(&stage, google, "ada@acme.test").await;
+    stage.change_web_client(|settings| settings.providers.retain(|name| name != NEW));
+    stage.change_provider(OLD, |row| {
+        row.settings.canary = Some(Canary {
+            to: NEW.into(),
+            promoted: true,
+            ..Canary::default()
+        })
+    });
+    let from_google = NewMove {
+        from: google.into(),
+        ..new_move(by("email"), "")
+    };
+    start(&stage, &from_google);
+    let after = signs_in(&stage, OLD, "ada@acme.test").await;
+    assert_eq!(
+        (came_by(&after), &after["sub"]),
+        (vec![google, NEW], &before["sub"])
+    );
+    assert_eq!(leads_on(&stage, google).await, (Some(OLD.into()), true));
 }

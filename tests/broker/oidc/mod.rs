@@ -13,6 +13,7 @@ mod cookies;
 mod disabled_things;
 mod discovery;
 mod http_layer;
+mod isolation;
 mod jwks;
 pub mod led;
 mod login_page;

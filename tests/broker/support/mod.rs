@@ -10,6 +10,7 @@ mod dns;
 mod native;
 mod node;
 mod other_pool;
+pub mod routes;
 mod stage;
 
 pub use answer::{Answer, location_param, query_of};

@@ -1,6 +1,8 @@
 //! A connection that takes tokens and is a tenant's own: its people are that tenant's, in the tokens and to the rules.
 
+use diesel::{QueryDsl, RunQueryDsl};
 use forebay::actions::tenants;
+use forebay::db::schema::{audit_events, mapper_inputs};
 use forebay::demo::{OPERATOR, SPA_CLIENT};
 use forebay::model::client::AccessRule;
 use serde_json::json;
@@ -64,4 +66,53 @@ async fn only_through_okta_closes_the_way_by_tokens_of_another_connection() {
     // By the tenant's own they come as they do in a browser.
     give(&stage);
     bring(&stage, &token, &[]).await.expect(200);
+}
+
+#[actix_web::test]
+async fn no_token_is_refused_without_end() {
+    let stage = stage().await;
+    give(&stage);
+    only(&stage, "tenant == 'globex'");
+    let (token, other) = (id_token(&stage, &[]), id_token(&stage, &[("jti", json!("ID.2"))]));
+    for _ in 0..10 {
+        let answer = bring(&stage, &token, &[]).await;
+        refused(&stage, &answer, "access_denied", "ACCESS_RULE");
+    }
+    let world = || (stage.traces().len(), samples(&stage));
+    let before = world();
+    for _ in 0..3 {
+        let answer = bring(&stage, &token, &[]).await.expect(503).json();
+        assert_eq!(
+            (&answer["error"], &answer["code"], &answer["trace"]),
+            (
+                &json!("temporarily_unavailable"),
+                &json!("TOO_MANY_ATTEMPTS"),
+                &json!(null)
+            )
+        );
+    }
+    assert_eq!(world(), before, "nothing is written any more");
+    // Others are not concerned, nor is the same one a minute later.
+    let answer = bring(&stage, &other, &[]).await;
+    refused(&stage, &answer, "access_denied", "ACCESS_RULE");
+    stage.clock.advance(60);
+    let answer = bring(&stage, &token, &[]).await;
+    refused(&stage, &answer, "access_denied", "ACCESS_RULE");
+    // Nor one that was refused a few times and is then let in; used, it is refused for that as often as for the rest.
+    only(&stage, "tenant == 'acme'");
+    bring(&stage, &token, &[]).await.expect(200);
+    for _ in 0..9 {
+        let answer = bring(&stage, &token, &[]).await;
+        refused(&stage, &answer, "invalid_request", "TOKEN_REPLAYED");
+    }
+    bring(&stage, &token, &[]).await.expect(503);
+}
+
+/// What is kept of sign-ins, for replays and in the audit log.
+fn samples(stage: &Stage) -> (i64, i64) {
+    stage.act(|conn| {
+        let kept = mapper_inputs::table.count().get_result(conn).unwrap();
+        let told = audit_events::table.count().get_result(conn).unwrap();
+        (kept, told)
+    })
 }

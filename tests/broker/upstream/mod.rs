@@ -11,7 +11,7 @@ mod many_at_once;
 mod mapping;
 mod metadata_faults;
 mod mix_up;
-mod okta_api;
+pub mod okta_api;
 mod organisation;
 mod replay;
 mod requests;

@@ -15,14 +15,14 @@ use super::{attempt, failing, refused, signed_in, signs_in};
 use crate::support::Stage;
 
 const APP: &str = "0oa1forebayacme00000";
-const SELF: &[ApiScope] = &[ApiScope::UsersReadSelf];
+pub const SELF: &[ApiScope] = &[ApiScope::UsersReadSelf];
 
-fn switch_on(stage: &Stage, scopes: &[ApiScope]) {
+pub fn switch_on(stage: &Stage, scopes: &[ApiScope]) {
     stage.change_provider("acme-okta", |row| row.settings.okta_api = scopes.to_vec());
 }
 
 /// Userinfo without these.
-fn withhold(stage: &Stage, names: &[&str]) {
+pub fn withhold(stage: &Stage, names: &[&str]) {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     stage
         .acme
@@ -128,11 +128,8 @@ async fn what_it_did_bring_is_left_alone() {
     );
 }
 
-#[actix_web::test]
-async fn a_rule_reads_the_profile_by_oktas_own_names() {
-    let stage = Stage::new().await;
-    switch_on(&stage, SELF);
-    withhold(&stage, &["department"]);
+/// A rule of the mapping that there is.
+pub fn department_is_read_from_the_profile(stage: &Stage) {
     let ctx = stage.ctx();
     stage.act(|conn| {
         let seen = mapping::current(conn, "acme-okta").unwrap().unwrap();
@@ -149,6 +146,14 @@ async fn a_rule_reads_the_profile_by_oktas_own_names() {
         };
         mappings::save(conn, &ctx, "acme-okta", save).unwrap();
     });
+}
+
+#[actix_web::test]
+async fn a_rule_reads_the_profile_by_oktas_own_names() {
+    let stage = Stage::new().await;
+    switch_on(&stage, SELF);
+    withhold(&stage, &["department"]);
+    department_is_read_from_the_profile(&stage);
     let id = signs_in(&stage, "ada@acme.test").await;
     assert_eq!(id["custom:department"], "Analytical Engines");
 }
@@ -281,6 +286,34 @@ async fn where_okta_refuses_the_whole_request_it_is_asked_again_without() {
         !told.passed && told.detail.contains("Okta API Scopes tab"),
         "{told:?}"
     );
+}
+
+#[actix_web::test]
+async fn asked_again_without_them_it_is_the_same_request_otherwise() {
+    let stage = Stage::new().await;
+    switch_on(&stage, SELF);
+    stage.acme.change_app(APP, |app| app.api_scopes.clear());
+    let authorize = stage.authorize(&[
+        ("identity_provider", "acme-okta"),
+        ("prompt", "select_account"),
+        ("login_hint", "ada@acme.test"),
+        ("max_age", "60"),
+    ]);
+    // Ada is signed in at Okta, and would come back without a word.
+    let mut ada = stage.signed_in("ada@acme.test").await;
+    stage.acme.forget_requests();
+    let page = ada.visit(&authorize).await;
+    assert!(ada.at_organisation(), "{page:?}");
+    let seen = stage.acme.requests();
+    let asked: Vec<_> = seen
+        .iter()
+        .filter(|seen| Endpoint::of(&seen.path) == Some(Endpoint::Authorize))
+        .map(|seen| ["prompt", "login_hint", "max_age"].map(|name| seen.query(name)))
+        .collect();
+    let same = [Some("login"), Some("ada@acme.test"), Some("60")];
+    assert_eq!(asked, [same, same]);
+    let back = ada.enter(&page, "ada@acme.test").await;
+    assert_eq!(signed_in(&stage, &back).await["email"], "ada@acme.test");
 }
 
 #[actix_web::test]

@@ -108,6 +108,12 @@ async fn a_token_that_an_app_brings_is_held_against_it_too() {
     let answer = token_in::bring(&stage, &of("ID.a", json!("evil.test")), &[]).await;
     let trace = token_in::refused(&stage, &answer, "access_denied", "OTHER_ORGANISATION");
     assert_eq!(failing(&trace), Some("id_token.hd"));
+    // Not without end, for each time costs a trace.
+    let before = stage.traces().len();
+    for _ in 0..20 {
+        token_in::bring(&stage, &of("ID.a", json!("evil.test")), &[]).await;
+    }
+    assert_eq!(stage.traces().len(), before + 9);
     token_in::bring(&stage, &of("ID.b", json!("acme.test")), &[])
         .await
         .expect(200);

@@ -13,6 +13,7 @@ use crate::rules::params::Params;
 use crate::rules::refusal::Refusal;
 use crate::rules::secret;
 use crate::web::cookies::{self, Cookies};
+use crate::web::domains;
 use crate::web::oidc::error::{self, Shown};
 use crate::web::oidc::{query, respond};
 use crate::web::pages::{ErrorPage, Frame};
@@ -93,8 +94,10 @@ pub async fn unknown_login(
         started_at: broker.clock.now(),
         ..Draft::default()
     };
+    // At the host of a pool or a tenant others' connections are as unknown as none.
     if let Some(id) = connection
         && let Ok(Some(connection)) = broker.connection(id).await
+        && domains::offers(request, &connection.provider)
     {
         trace.provider_id = Some(connection.provider.id.clone());
         trace.user_pool_id = Some(connection.provider.user_pool_id.clone());
