@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 pub fn run(settings: &Settings, args: &Args) -> Outcome {
-    logging::start(settings);
+    let _log = logging::start(settings);
     let ports = Ports {
         broker: args.port,
         app: args.app_port,

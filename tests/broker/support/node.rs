@@ -3,6 +3,7 @@
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::broker::{Broker, Parts};
+use forebay::config::Guards;
 use forebay::db::{Db, Target};
 use forebay::demo::{WEB_CLIENT, WEB_SECRET};
 use forebay::seal::Sealer;
@@ -30,6 +31,19 @@ impl Stage {
         }
     }
 
+    /// Another node with guards and trusted proxies of its own, and the broker behind it.
+    pub async fn guarded(&self, guards: Guards, trusted_proxies: &[&str]) -> (Node, Data<Broker>) {
+        let mut parts = self.parts(self.broker.db.target(), self.broker.sealer.clone());
+        parts.guards = guards;
+        parts.trusted_proxies = trusted_proxies
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
+        let broker = Data::new(Broker::new(parts));
+        let call = door(broker.clone()).await;
+        (Node { call }, broker)
+    }
+
     /// Another broker over the stage's database, with these root keys, 32 bytes of each; the stage's own is of 42.
     pub fn with_root_keys(&self, bytes: &[u8]) -> Data<Broker> {
         let keys = bytes.iter().map(|byte| [*byte; 32]).collect();
@@ -37,6 +51,10 @@ impl Stage {
     }
 
     fn another_broker(&self, target: &Target, sealer: Sealer) -> Data<Broker> {
+        Data::new(Broker::new(self.parts(target, sealer)))
+    }
+
+    fn parts(&self, target: &Target, sealer: Sealer) -> Parts {
         let first = &self.broker;
         let options = Options {
             allow: Vec::new(),
@@ -44,7 +62,7 @@ impl Stage {
             proxy: None,
             dns_servers: Vec::new(),
         };
-        Data::new(Broker::new(Parts {
+        Parts {
             public_url: first.public_url.clone(),
             db: Db::open(target, 2).unwrap(),
             sealer,
@@ -53,7 +71,8 @@ impl Stage {
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
             audit_days: forebay::config::AUDIT_DAYS,
-        }))
+            guards: Guards::default(),
+        }
     }
 }
 
