@@ -19,28 +19,34 @@ mod okta_api;
 mod organisation;
 mod passwords;
 mod pools;
+mod rates;
 pub mod refresh;
+mod seats;
 pub mod sign_in;
 mod ways;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ipnet::IpNet;
 
 pub use apps::App;
-pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who};
+pub use attempts::{Attempts, BY_ACCOUNT, BY_ADDRESS, WINDOW_SECONDS, Who, network};
 pub use domains::Site;
 pub use gates::Gates;
-pub use limits::{Allowance, Returned, Share, UNREACHED_TRACE_DAYS, Unknown};
+pub use limits::{Allowance, Returned, Share, UNREACHED_TRACE_DAYS, Unknown, rest_of_minute};
 pub use looks::{Dress, File, Look, picture_name};
 pub use passwords::Passwords;
 pub use pools::{Document, PoolFacts};
+pub use rates::{Over, RATE_WINDOW, Rate, Standing};
+pub use seats::{Seat, Seats};
 pub use ways::{Wanted, Ways};
 
 use self::cache::Cache;
 use crate::actions::pools::NewKeys;
 use crate::actions::{Ctx, keys};
+use crate::config::Guards;
 use crate::db::Db;
 use crate::error::{Error, StoreError};
 use crate::metrics::Metrics;
@@ -66,6 +72,7 @@ pub struct Parts {
     pub trusted_proxies: Vec<IpNet>,
     /// For how long audit events are kept.
     pub audit_days: u32,
+    pub guards: Guards,
 }
 
 pub struct Broker {
@@ -77,6 +84,14 @@ pub struct Broker {
     pub upstream: Upstream,
     pub trusted_proxies: Vec<IpNet>,
     pub audit_days: u32,
+    pub guards: Guards,
+    /// Open connections.
+    pub seats: Seats,
+    /// Requests by address, and token requests by app client.
+    pub address_rate: Rate<IpAddr>,
+    pub client_rate: Rate<String>,
+    /// This node was told to stop.
+    pub draining: AtomicBool,
     /// Where pools' domains are served.
     pub place: Place,
     pub metrics: Metrics,
@@ -139,6 +154,10 @@ impl Broker {
             upstream: parts.upstream,
             trusted_proxies: parts.trusted_proxies,
             audit_days: parts.audit_days,
+            seats: Seats::default(),
+            address_rate: Rate::new("address", parts.guards.requests_per_address),
+            client_rate: Rate::new("client", parts.guards.requests_per_client),
+            draining: AtomicBool::new(false),
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
             refused_tokens: Allowance::new(60_000, 10),
@@ -148,11 +167,12 @@ impl Broker {
             attempts: Attempts::default(),
             passwords: Passwords::default(),
             proving: Gates::default(),
-            wrong_passwords: Allowance::new(u32::MAX, 30),
+            wrong_passwords: Allowance::new(u32::MAX, parts.guards.wrong_passwords_per_address),
             unknown_accounts: Unknown::default(),
             srp_challenges: Allowance::new(6_000, 300),
             failed_sign_ins: Allowance::new(30, 5),
             challenges: Allowance::new(300, 30),
+            guards: parts.guards,
             generation: AtomicU64::new(0),
         }
     }

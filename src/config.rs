@@ -3,6 +3,7 @@
 
 mod check;
 mod document;
+mod guards;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,6 +19,7 @@ use crate::seal::{RootKeyError, Sealer};
 use crate::world::Entropy;
 use check::Checker;
 pub use document::{markdown_table, unknown_variables};
+pub use guards::Guards;
 
 /// The audit log is kept so many days unless the settings say otherwise: a year, and time to look at it.
 pub const AUDIT_DAYS: u32 = 400;
@@ -25,6 +27,7 @@ pub const AUDIT_DAYS: u32 = 400;
 const NETWORK: &str = "Network";
 const STORAGE: &str = "Storage and keys";
 const UPSTREAM: &str = "Upstream (the way to Okta)";
+const GUARDS: &str = "Guards";
 const LOGGING: &str = "Logging";
 
 /// The settings as they were typed. A blank value counts as none, so that `FOREBAY_X=` in a deployment's file is harmless.
@@ -105,6 +108,58 @@ pub struct Flags {
           hide_env_values = true, value_delimiter = ',')]
     pub dns_server: Vec<String>,
 
+    /// Seconds from a request's head to its answer, calls to Okta included, 1-30; then it is 503 [default: 30]
+    #[arg(long, global = true, value_name = "SECONDS", env = "FOREBAY_REQUEST_DEADLINE", help_heading = GUARDS, hide_env_values = true)]
+    pub request_deadline: Option<String>,
+
+    /// Seconds from a request's head to the end of its body, 1-30; then it is 408 and the connection closes [default: 10]
+    #[arg(long, global = true, value_name = "SECONDS", env = "FOREBAY_BODY_DEADLINE", help_heading = GUARDS, hide_env_values = true)]
+    pub body_deadline: Option<String>,
+
+    /// Bytes of path and query, 2048-65536; more is 414 [default: 8192]
+    #[arg(long, global = true, value_name = "BYTES", env = "FOREBAY_LONGEST_URL", help_heading = GUARDS, hide_env_values = true)]
+    pub longest_url: Option<String>,
+
+    /// Bytes of all header names and values, 8192-65536; more, or more than 96 headers, is 431 [default: 16384]
+    #[arg(long, global = true, value_name = "BYTES", env = "FOREBAY_LARGEST_HEADERS", help_heading = GUARDS, hide_env_values = true)]
+    pub largest_headers: Option<String>,
+
+    /// Bytes of the largest body, 4096-1048576; more is 413. The console's forms end at 262144, everything but the management
+    /// API at 16384 [default: 1048576]
+    #[arg(long, global = true, value_name = "BYTES", env = "FOREBAY_LARGEST_BODY", help_heading = GUARDS, hide_env_values = true)]
+    pub largest_body: Option<String>,
+
+    /// Open connections, 16-1000000; more wait in the system's queue. Each needs a file descriptor [default: 20000]
+    #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_CONNECTIONS", help_heading = GUARDS, hide_env_values = true)]
+    pub connections: Option<String>,
+
+    /// Open connections from one address (IPv6: from one /64), 1-1000000, trusted proxies' not counted; more are answered
+    /// 429 and closed [default: 512]
+    #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_CONNECTIONS_PER_ADDRESS", help_heading = GUARDS,
+          hide_env_values = true)]
+    pub connections_per_address: Option<String>,
+
+    /// Requests a minute from one address, 0-10000000, 0 for any number; more are 429. Programs that prove who they are, public
+    /// documents, and loopback are not counted [default: 3000]
+    #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_REQUESTS_PER_ADDRESS", help_heading = GUARDS,
+          hide_env_values = true)]
+    pub requests_per_address: Option<String>,
+
+    /// Token requests a minute of one app client, 0-10000000, 0 for any number; more are 429 [default: 0]
+    #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_REQUESTS_PER_CLIENT", help_heading = GUARDS,
+          hide_env_values = true)]
+    pub requests_per_client: Option<String>,
+
+    /// Wrong passwords of users a minute from one address, 1-10000; an account's own are delayed more and more [default: 30]
+    #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_WRONG_PASSWORDS_PER_ADDRESS", help_heading = GUARDS,
+          hide_env_values = true)]
+    pub wrong_passwords_per_address: Option<String>,
+
+    /// Seconds for which /readyz says 503 after SIGTERM before connections are taken no more, 0-300: what a load balancer needs
+    /// to notice [default: 0]
+    #[arg(long, global = true, value_name = "SECONDS", env = "FOREBAY_DRAIN_DELAY", help_heading = GUARDS, hide_env_values = true)]
+    pub drain_delay: Option<String>,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as info,forebay::upstream=debug
     /// [default: info]
     #[arg(long, global = true, value_name = "FILTER", env = "FOREBAY_LOG", help_heading = LOGGING, hide_env_values = true)]
@@ -133,6 +188,7 @@ pub struct Settings {
     pub upstream_proxy: Option<Url>,
     /// Whom the proofs of domains are asked of, if not the system's resolver.
     pub dns_servers: Vec<SocketAddr>,
+    pub guards: Guards,
     /// Directives for `EnvFilter`.
     pub log: String,
     pub log_format: LogFormat,
@@ -324,13 +380,19 @@ impl Settings {
             trusted_proxies: check.networks(&flags.trusted_proxy),
             metrics_listen: check.metrics_listen(&flags.metrics_listen),
             database: check.database(database.as_ref().map(|text| text.as_str())),
-            database_connections: check.connections(&flags.database_connections),
-            audit_days: check.audit_days(&flags.audit_days),
+            database_connections: check.number(
+                "database-connections",
+                &flags.database_connections,
+                1..=200,
+                8,
+            ),
+            audit_days: check.number("audit-days", &flags.audit_days, 1..=3_650, AUDIT_DAYS),
             root_key: check.root_key(root_key, &flags.keys),
             allow_upstream: check.hosts(&flags.allow_upstream),
             upstream_ca: check.certificates(&flags.upstream_ca),
             upstream_proxy: check.proxy(proxy.as_ref().map(|text| text.as_str())),
             dns_servers: check.name_servers(&flags.dns_server),
+            guards: check.guards(flags),
             log: check.filter(&flags.log),
             log_format: check.log_format(&flags.log_format),
         };

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tracing_appender::non_blocking::ErrorCounter;
 
 /// Names of one label that are told apart.
 const MOST_NAMES: usize = 200;
@@ -47,6 +48,11 @@ struct Delivery {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    guard: &'static str,
+}
+
 /// The broker's counters.
 pub struct Metrics {
     registry: Registry,
@@ -55,6 +61,8 @@ pub struct Metrics {
     sign_ins: Family<SignIn, Counter>,
     causes: Names,
     deliveries: Family<Delivery, Counter>,
+    refused: Family<Refusal, Counter>,
+    log: OnceLock<ErrorCounter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -90,6 +98,12 @@ impl Metrics {
             "Attempts to deliver to webhooks",
             deliveries.clone(),
         );
+        let refused = Family::default();
+        registry.register(
+            "refused_requests",
+            "Requests that a guard has refused, by guard",
+            refused.clone(),
+        );
         registry.register(
             "upstream_seconds",
             "Time of calls to upstreams, by connection",
@@ -102,6 +116,8 @@ impl Metrics {
             sign_ins,
             causes: Names::default(),
             deliveries,
+            refused,
+            log: OnceLock::new(),
         }
     }
 
@@ -135,6 +151,23 @@ impl Metrics {
     pub fn sign_in(&self, outcome: &'static str, cause: &str) {
         let cause = self.causes.label(cause);
         self.sign_ins.get_or_create(&SignIn { outcome, cause }).inc();
+    }
+
+    /// A guard has refused a request.
+    pub fn refused(&self, guard: &'static str) {
+        self.refused.get_or_create(&Refusal { guard }).inc();
+    }
+
+    /// Where the lines are counted that the log has lost.
+    pub fn watch_log(&self, lost: ErrorCounter) {
+        // A process has one log; a second one's lines are not told.
+        let _ = self.log.set(lost);
+    }
+
+    /// Lines that were not written because nobody read the log quickly enough.
+    pub fn lost_log_lines(&self) -> u64 {
+        let lost = self.log.get().map_or(0, ErrorCounter::dropped_lines);
+        u64::try_from(lost).unwrap_or(u64::MAX)
     }
 
     /// `arrived`, `failed` or `given_up`.

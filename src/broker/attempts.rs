@@ -131,7 +131,7 @@ impl Attempts {
 }
 
 /// An IPv6 host has a whole /64 to choose its address from: all of it counts as one.
-pub(super) fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address => address,

@@ -13,6 +13,11 @@ use crate::world::UnixTime;
 /// Traces of attempts that never reached an upstream are kept this long.
 pub const UNREACHED_TRACE_DAYS: u32 = 7;
 
+/// Seconds until the next minute, when there is something left again.
+pub fn rest_of_minute(now: UnixTime) -> i64 {
+    60 - now.0.rem_euclid(60)
+}
+
 /// Counts what a minute may have of something, in all and by whose share it takes.
 pub struct Allowance {
     in_all: u32,
@@ -150,10 +155,12 @@ pub struct Unknown(Mutex<HashMap<String, (i64, UnixTime)>>);
 const MOST_UNKNOWN: usize = 20_000;
 
 impl Unknown {
-    /// Whether no password of that account is looked at now.
-    pub fn is_locked(&self, account: &str, now: UnixTime) -> bool {
+    /// Until when no password of that account is looked at; long ago where any is.
+    pub fn locked_until(&self, account: &str) -> UnixTime {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(account).is_some_and(|(_, until)| *until > now)
+        known
+            .get(account)
+            .map_or_else(UnixTime::default, |(_, until)| *until)
     }
 
     /// Counts a wrong password.
@@ -218,12 +225,14 @@ mod tests {
         let now = UnixTime(0);
         for _ in 0..lockout::FREE {
             unknown.failed("nobody", now);
-            assert!(!unknown.is_locked("nobody", now));
+            assert!(unknown.locked_until("nobody") <= now);
         }
         unknown.failed("nobody", now);
-        assert!(unknown.is_locked("nobody", now));
-        assert!(!unknown.is_locked("somebody", now), "others are not concerned");
-        assert!(!unknown.is_locked("nobody", UnixTime(1)));
+        assert_eq!(unknown.locked_until("nobody"), UnixTime(1));
+        assert!(
+            unknown.locked_until("somebody") <= now,
+            "others are not concerned"
+        );
     }
 
     #[test]

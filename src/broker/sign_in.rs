@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::gates::Passed;
 use super::hooks::{self, Visit};
-use super::{Broker, PoolFacts};
+use super::{Broker, PoolFacts, limits};
 use crate::actions::native::sign_in::SrpState;
 use crate::actions::{Ctx, native};
 use crate::error::StoreError;
@@ -43,8 +43,8 @@ pub enum Refused {
         /// There is such an account: for the trace, and for clients that are told.
         known: bool,
     },
-    /// Got wrong too often just now.
-    TooOften,
+    /// Got wrong too often just now; not looked at for so many seconds.
+    TooOften { seconds: i64 },
     /// The pool's hook lets nobody of that name in. The password was not looked at.
     ByHook(Fault),
 }
@@ -71,18 +71,20 @@ impl Broker {
     ) -> Result<Result<Proved, Refused>, StoreError> {
         // Taken at once and given back when it was right: a thousand tries at one moment are a thousand in a row.
         if address.is_some() && !self.wrong_passwords.take(ctx.now, address) {
-            return Ok(Err(Refused::TooOften));
+            let seconds = limits::rest_of_minute(ctx.now);
+            return Ok(Err(Refused::TooOften { seconds }));
         }
         let pool = visit.pool;
         let account = format!("{} {}", pool.pool.id, name.to_lowercase());
         let turn = self.proving.pass(&account).await;
         let candidate = self.candidate(pool, name).await?;
-        let locked = match &candidate {
-            Some((_, password)) => password.locked_until > ctx.now,
-            None => self.unknown_accounts.is_locked(&account, ctx.now),
+        let locked_until = match &candidate {
+            Some((_, password)) => password.locked_until,
+            None => self.unknown_accounts.locked_until(&account),
         };
-        if locked {
-            return Ok(Err(Refused::TooOften));
+        if locked_until > ctx.now {
+            let seconds = locked_until.since(ctx.now);
+            return Ok(Err(Refused::TooOften { seconds }));
         }
         let user = candidate.as_ref().map(|(user, _)| user);
         if let Err(fault) = self.heed_hook(visit, name, user).await? {

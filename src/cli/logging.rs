@@ -1,31 +1,34 @@
-//! The log: lines on standard error, for people or as JSON, filtered as the settings say. A thread of its own writes them:
-//! where nobody reads standard error any more (a full pipe), lines are dropped and counted, and no request waits.
+//! The log: lines on standard error, for people or as JSON, filtered as the settings say. Every line of a request names the
+//! request and its trace. Nobody waits for the log: a thread of its own writes it, and what whoever reads it does not take
+//! in time is dropped and counted.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::fmt;
+use std::io::IsTerminal;
 
+use tracing::{Event, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{LogFormat, Settings};
+use crate::trace_context::{self, TraceContext};
 
-/// Lines that may wait to be written.
-const WAITING: usize = 2_048;
-/// How long the end of the program waits for the last lines.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// Lines that wait to be written at the most; some hundred bytes each.
+const WAITING: usize = 4_096;
 
-/// The log of this process; when it is dropped, what waits is written.
-#[must_use]
+/// The log of this process; dropped, it writes what still waits.
 pub struct Log {
-    queue: Option<SyncSender<Entry>>,
+    lost: ErrorCounter,
+    _writer: WorkerGuard,
 }
 
-enum Entry {
-    Line(Vec<u8>),
-    /// Everything before it is to be written, and then this dropped.
-    Flush(SyncSender<()>),
+impl Log {
+    /// Counts the lines that nobody read in time.
+    pub fn lost_lines(&self) -> ErrorCounter {
+        self.lost.clone()
+    }
 }
 
 /// Starts logging. A second start in one process (as tests do) changes nothing.
@@ -34,102 +37,103 @@ pub fn start(settings: &Settings) -> Log {
     // The server library's own start-up lines say nothing that ours do not; more specific settings still win.
     let filter = EnvFilter::try_new(format!("actix_server=warn,{}", settings.log))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let (queue, waiting) = sync_channel(WAITING);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let lines = Lines {
-        queue: queue.clone(),
-        dropped: dropped.clone(),
-    };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING)
+        .thread_name("forebay-log")
+        .finish(std::io::stderr());
+    let lost = writer.error_counter();
+    let coloured = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(move || lines.clone());
-    let started = match settings.log_format {
-        LogFormat::Human => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        .with_ansi(coloured)
+        .with_writer(writer);
+    let _ = match settings.log_format {
+        LogFormat::Human => builder
+            .with_target(false)
+            .map_event_format(|format| OfRequest {
+                format: format.with_ansi(coloured),
+                name: for_people,
+            })
+            .try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .map_event_format(|format| OfRequest {
+                format,
+                name: as_json,
+            })
+            .try_init(),
     };
-    let writing = started.is_ok()
-        && std::thread::Builder::new()
-            .name("forebay-log".into())
-            .spawn(move || write(&waiting, &dropped, &mut io::stderr()))
-            .is_ok();
-    Log {
-        queue: writing.then_some(queue),
+    Log { lost, _writer: guard }
+}
+
+/// A format whose lines name the request that they are about.
+struct OfRequest<F> {
+    format: F,
+    /// Names the request at the end of a line.
+    name: fn(&mut String, &TraceContext),
+}
+
+impl<S, N, F> FormatEvent<S, N> for OfRequest<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = String::new();
+        self.format.format_event(context, Writer::new(&mut line), event)?;
+        trace_context::current(|request| (self.name)(&mut line, request));
+        writer.write_str(&line)
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        if let Some(queue) = &self.queue {
-            let (written, when_written) = sync_channel(0);
-            // A full queue means that nobody reads: nothing is waited for.
-            if queue.try_send(Entry::Flush(written)).is_ok() {
-                let _ = when_written.recv_timeout(LAST_LINES);
-            }
-        }
-    }
+fn for_people(line: &mut String, request: &TraceContext) {
+    line.truncate(line.trim_end().len());
+    line.push_str(&format!(
+        " request_id={} trace_id={}\n",
+        request.request_id(),
+        request.trace_id()
+    ));
 }
 
-/// Takes whole lines, each in one call, and never blocks.
-#[derive(Clone)]
-struct Lines {
-    queue: SyncSender<Entry>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Write for Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.queue.try_send(Entry::Line(line.to_vec())).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The life of the thread that writes: line by line, and how many are missing, where some are.
-fn write(waiting: &Receiver<Entry>, dropped: &AtomicU64, out: &mut dyn Write) {
-    while let Ok(entry) = waiting.recv() {
-        match entry {
-            // Standard error that is closed loses lines; that is no reason to stop.
-            Entry::Line(line) => drop(out.write_all(&line)),
-            Entry::Flush(written) => drop(written),
-        }
-        let missing = dropped.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            let _ = writeln!(
-                out,
-                "forebay: {missing} log lines were dropped, because standard error was not read"
-            );
-        }
-    }
+/// Both are hexadecimal and dashes, which JSON takes as they are.
+fn as_json(line: &mut String, request: &TraceContext) {
+    let object = line.trim_end();
+    line.truncate(object.strip_suffix('}').unwrap_or(object).len());
+    line.push_str(&format!(
+        ",\"request_id\":\"{}\",\"trace_id\":\"{}\"}}\n",
+        request.request_id(),
+        request.trace_id()
+    ));
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn lines_that_find_no_room_are_counted_and_told() {
-        let (queue, waiting) = sync_channel(2);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let mut lines = Lines {
-            queue,
-            dropped: dropped.clone(),
-        };
-        for line in ["one\n", "two\n", "three\n", "four\n"] {
-            assert_eq!(lines.write(line.as_bytes()).unwrap(), line.len());
-        }
-        drop(lines);
-        let mut out = Vec::new();
-        write(&waiting, &dropped, &mut out);
+    fn a_line_names_its_request_at_its_end() {
+        let request = TraceContext::of("01234567-89ab-4cde-8f01-23456789abcd", None);
+        let mut line = "INFO refused error=invalid_grant\n".to_owned();
+        for_people(&mut line, &request);
         assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "one\nforebay: 2 log lines were dropped, because standard error was not read\ntwo\n"
+            line,
+            "INFO refused error=invalid_grant request_id=01234567-89ab-4cde-8f01-23456789abcd \
+             trace_id=0123456789ab4cde8f0123456789abcd\n"
+        );
+        let mut line = "{\"level\":\"INFO\",\"message\":\"}\"}\n".to_owned();
+        as_json(&mut line, &request);
+        assert_eq!(
+            line,
+            "{\"level\":\"INFO\",\"message\":\"}\",\"request_id\":\"01234567-89ab-4cde-8f01-23456789abcd\",\
+             \"trace_id\":\"0123456789ab4cde8f0123456789abcd\"}\n"
         );
     }
 }

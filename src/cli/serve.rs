@@ -16,7 +16,8 @@ use crate::world::{Clock, Entropy};
 use crate::{jobs, web};
 
 pub fn run(settings: &Settings) -> Outcome {
-    let _log = logging::start(settings);
+    // Held to the end: dropped, it writes the last lines.
+    let log = logging::start(settings);
     // Taken first: a second broker on the same address must not touch the database.
     let listener = TcpListener::bind(settings.listen).map_err(|error| {
         Failure::Refused(format!(
@@ -35,6 +36,7 @@ pub fn run(settings: &Settings) -> Outcome {
         })
         .transpose()?;
     let broker = Data::new(assemble(settings)?);
+    broker.metrics.watch_log(log.lost_lines());
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     actix_web::rt::System::new().block_on(async {
         offer_set_up(&broker).await?;
@@ -46,7 +48,9 @@ pub fn run(settings: &Settings) -> Outcome {
         }
         let server = web::serve(broker, listener, workers).map_err(failed)?;
         info!(listen = %settings.listen, public_url = %settings.public_url, "Forebay is ready");
-        server.await.map_err(failed)
+        server.await.map_err(failed)?;
+        info!("stopped");
+        Ok(())
     })
 }
 
@@ -96,6 +100,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         upstream: upstream(settings, &clock, &entropy)?,
         trusted_proxies: settings.trusted_proxies.clone(),
         audit_days: settings.audit_days,
+        guards: settings.guards.clone(),
         clock,
         entropy,
     }))

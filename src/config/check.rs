@@ -1,14 +1,18 @@
 //! Checks the typed settings one by one; every problem says which setting, what is wrong and what would be right.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{AUDIT_DAYS, AllowedHost, LogFormat, Problem, PublicUrl, RootKeySource};
+use super::{AllowedHost, Flags, Guards, LogFormat, Problem, PublicUrl, RootKeySource};
 use crate::db::Target;
 use crate::seal::Sealer;
 use crate::world::Entropy;
@@ -146,35 +150,104 @@ impl Checker {
         })
     }
 
-    pub(super) fn connections(&mut self, text: &Option<String>) -> u32 {
-        let Some(text) = given(text) else { return 8 };
+    /// A whole number within its bounds.
+    pub(super) fn number<N>(
+        &mut self,
+        name: &str,
+        text: &Option<String>,
+        bounds: RangeInclusive<N>,
+        default: N,
+    ) -> N
+    where
+        N: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = given(text) else {
+            return default;
+        };
         match text.parse() {
-            Ok(number) if (1..=200).contains(&number) => number,
+            Ok(number) if bounds.contains(&number) => number,
             _ => {
+                let (least, most) = bounds.into_inner();
                 self.problem(
-                    "database-connections",
-                    format!("'{text}' is not a number from 1 to 200"),
-                    "8",
+                    name,
+                    format!("'{text}' is not a number from {least} to {most}"),
+                    default.to_string(),
                 );
-                8
+                default
             }
         }
     }
 
-    pub(super) fn audit_days(&mut self, text: &Option<String>) -> u32 {
-        let Some(text) = given(text) else {
-            return AUDIT_DAYS;
-        };
-        match text.parse() {
-            Ok(number) if (1..=3_650).contains(&number) => number,
-            _ => {
-                self.problem(
-                    "audit-days",
-                    format!("'{text}' is not a number from 1 to 3650"),
-                    "400",
-                );
-                AUDIT_DAYS
-            }
+    fn seconds(
+        &mut self,
+        name: &str,
+        text: &Option<String>,
+        bounds: RangeInclusive<u64>,
+        default: Duration,
+    ) -> Duration {
+        Duration::from_secs(self.number(name, text, bounds, default.as_secs()))
+    }
+
+    pub(super) fn guards(&mut self, flags: &Flags) -> Guards {
+        const RATES: RangeInclusive<u32> = 0..=10_000_000;
+        let usual = Guards::default();
+        Guards {
+            request_within: self.seconds(
+                "request-deadline",
+                &flags.request_deadline,
+                1..=30,
+                usual.request_within,
+            ),
+            body_within: self.seconds("body-deadline", &flags.body_deadline, 1..=30, usual.body_within),
+            longest_url: self.number(
+                "longest-url",
+                &flags.longest_url,
+                2_048..=65_536,
+                usual.longest_url,
+            ),
+            largest_headers: self.number(
+                "largest-headers",
+                &flags.largest_headers,
+                8_192..=65_536,
+                usual.largest_headers,
+            ),
+            largest_body: self.number(
+                "largest-body",
+                &flags.largest_body,
+                4_096..=1_048_576,
+                usual.largest_body,
+            ),
+            connections: self.number(
+                "connections",
+                &flags.connections,
+                16..=1_000_000,
+                usual.connections,
+            ),
+            connections_per_address: self.number(
+                "connections-per-address",
+                &flags.connections_per_address,
+                1..=1_000_000,
+                usual.connections_per_address,
+            ),
+            requests_per_address: self.number(
+                "requests-per-address",
+                &flags.requests_per_address,
+                RATES,
+                usual.requests_per_address,
+            ),
+            requests_per_client: self.number(
+                "requests-per-client",
+                &flags.requests_per_client,
+                RATES,
+                usual.requests_per_client,
+            ),
+            wrong_passwords_per_address: self.number(
+                "wrong-passwords-per-address",
+                &flags.wrong_passwords_per_address,
+                1..=10_000,
+                usual.wrong_passwords_per_address,
+            ),
+            drain_delay: self.seconds("drain-delay", &flags.drain_delay, 0..=300, usual.drain_delay),
         }
     }
 

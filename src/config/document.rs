@@ -147,6 +147,50 @@ mod tests {
                 "| `--database-connections` | `FOREBAY_DATABASE_CONNECTIONS` | `{}` |",
                 settings.database_connections
             ),
+            format!(
+                "| `--request-deadline` | `FOREBAY_REQUEST_DEADLINE` | `{}` |",
+                settings.guards.request_within.as_secs()
+            ),
+            format!(
+                "| `--body-deadline` | `FOREBAY_BODY_DEADLINE` | `{}` |",
+                settings.guards.body_within.as_secs()
+            ),
+            format!(
+                "| `--longest-url` | `FOREBAY_LONGEST_URL` | `{}` |",
+                settings.guards.longest_url
+            ),
+            format!(
+                "| `--largest-headers` | `FOREBAY_LARGEST_HEADERS` | `{}` |",
+                settings.guards.largest_headers
+            ),
+            format!(
+                "| `--largest-body` | `FOREBAY_LARGEST_BODY` | `{}` |",
+                settings.guards.largest_body
+            ),
+            format!(
+                "| `--connections` | `FOREBAY_CONNECTIONS` | `{}` |",
+                settings.guards.connections
+            ),
+            format!(
+                "| `--connections-per-address` | `FOREBAY_CONNECTIONS_PER_ADDRESS` | `{}` |",
+                settings.guards.connections_per_address
+            ),
+            format!(
+                "| `--requests-per-address` | `FOREBAY_REQUESTS_PER_ADDRESS` | `{}` |",
+                settings.guards.requests_per_address
+            ),
+            format!(
+                "| `--requests-per-client` | `FOREBAY_REQUESTS_PER_CLIENT` | `{}` |",
+                settings.guards.requests_per_client
+            ),
+            format!(
+                "| `--wrong-passwords-per-address` | `FOREBAY_WRONG_PASSWORDS_PER_ADDRESS` | `{}` |",
+                settings.guards.wrong_passwords_per_address
+            ),
+            format!(
+                "| `--drain-delay` | `FOREBAY_DRAIN_DELAY` | `{}` |",
+                settings.guards.drain_delay.as_secs()
+            ),
             format!("| `--log` | `FOREBAY_LOG` | `{}` |", settings.log),
             "| `--keys` | `FOREBAY_KEYS` | `keys` |".to_owned(),
         ] {

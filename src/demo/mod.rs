@@ -19,7 +19,7 @@ use crate::actions::providers::{self, Credentials, NewProvider};
 use crate::actions::tenants::{self, NewTenant};
 use crate::actions::{Ctx, resource_servers, tenant_domains};
 use crate::broker::{Broker, Parts};
-use crate::config::{AUDIT_DAYS, AllowedHost};
+use crate::config::{AUDIT_DAYS, AllowedHost, Guards};
 use crate::db::{self, Conn, Db, Json, Target};
 use crate::error::Error;
 use crate::model::administrator::Role;
@@ -453,6 +453,7 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         upstream: Upstream::new(options, clock, entropy)?,
         trusted_proxies: Vec::new(),
         audit_days: AUDIT_DAYS,
+        guards: Guards::default(),
     }));
     let sample = app::SampleApp::new(app::Setup {
         origin: app_origin.clone(),

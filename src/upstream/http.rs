@@ -16,6 +16,7 @@ use super::lane::{Closed, Lanes, Went};
 use super::tls::Trust;
 use crate::metrics::Calls;
 use crate::rules::upstream_error::{Cause, plain};
+use crate::trace_context::{self, TRACEPARENT, TraceContext};
 use crate::world::{Clock, UnixTime};
 
 /// Name, TCP and TLS.
@@ -186,6 +187,11 @@ impl Http {
             USER_AGENT,
             HeaderValue::from_static(concat!("Forebay/", env!("CARGO_PKG_VERSION"))),
         );
+        // Whose sign-in this is for, where the request that waits for it can be found.
+        let traceparent = trace_context::current(TraceContext::traceparent);
+        if let Some(Ok(value)) = traceparent.map(|text| HeaderValue::from_str(&text)) {
+            request.headers_mut().insert(TRACEPARENT, value);
+        }
         let place = place(&url);
         let request = reqwest::Request::try_from(request).map_err(|_| {
             Trouble::new(

@@ -1,29 +1,20 @@
-//! What every answer carries: a request id, the security headers, and `no-store` unless the handler said otherwise. Also
-//! the outer limits of a request.
+//! The outermost layer of every request: its id and trace, its deadlines, and what every answer carries: the request id,
+//! the security headers, and `no-store` unless the handler said otherwise.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, Version};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
+use super::body::{self, Arriving};
+use super::guards;
 use crate::broker::Broker;
-use crate::rules::params;
-use crate::web::{console, management};
-
-/// Longest path and query, in bytes: a longer one is answered 414.
-pub const LONGEST_URI: usize = 8_192;
-/// Names and values of all headers, in bytes: more is answered 431. Our own cookies are at most half of it.
-pub const LARGEST_HEADERS: usize = 16_384;
-/// Largest body that any endpoint reads, in bytes: a larger one is answered 413.
-pub const LARGEST_BODY: usize = params::LONGEST;
-
-/// From the end of a request's head to its answer, the body's arrival and every call upstream included.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::trace_context::{self, TRACEPARENT, TraceContext};
 
 /// The id under which a request stands in the log; also the answer's `x-amz-cognito-request-id`.
 #[derive(Clone, Debug)]
@@ -44,36 +35,99 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-cognito-request-id
 const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// The outermost middleware.
-pub async fn apply<B: MessageBody>(
+pub async fn apply<B: MessageBody + 'static>(
     broker: web::Data<Broker>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let begun = Instant::now();
     let method = request.method().clone();
     let id = broker.request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = match refusal(request.request()) {
-        Some(status) => request
-            .into_response(HttpResponse::new(status))
-            .map_into_right_body(),
-        // actix-web itself waits for a slow body for ever.
-        None => tokio::time::timeout(DEADLINE, next.call(request))
-            .await
-            .map_err(|_| InternalError::new("the request took too long", StatusCode::REQUEST_TIMEOUT))??
-            .map_into_left_body(),
+    let context = TraceContext::of(&id, traceparent(request.headers()));
+    let arriving = body::watch(
+        &mut request,
+        broker.guards.body_within,
+        broker.guards.largest_body,
+    );
+    let work = serve(&broker, request, arriving.clone(), next);
+    let answered = trace_context::within(context, work).await;
+    let Some(answered) = answered else {
+        // The request is gone with the work on it, and with it the name of its route.
+        broker.metrics.refused("request_deadline");
+        broker
+            .metrics
+            .request(method.as_str(), None, 503, begun.elapsed());
+        let mut answer = HttpResponse::ServiceUnavailable()
+            .insert_header((header::RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("This took too long. Try again in a moment.\n");
+        body::close(&mut answer);
+        dress(answer.headers_mut(), &broker, &id);
+        if let Some(arriving) = arriving {
+            answer = answer.map_body(|_, body| arriving.held(body));
+        }
+        return Err(InternalError::from_response("the request took too long", answer).into());
     };
-    let (route, status) = (response.request().match_pattern(), response.status().as_u16());
+    let mut response = answered?;
+    let (route, status) = (response.request().match_pattern(), response.status());
     broker
         .metrics
-        .request(method.as_str(), route, status, begun.elapsed());
-    let headers = response.headers_mut();
+        .request(method.as_str(), route, status.as_u16(), begun.elapsed());
+    guards::give_back(&broker, response.request(), status);
+    if broker.draining.load(Ordering::Relaxed) {
+        body::close(response.response_mut());
+    }
+    let request = response.request().clone();
+    guards::tell(&request, response.headers_mut());
+    dress(response.headers_mut(), &broker, &id);
+    Ok(response)
+}
+
+/// The only `traceparent`: of several none can be told to be the right one.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(TRACEPARENT);
+    let only = all.next()?;
+    match all.next() {
+        None => only.to_str().ok(),
+        Some(_) => None,
+    }
+}
+
+/// Serves a request within its time; nothing when that is over.
+async fn serve<B: MessageBody + 'static>(
+    broker: &Broker,
+    request: ServiceRequest,
+    arriving: Option<Arriving>,
+    next: Next<B>,
+) -> Option<Result<ServiceResponse<EitherBody<B>>, Error>> {
+    let mut response = match guards::refusal(broker, request.request()) {
+        Some(answer) => request.into_response(answer).map_into_right_body(),
+        None => match tokio::time::timeout(broker.guards.request_within, next.call(request)).await {
+            Ok(Ok(response)) => response.map_into_left_body(),
+            Ok(Err(error)) => return Some(Err(error)),
+            Err(_) => return None,
+        },
+    };
+    let Some(arriving) = arriving else {
+        return Some(Ok(response));
+    };
+    if let Some((guard, status)) = arriving.fault() {
+        broker.metrics.refused(guard);
+        let answer = HttpResponse::new(status);
+        response = response.into_response(answer).map_into_right_body();
+    }
+    Some(Ok(arriving.closing(response)))
+}
+
+/// What an answer has unless its handler gave it something else.
+fn dress(headers: &mut HeaderMap, broker: &Broker, request_id: &str) {
     let mut default = |name: HeaderName, value: HeaderValue| {
         if !headers.contains_key(&name) {
             headers.insert(name, value);
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         default(REQUEST_ID, value);
     }
     default(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -88,47 +142,4 @@ pub async fn apply<B: MessageBody>(
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         default(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    Ok(response)
-}
-
-/// What is refused before any handler sees it.
-fn refusal(request: &HttpRequest) -> Option<StatusCode> {
-    let uri = request.uri();
-    if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI {
-        return Some(StatusCode::URI_TOO_LONG);
-    }
-    // No name of the console's has a NUL, and PostgreSQL cannot even be asked for one.
-    let has_nul = |text: &str| text.contains("%00");
-    if uri.path().starts_with("/console") && (has_nul(uri.path()) || uri.query().is_some_and(has_nul)) {
-        return Some(StatusCode::NOT_FOUND);
-    }
-    let headers = request.headers();
-    let size: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if size > LARGEST_HEADERS {
-        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-    }
-    // Exactly one, though nothing here is decided by it (RFC 9112 §3.2).
-    let hosts = headers.get_all(header::HOST).count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Some(StatusCode::BAD_REQUEST);
-    }
-    let length = headers.get(header::CONTENT_LENGTH);
-    if length.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
-        // Two lengths: what request smuggling is made of (RFC 9112 §6.1).
-        return Some(StatusCode::BAD_REQUEST);
-    }
-    let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    // The console's forms hold whole mappings; nothing else is as long.
-    // So do some calls of the management API.
-    let largest = match uri.path() {
-        "/" => management::LONGEST_BODY,
-        path if path.starts_with("/console/") => console::door::LONGEST_FORM,
-        _ => LARGEST_BODY,
-    };
-    announced
-        .is_some_and(|length| length > largest)
-        .then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }

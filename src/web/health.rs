@@ -1,4 +1,7 @@
-//! Alive, and ready: the database answers and the root key opens what is in it. Upstreams never count.
+//! Alive, and ready: the database answers, the root key opens what is in it, and nobody has told this node to stop.
+//! Upstreams never count.
+
+use std::sync::atomic::Ordering;
 
 use actix_web::{HttpResponse, web};
 
@@ -15,6 +18,9 @@ pub async fn live() -> HttpResponse {
 
 /// Ready: a write transaction begins and ends, and the root key opens a signing key.
 pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
+    if broker.draining.load(Ordering::Relaxed) {
+        return not_ready("stopping\n");
+    }
     let sealer = broker.sealer.clone();
     let checked = broker
         .db
@@ -44,10 +50,14 @@ pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
             .body("ready\n"),
         Err(cause) => {
             tracing::warn!(%cause, "not ready");
-            HttpResponse::ServiceUnavailable()
-                .insert_header(("Retry-After", "1"))
-                .content_type("text/plain; charset=utf-8")
-                .body("not ready; the log says why\n")
+            not_ready("not ready; the log says why\n")
         }
     }
+}
+
+fn not_ready(why: &'static str) -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header(("Retry-After", "1"))
+        .content_type("text/plain; charset=utf-8")
+        .body(why)
 }

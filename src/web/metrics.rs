@@ -93,6 +93,16 @@ fn own_state(broker: &Broker, registry: &mut Registry) {
         }
     }
     registry.register("cache_lookups", "Lookups in the configuration caches", caches);
+    let lost = Counter::<u64, AtomicU64>::default();
+    lost.inc_by(broker.metrics.lost_log_lines());
+    registry.register(
+        "log_lines_lost",
+        "Lines of the log that were dropped because nobody read them quickly enough",
+        lost,
+    );
+    let seats = Gauge::<i64>::default();
+    seats.set(i64::from(broker.seats.taken()));
+    registry.register("open_connections", "Open connections of clients", seats);
     let load = broker.db.load();
     let connections = Family::<Use, Gauge>::default();
     for (state, count) in [

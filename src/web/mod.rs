@@ -2,9 +2,12 @@
 
 pub mod assets;
 pub mod bearer;
+mod body;
 pub mod console;
 pub mod cookies;
 mod domains;
+mod drain;
+mod guards;
 pub mod headers;
 mod health;
 pub mod management;
@@ -37,9 +40,10 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let largest_body = guards::LARGEST_BODY.min(broker.guards.largest_body);
     App::new()
         .app_data(broker)
-        .app_data(web::PayloadConfig::new(headers::LARGEST_BODY))
+        .app_data(web::PayloadConfig::new(largest_body))
         .wrap(from_fn(domains::route))
         .wrap(from_fn(headers::apply))
         .configure(routes)
@@ -48,8 +52,13 @@ pub fn app(
 /// Serves on a listening socket until the returned server is stopped or dropped; SIGTERM and SIGINT finish what is under
 /// way for at most 30 seconds.
 pub fn serve(broker: Data<Broker>, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let (workers, connections) = (workers.max(1), broker.guards.connections as usize);
+    let (seating, stopping) = (broker.clone(), broker.clone());
     let server = HttpServer::new(move || app(broker.clone()))
         .workers(workers)
+        .max_connections(connections.div_ceil(workers))
+        .on_connect(move |connection, data| guards::sit(&seating, connection, data))
+        .shutdown_signal(drain::told(stopping))
         .client_request_timeout(Duration::from_secs(5))
         .client_disconnect_timeout(Duration::from_secs(2))
         .keep_alive(Duration::from_secs(75))

@@ -9,12 +9,7 @@ use ipnet::IpNet;
 /// The client's address: the nearest one that is not a trusted proxy.
 pub fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
-    let is_proxy = |address: &IpAddr| {
-        trusted
-            .iter()
-            .any(|network| network.contains(&address.to_canonical()))
-    };
-    if !is_proxy(&peer) {
+    if !is_proxy(&peer, trusted) {
         return Some(peer);
     }
     let mut nearest = peer;
@@ -29,11 +24,18 @@ pub fn address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
             break;
         };
         nearest = address;
-        if !is_proxy(&address) {
+        if !is_proxy(&address, trusted) {
             break;
         }
     }
     Some(nearest)
+}
+
+/// Whether that address is a trusted proxy's.
+pub fn is_proxy(address: &IpAddr, trusted: &[IpNet]) -> bool {
+    trusted
+        .iter()
+        .any(|network| network.contains(&address.to_canonical()))
 }
 
 #[cfg(test)]

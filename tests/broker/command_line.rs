@@ -11,14 +11,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A directory to run in, with its database and keys.
-struct Shell(TempDir);
+pub struct Shell(TempDir);
 
 impl Shell {
-    fn new() -> Shell {
+    pub fn new() -> Shell {
         Shell(tempfile::tempdir().unwrap())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
         command
             .args(arguments)
@@ -37,7 +37,7 @@ impl Shell {
     }
 
     /// Runs what must go well, and gives what it printed.
-    fn text(&self, arguments: &[&str]) -> String {
+    pub fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", said(&output));
         String::from_utf8(output.stdout).unwrap()
@@ -932,7 +932,7 @@ fn administrators_are_made_locked_out_and_given_new_links() {
 }
 
 /// Ends with the test, however that ends.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

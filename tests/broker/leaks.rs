@@ -72,6 +72,8 @@ const HEADERS: &[&str] = &[
     "location",
     "permissions-policy",
     "pragma",
+    "ratelimit",
+    "ratelimit-policy",
     "referrer-policy",
     "retry-after",
     "set-cookie",

@@ -35,6 +35,8 @@ async fn what_happens_is_counted() {
     let mut browser = stage.browser();
     browser.sign_in("linus@acme.test", &stage.authorize(&[])).await;
     stage.get("/no/such/path").await.expect(404);
+    let long = format!("/oauth2/authorize?{}", "x".repeat(10_000));
+    stage.get(&long).await.expect(414);
     let text = scrape(&stage).await;
     let requests = "forebay_http_requests_total";
     assert_eq!(
@@ -63,6 +65,8 @@ async fn what_happens_is_counted() {
         ),
         1.0
     );
+    let refused = "forebay_refused_requests_total";
+    assert_eq!(value(&text, refused, &["guard=\"shape\""]), 1.0);
     let calls = value(
         &text,
         "forebay_upstream_seconds_count",
@@ -71,7 +75,13 @@ async fn what_happens_is_counted() {
     assert!(calls >= 2.0, "token and userinfo");
     assert!(value(&text, "forebay_cache_lookups_total", &["cache=\"apps\"", "miss"]) >= 1.0);
     assert!(value(&text, "forebay_database_connections", &["idle"]) >= 0.0);
+    assert!(value(&text, "forebay_database_connections", &["busy"]) >= 0.0);
+    if matches!(stage.broker.db.target(), forebay::db::Target::Sqlite(_)) {
+        assert_eq!(value(&text, "forebay_database_waiting_writes", &[]), 0.0);
+    }
     assert_eq!(value(&text, "forebay_database_up", &[]), 1.0);
+    assert_eq!(value(&text, "forebay_open_connections", &[]), 0.0);
+    assert_eq!(value(&text, "forebay_log_lines_lost_total", &[]), 0.0);
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 

@@ -15,7 +15,7 @@ use super::guest::{self, GuestForm};
 use super::problem::Problem;
 use super::{page, prove, sign_in};
 use crate::actions::admins::passkeys::{self, Answer, Purpose};
-use crate::broker::Broker;
+use crate::broker::{Broker, rest_of_minute};
 use crate::error::StoreError;
 use crate::model::passkey;
 use crate::rules::params::Params;
@@ -83,7 +83,9 @@ pub async fn sign_in_challenge(
 ) -> Result<HttpResponse, Problem> {
     let ctx = broker.ctx("system", RequestId::of(&request));
     if !broker.challenges.take(ctx.now, guest::address(&request, &broker)) {
-        return Ok(HttpResponse::TooManyRequests().finish());
+        let mut answer = HttpResponse::TooManyRequests().finish();
+        sign_in::retry_after(&mut answer, rest_of_minute(ctx.now));
+        return Ok(answer);
     }
     let (asked, state) = webauthn(&broker)?
         .start_discoverable_authentication()

@@ -180,7 +180,7 @@ impl Step {
             .await?;
         match proved {
             Ok(proved) => self.proved(&ctx, proved).await,
-            Err(Refused::TooOften) => Err(Failure::new(
+            Err(Refused::TooOften { .. }) => Err(Failure::new(
                 "NotAuthorizedException",
                 "Password attempts exceeded",
             )),

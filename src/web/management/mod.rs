@@ -100,6 +100,14 @@ pub async fn post(request: HttpRequest, body: actix_web::web::Payload, broker: D
     }
 }
 
+/// The answer to a call beyond its address's share, as SDKs know it: they wait and try again.
+pub fn too_many(request_id: &str) -> HttpResponse {
+    wire::failed(
+        request_id,
+        &Failure::new("TooManyRequestsException", "Rate exceeded"),
+    )
+}
+
 async fn serve(
     request: &HttpRequest,
     body: &Bytes,

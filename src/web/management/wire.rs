@@ -50,7 +50,7 @@ pub fn empty(request_id: &str) -> HttpResponse {
 }
 
 pub fn failed(request_id: &str, failure: &Failure) -> HttpResponse {
-    tracing::info!(request_id, error = failure.name, "a management call was refused");
+    tracing::info!(error = failure.name, "a management call was refused");
     let mut answer = HttpResponse::build(failure.status());
     answer.insert_header(("x-amzn-ErrorType", format!("{}:", failure.name)));
     let shown: String = failure

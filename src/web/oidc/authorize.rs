@@ -58,7 +58,7 @@ pub async fn bounce(request: &HttpRequest, broker: &Broker, body: &Bytes, path: 
     match form(request, body) {
         Ok(form) => {
             let query = params::encode(form.without(&[]));
-            if query.len() + path.len() >= crate::web::headers::LONGEST_URI {
+            if query.len() + path.len() >= broker.guards.longest_url {
                 return HttpResponse::UriTooLong().finish();
             }
             respond::see_other(&format!("{path}?{query}"))
@@ -511,7 +511,6 @@ pub fn refuse(
 
 fn to_app(request: &HttpRequest, app: &App, response: &Response, refusal: &OAuthError) -> HttpResponse {
     tracing::info!(
-        request_id = RequestId::of(request),
         client = app.client.id,
         error = refusal.code.as_str(),
         cause = %refusal.cause,

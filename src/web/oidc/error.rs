@@ -36,7 +36,6 @@ pub struct Dialect {
 /// A refusal of the token or revocation endpoint.
 pub fn json(request: &HttpRequest, error: &OAuthError, dialect: Dialect) -> HttpResponse {
     tracing::info!(
-        request_id = RequestId::of(request),
         error = error.code.as_str(),
         cause = %error.cause,
         path = request.path(),
@@ -70,11 +69,11 @@ pub fn json(request: &HttpRequest, error: &OAuthError, dialect: Dialect) -> Http
 }
 
 /// A refusal of a protected resource: no error code where no token came (RFC 6750 §3.1).
-pub fn bearer(request: &HttpRequest, error: Option<&OAuthError>) -> HttpResponse {
+pub fn bearer(error: Option<&OAuthError>) -> HttpResponse {
     let (status, challenge) = match error {
         None => (StatusCode::UNAUTHORIZED, "Bearer realm=\"forebay\"".to_owned()),
         Some(error) => {
-            tracing::info!(request_id = RequestId::of(request), cause = %error.cause, "refused a bearer token");
+            tracing::info!(cause = %error.cause, "refused a bearer token");
             let status = match error.code {
                 Code::InvalidToken => StatusCode::UNAUTHORIZED,
                 Code::InsufficientScope => StatusCode::FORBIDDEN,
@@ -103,37 +102,64 @@ pub fn bearer(request: &HttpRequest, error: Option<&OAuthError>) -> HttpResponse
 /// The database could not do its part: 503 where trying again helps, else 500. The client gets the request id only. At an
 /// address that people visit it is a page.
 pub fn store(request: &HttpRequest, cause: &StoreError) -> HttpResponse {
-    let request_id = RequestId::of(request);
-    tracing::error!(%request_id, %cause, path = request.path(), "the database failed a request");
+    tracing::error!(%cause, path = request.path(), "the database failed a request");
     let (status, code) = match cause {
         StoreError::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::ServerError),
         _ => (StatusCode::SERVICE_UNAVAILABLE, Code::TemporarilyUnavailable),
     };
+    let page = ErrorPage {
+        title: "This does not work at the moment".into(),
+        what: "Something on our side is not available.".into(),
+        next: "Wait a moment and try again.".into(),
+        ..ErrorPage::default()
+    };
+    again_later(request, status, code, 1, page)
+}
+
+/// Too many requests came from where this one comes from; there will be more in so many seconds.
+pub fn too_many(request: &HttpRequest, seconds: i64) -> HttpResponse {
+    let page = ErrorPage {
+        title: "Too many requests".into(),
+        what: "Too many requests have come from your network within a minute.".into(),
+        next: format!("Wait for {seconds} seconds, then load this page again."),
+        ..ErrorPage::default()
+    };
+    let (status, code) = (StatusCode::TOO_MANY_REQUESTS, Code::TemporarilyUnavailable);
+    again_later(request, status, code, seconds, page)
+}
+
+/// What may go well in so many seconds: a page where people go, else JSON. Both name the request, by which the log has it.
+fn again_later(
+    request: &HttpRequest,
+    status: StatusCode,
+    code: Code,
+    seconds: i64,
+    page: ErrorPage,
+) -> HttpResponse {
     let visited = [
         paths::AUTHORIZE,
         paths::LOGIN,
         paths::START_LOGIN,
         paths::LOGOUT,
         paths::IDPRESPONSE,
+        "/console",
     ];
+    let request_id = RequestId::of(request);
     if visited.iter().any(|path| request.path().starts_with(path)) {
         let page = ErrorPage {
             frame: Frame::new(&lang(request), "Forebay"),
-            title: "This does not work at the moment".into(),
-            what: "Something on our side is not available.".into(),
-            next: "Wait a moment and try again.".into(),
             error_name: code.as_str().into(),
             details: vec![("Request".into(), request_id)],
-            ..ErrorPage::default()
+            ..page
         };
         let mut answer = respond::page(status, &page, respond::Forms::Onward).finish();
         answer
             .headers_mut()
-            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            .insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         return answer;
     }
     HttpResponse::build(status)
-        .insert_header((header::RETRY_AFTER, "1"))
+        .insert_header((header::RETRY_AFTER, seconds))
         .insert_header(cors::ANY_ORIGIN)
         .content_type("application/json;charset=UTF-8")
         .body(json!({ "error": code.as_str(), "error_description": "try again later", "request_id": request_id }).to_string())
@@ -316,7 +342,6 @@ pub fn refused(request: &HttpRequest, broker: &Broker, shown: Shown<'_>) -> Http
         ..
     } = shown;
     tracing::info!(
-        request_id = RequestId::of(request),
         cause = %refusal.cause,
         trace = trace_code.as_deref().unwrap_or("-"),
         "a sign-in was refused"

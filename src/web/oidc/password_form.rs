@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use zeroize::Zeroizing;
@@ -183,14 +183,18 @@ impl<'a> Sent<'a> {
         let mut visit = Visit::new(broker, &app.pool, &app.client.id);
         let outcome = broker.prove(&ctx, &mut visit, username, proof, address).await?;
         trace.story.steps.append(&mut visit.steps);
+        let mut wait = None;
         let (cause, seen, status, shown) = match outcome {
             Ok(proved) => return self.proved(proved, trace).await,
-            Err(Refused::TooOften) => (
-                "password_attempts_exceeded",
-                "got wrong too often just now; not looked at",
-                StatusCode::TOO_MANY_REQUESTS,
-                TOO_OFTEN,
-            ),
+            Err(Refused::TooOften { seconds }) => {
+                wait = Some(seconds);
+                (
+                    "password_attempts_exceeded",
+                    "got wrong too often just now; not looked at",
+                    StatusCode::TOO_MANY_REQUESTS,
+                    TOO_OFTEN,
+                )
+            }
             Err(Refused::Wrong { known }) => (
                 "password_wrong",
                 if known {
@@ -206,7 +210,13 @@ impl<'a> Sent<'a> {
         trace.step("password", false, seen);
         broker.metrics.sign_in(Outcome::Refused.as_str(), cause);
         error::keep_unreached(self.request, broker, trace, cause).await;
-        Ok(self.again(status, shown))
+        let mut answer = self.again(status, shown);
+        if let Some(seconds) = wait {
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+        }
+        Ok(answer)
     }
 
     async fn proved(self, proved: Proved, mut trace: Draft) -> Result<HttpResponse, StoreError> {

@@ -20,8 +20,8 @@ use crate::rules::authorize::granted_scopes;
 use crate::rules::grant::{self, Credentials, Grant, Shown};
 use crate::rules::oauth_error::{Code, OAuthError};
 use crate::rules::params::Params;
-use crate::web::domains;
 use crate::web::headers::RequestId;
+use crate::web::{domains, guards};
 
 /// A refusal, or a database that did not answer.
 pub enum Trouble {
@@ -76,6 +76,9 @@ async fn serve(
 ) -> Result<HttpResponse, Trouble> {
     let form = form(request, body)?;
     let app = authenticated(request, &form, broker, dialect).await?;
+    if let Some(answer) = guards::beyond_clients_share(broker, request, &app.client.id) {
+        return Ok(answer);
+    }
     let mut visit = Visit::new(broker, &app.pool, &app.client.id);
     let ctx = broker.ctx(format!("client:{}", app.client.id), RequestId::of(request));
     let (minted, refresh_token) = match grant::parse(&form, &app.client)? {

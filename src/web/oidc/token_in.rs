@@ -317,7 +317,6 @@ impl<'a> Exchange<'a> {
     /// OAuth's error (RFC 8693 §2.2.2) with the stable name and the trace's code beside it.
     fn refusal(&self, refusal: &Refusal, trace_code: Option<String>) -> HttpResponse {
         tracing::info!(
-            request_id = RequestId::of(self.request),
             cause = %refusal.cause,
             trace = trace_code.as_deref().unwrap_or("-"),
             "an exchange was refused"

@@ -20,7 +20,7 @@ pub async fn get(request: HttpRequest, broker: Data<Broker>) -> HttpResponse {
 pub async fn post(request: HttpRequest, body: Bytes, broker: Data<Broker>) -> HttpResponse {
     match in_form(&request, &body) {
         Ok(posted) => serve(&request, posted, &broker).await,
-        Err(refusal) => error::bearer(&request, Some(&refusal)),
+        Err(refusal) => error::bearer(Some(&refusal)),
     }
 }
 
@@ -42,15 +42,15 @@ fn in_form(request: &HttpRequest, body: &Bytes) -> Result<Option<String>, OAuthE
 async fn serve(request: &HttpRequest, posted: Option<String>, broker: &Data<Broker>) -> HttpResponse {
     let token = match presented(request, posted) {
         Ok(Some(token)) => token,
-        Ok(None) => return error::bearer(request, None),
-        Err(refusal) => return error::bearer(request, Some(&refusal)),
+        Ok(None) => return error::bearer(None),
+        Err(refusal) => return error::bearer(Some(&refusal)),
     };
     match claims_of(request, &token, broker).await {
         Ok(Ok(claims)) => HttpResponse::Ok()
             .insert_header(cors::ANY_ORIGIN)
             .insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"))
             .body(Value::Object(claims).to_string()),
-        Ok(Err(refusal)) => error::bearer(request, Some(&refusal)),
+        Ok(Err(refusal)) => error::bearer(Some(&refusal)),
         Err(cause) => error::store(request, &cause),
     }
 }

@@ -31,6 +31,7 @@ pub struct Called {
     pub id: String,
     pub timestamp: i64,
     pub signature: String,
+    pub traceparent: String,
     pub body: String,
 }
 
@@ -69,6 +70,7 @@ impl Hook {
                     id: header("webhook-id"),
                     timestamp: header("webhook-timestamp").parse().unwrap_or_default(),
                     signature: header("webhook-signature"),
+                    traceparent: header("traceparent"),
                     body: body.clone(),
                 });
                 let event: Value = serde_json::from_str(&body).unwrap_or_default();

@@ -176,6 +176,7 @@ async fn too_many_wrong_passwords_are_not_looked_at() {
         .await
         .expect(429);
     assert!(page.shows("wrong too often"), "{page:?}");
+    assert_eq!(page.header("retry-after"), Some("1"));
     stage.clock.advance(1);
     enter(&mut browser, &stage.authorize(&[]), "grace", PASSWORD)
         .await

@@ -3,6 +3,7 @@
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
 use forebay::broker::{Broker, Parts};
+use forebay::config::Guards;
 use forebay::db::{Db, Target};
 use forebay::demo::{WEB_CLIENT, WEB_SECRET};
 use forebay::seal::Sealer;
@@ -32,6 +33,21 @@ impl Stage {
         }
     }
 
+    /// Another node with guards and trusted proxies of its own.
+    pub async fn guarded(&self, guards: Guards, trusted_proxies: &[&str]) -> Node {
+        let mut parts = self.parts(self.broker.db.target(), self.broker.sealer.clone());
+        parts.guards = guards;
+        parts.trusted_proxies = trusted_proxies
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect();
+        let broker = Data::new(Broker::new(parts));
+        Node {
+            call: door(broker.clone()).await,
+            broker,
+        }
+    }
+
     /// Another broker over the stage's database, with these root keys, 32 bytes of each; the stage's own is of 42.
     pub fn with_root_keys(&self, bytes: &[u8]) -> Data<Broker> {
         let keys = bytes.iter().map(|byte| [*byte; 32]).collect();
@@ -39,6 +55,10 @@ impl Stage {
     }
 
     fn another_broker(&self, target: &Target, sealer: Sealer) -> Data<Broker> {
+        Data::new(Broker::new(self.parts(target, sealer)))
+    }
+
+    fn parts(&self, target: &Target, sealer: Sealer) -> Parts {
         let first = &self.broker;
         self.nodes.set(self.nodes.get() + 1);
         let options = Options {
@@ -49,7 +69,7 @@ impl Stage {
             proxy: None,
             dns_servers: Vec::new(),
         };
-        Data::new(Broker::new(Parts {
+        Parts {
             public_url: first.public_url.clone(),
             db: Db::open(target, 2).unwrap(),
             sealer,
@@ -58,7 +78,8 @@ impl Stage {
             upstream: Upstream::new(options, first.clock.clone(), first.entropy.clone()).unwrap(),
             trusted_proxies: Vec::new(),
             audit_days: forebay::config::AUDIT_DAYS,
-        }))
+            guards: Guards::default(),
+        }
     }
 }
 

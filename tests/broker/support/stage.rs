@@ -17,7 +17,7 @@ use forebay::actions::Ctx;
 use forebay::actions::admins::{self, Place};
 use forebay::actions::pools::NewKeys;
 use forebay::broker::{Broker, Parts};
-use forebay::config::{AUDIT_DAYS, AllowedHost};
+use forebay::config::{AUDIT_DAYS, AllowedHost, Guards};
 use forebay::db::{Conn, Db};
 use forebay::demo::okta::{Okta, Setup};
 use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
@@ -146,6 +146,7 @@ impl Stage {
             upstream: Upstream::with_patience(options, patience, clock, entropy).unwrap(),
             trusted_proxies: Vec::new(),
             audit_days: AUDIT_DAYS,
+            guards: Guards::default(),
         }));
         let call = door(broker.clone()).await;
         let globex = organisations.pop().unwrap();

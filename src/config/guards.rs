@@ -1,0 +1,49 @@
+//! The guards: what one request, one connection and one caller may take of a node. Whoever runs a node sets them; the
+//! defaults are those that the README names.
+
+use std::time::Duration;
+
+/// The bounds of a node. A rate of zero is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guards {
+    /// From the end of a request's head to its answer, the body's arrival and every call upstream included.
+    pub request_within: Duration,
+    /// From the end of a request's head to the end of its body.
+    pub body_within: Duration,
+    /// Path and query, in bytes: a longer one is answered 414.
+    pub longest_url: usize,
+    /// Names and values of all headers, in bytes: more is answered 431. Our own cookies are at most 8 KiB.
+    pub largest_headers: usize,
+    /// What is read of any body, in bytes: more is answered 413. Most endpoints read less.
+    pub largest_body: usize,
+    /// Open connections; more of them wait in the system's queue.
+    pub connections: u32,
+    /// Open connections of one address; those of trusted proxies are not counted.
+    pub connections_per_address: u32,
+    /// Requests of one address in a minute.
+    pub requests_per_address: u32,
+    /// Token requests of one app client in a minute.
+    pub requests_per_client: u32,
+    /// Wrong passwords of native accounts that come from one address in a minute.
+    pub wrong_passwords_per_address: u32,
+    /// How long a node that was told to stop says so before it takes no more connections.
+    pub drain_delay: Duration,
+}
+
+impl Default for Guards {
+    fn default() -> Guards {
+        Guards {
+            request_within: Duration::from_secs(30),
+            body_within: Duration::from_secs(10),
+            longest_url: 8_192,
+            largest_headers: 16_384,
+            largest_body: 1_048_576,
+            connections: 20_000,
+            connections_per_address: 512,
+            requests_per_address: 3_000,
+            requests_per_client: 0,
+            wrong_passwords_per_address: 30,
+            drain_delay: Duration::ZERO,
+        }
+    }
+}
