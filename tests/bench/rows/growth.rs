@@ -38,13 +38,18 @@ pub async fn rows(plan: &Plan, report: &mut Report, okta: &Process) {
         world("connections", 100, many(10_000), 1),
         world("pools", 100, 10, many(1_000)),
     ];
-    let cookie = sign_in_upstream(okta.address).await;
-    let mut lanes = Vec::new();
+    let mut made = Vec::new();
     for world in &worlds {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::in_file(directory.path(), "world");
         world.make(&database, okta);
         let server = Process::serve(&Serve::new(directory.path(), &database.url, okta.address));
+        made.push((server, directory));
+    }
+    // Only when all are there: a connection that waits for the next one's users is closed.
+    let cookie = sign_in_upstream(okta.address).await;
+    let mut lanes = Vec::new();
+    for (server, directory) in made {
         let mut walker = Walker::new(&server, okta, &cookie).await;
         // The first makes the account and fetches the upstream's keys.
         walker.sign_in().await;

@@ -68,9 +68,6 @@ pub async fn share_at_half_load(
     let mut serve = Serve::new(directory, database, okta.address);
     serve.metrics = Some(metrics);
     let server = Process::serve(&serve);
-    let cookie = sign_in_upstream(okta.address).await;
-    let mut walker = Walker::new(&server, okta, &cookie).await;
-    walker.sign_in().await;
     // A lane of requests one after the other takes a core; with a pause after each as long as the request, half of one.
     let refresh = refreshing(stock);
     let mut busy = Connection::open(server.address).await;
@@ -79,6 +76,9 @@ pub async fn share_at_half_load(
         busy.send(&refresh(number)).await;
     }
     let pause = begun.elapsed() / u32::try_from(plan.of(2_000)).unwrap();
+    let cookie = sign_in_upstream(okta.address).await;
+    let mut walker = Walker::new(&server, okta, &cookie).await;
+    walker.sign_in().await;
     let done = RefCell::new(false);
     let background = async {
         let mut number = 0;
