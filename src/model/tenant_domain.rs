@@ -14,6 +14,8 @@ use crate::world::UnixTime;
 
 /// The literal of the index by domain: for a bound value a prepared plan could not use it.
 const PROVEN: &str = "tenant_domains.proof <> 'none'";
+/// That of the index by the time of the last look.
+const BY_DNS: &str = "tenant_domains.proof = 'dns'";
 
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = tenant_domains)]
@@ -144,7 +146,7 @@ pub fn find(conn: &mut Conn, tenant_id: &str, domain: &str) -> QueryResult<Optio
 /// Those proven by a record that was last looked for before that moment, the longest waiting first.
 pub fn to_check(conn: &mut Conn, before: UnixTime, limit: i64) -> QueryResult<Vec<TenantDomain>> {
     tenant_domains::table
-        .filter(tenant_domains::proof.eq(Proof::Dns))
+        .filter(sql::<Bool>(BY_DNS))
         .filter(tenant_domains::checked_at.lt(before))
         .order((tenant_domains::checked_at, tenant_domains::domain))
         .limit(limit)

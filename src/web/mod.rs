@@ -70,7 +70,7 @@ pub fn serve(broker: Data<Broker>, listener: TcpListener, workers: usize) -> std
 
 /// Every route. The application data must hold a `web::Data<Broker>`.
 pub fn routes(cfg: &mut ServiceConfig) {
-    assets::configure(cfg);
+    // Fixed paths first: they are compared as text, the others with an expression each, in this order.
     cfg.service(resource("/healthz").document(health::live))
         .service(resource("/readyz").document(health::ready))
         // Cognito's management API
@@ -115,25 +115,14 @@ pub fn routes(cfg: &mut ServiceConfig) {
         )
         .service(resource(paths::REGISTER).post(oidc::register::post))
         .service(
-            resource("/oauth2/register/{client}")
-                .get(oidc::register::get)
-                .delete(oidc::register::delete),
-        )
-        .service(
             resource(paths::LOGOUT)
                 .get(oidc::logout::get)
                 .post(oidc::logout::post),
         )
         .service(resource("/logout/idpresponse").get(oidc::logout::returned))
-        .service(resource("/logout/idpresponse/{connection}").get(oidc::logout::returned))
         .service(
             resource(paths::IDPRESPONSE)
                 .get(oidc::idpresponse::bare)
-                .post(oidc::idpresponse::posted),
-        )
-        .service(
-            resource("/oauth2/idpresponse/{connection}")
-                .get(oidc::idpresponse::named)
                 .post(oidc::idpresponse::posted),
         )
         .service(
@@ -157,22 +146,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .document(oidc::well_known::jwks_here)
                 .options(oidc::cors::preflight),
         )
-        .service(resource("/login/style/{client}/{file}").document(oidc::login_style::get))
-        .service(resource("/login/style/{client}/{tenant}/{file}").document(oidc::login_style::of_tenant))
         .service(resource("/error").document(oidc::error::page))
-        .service(
-            resource("/.well-known/oauth-authorization-server/{pool}")
-                .document(oidc::well_known::oauth_metadata)
-                .options(oidc::cors::preflight),
-        )
         .service(
             resource("/{pool}/.well-known/openid-configuration")
                 .document(oidc::well_known::configuration)
-                .options(oidc::cors::preflight),
-        )
-        .service(
-            resource("/{pool}/.well-known/oauth-authorization-server")
-                .document(oidc::well_known::oauth_metadata)
                 .options(oidc::cors::preflight),
         )
         .service(
@@ -180,6 +157,30 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .document(oidc::well_known::jwks)
                 .options(oidc::cors::preflight),
         )
+        .service(
+            resource("/oauth2/idpresponse/{connection}")
+                .get(oidc::idpresponse::named)
+                .post(oidc::idpresponse::posted),
+        )
+        .service(resource("/logout/idpresponse/{connection}").get(oidc::logout::returned))
+        .service(
+            resource("/oauth2/register/{client}")
+                .get(oidc::register::get)
+                .delete(oidc::register::delete),
+        )
+        .service(resource("/login/style/{client}/{file}").document(oidc::login_style::get))
+        .service(resource("/login/style/{client}/{tenant}/{file}").document(oidc::login_style::of_tenant))
+        .service(
+            resource("/.well-known/oauth-authorization-server/{pool}")
+                .document(oidc::well_known::oauth_metadata)
+                .options(oidc::cors::preflight),
+        )
+        .service(
+            resource("/{pool}/.well-known/oauth-authorization-server")
+                .document(oidc::well_known::oauth_metadata)
+                .options(oidc::cors::preflight),
+        )
+        .configure(assets::configure)
         .configure(console::routes)
         .default_service(web::to(oidc::error::not_found));
 }

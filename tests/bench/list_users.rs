@@ -4,16 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use forebay::db::{Conn, Target};
-use forebay::demo::{ACCESS_KEY, ACCESS_SECRET, POOL};
-use hmac::{Hmac, Mac};
+use forebay::demo::POOL;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use super::crowd;
 use super::http::Connection;
-use super::process::{Process, free_address};
+use super::process::{Process, Serve, free_address};
 use super::seed;
+use super::sigv4::signed;
 
 /// Users in the pool.
 const USERS: usize = 1_000_000;
@@ -31,9 +30,14 @@ pub async fn run() {
     let (target, upstream) = (Target::parse(&url).unwrap(), free_address());
     seed::fill(&target, upstream, 0, 0);
     let begun = Instant::now();
-    let name = fill(&mut target.open().unwrap(), users);
+    let mut conn = target.open().unwrap();
+    crowd::users(&mut conn, users);
+    let name = match conn {
+        Conn::Sqlite(_) => "SQLite",
+        Conn::Postgres(_) => "PostgreSQL",
+    };
     eprintln!("seeded {users} users in {:.0} s", begun.elapsed().as_secs_f64());
-    let server = Process::serve(directory.path(), &url, upstream);
+    let server = Process::serve(&Serve::new(directory.path(), &url, upstream));
     let mut connection = Connection::open(server.address).await;
     for (what, filter) in [
         ("by the beginning of the email", "email ^= \"person{}\""),
@@ -88,81 +92,4 @@ async fn walk_through(connection: &mut Connection, filter: &str, taken: &mut Vec
             None => return,
         }
     }
-}
-
-/// Fills the pool, users by the expressions of the database at hand, their keys as the migration made those of the users
-/// there were; tells which database it is.
-fn fill(conn: &mut Conn, users: usize) -> &'static str {
-    let (name, numbers, sub, attributes, migration) = match conn {
-        Conn::Sqlite(_) => (
-            "SQLite",
-            format!("WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {users})"),
-            "printf('%08x-0000-4000-8000-%012x', (i * 2654435761) % 4294967296, i)",
-            "json_object('email', 'person' || i || '@customer.test', 'email_verified', json('true'), \
-             'given_name', printf('Given-%02d', i % 50), 'family_name', printf('Family-%03d', i % 1000))",
-            include_str!("../../migrations/sqlite/2026-11-21-161000_directory/up.sql"),
-        ),
-        Conn::Postgres(_) => (
-            "PostgreSQL",
-            format!("WITH n (i) AS (SELECT generate_series(0::bigint, {users} - 1))"),
-            "lpad(to_hex((i * 2654435761) % 4294967296), 8, '0') || '-0000-4000-8000-' || lpad(to_hex(i), 12, '0')",
-            "json_build_object('email', 'person' || i || '@customer.test', 'email_verified', true, \
-             'given_name', 'Given-' || lpad((i % 50)::text, 2, '0'), \
-             'family_name', 'Family-' || lpad((i % 1000)::text, 3, '0'))::text",
-            include_str!("../../migrations/postgres/2026-11-21-161000_directory/up.sql"),
-        ),
-    };
-    let statement = |begins: &str| -> String {
-        let of = migration
-            .split(';')
-            .map(str::trim)
-            .filter(|text| text.starts_with(begins));
-        of.map(|text| format!("{text};\n")).collect()
-    };
-    conn.batch_execute(&format!(
-        "INSERT INTO users (sub, user_pool_id, username, status, enabled, attributes, created_at, updated_at) \
-         {numbers} SELECT {sub}, '{POOL}', 'acme-okta_' || i, 'EXTERNAL_PROVIDER', true, {attributes}, i, i FROM n;
-         DELETE FROM user_keys; DROP INDEX user_keys_in_order;
-         {} {} ANALYZE;",
-        statement("INSERT INTO user_keys"),
-        statement("CREATE INDEX user_keys_in_order"),
-    ))
-    .unwrap();
-    name
-}
-
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.chain_update(text).finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A call as an AWS SDK signs it (Signature Version 4).
-fn signed(operation: &str, body: &str) -> Vec<u8> {
-    let host = "localhost:8080";
-    let target = format!("AWSCognitoIdentityProviderService.{operation}");
-    let at = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
-    let names = "host;x-amz-date;x-amz-target";
-    let canonical = format!(
-        "POST\n/\n\nhost:{host}\nx-amz-date:{at}\nx-amz-target:{target}\n\n{names}\n{}",
-        hex(&Sha256::digest(body))
-    );
-    let scope = format!("{}/us-local-1/cognito-idp/aws4_request", &at[..8]);
-    let text = format!(
-        "AWS4-HMAC-SHA256\n{at}\n{scope}\n{}",
-        hex(&Sha256::digest(canonical))
-    );
-    let secret = format!("AWS4{ACCESS_SECRET}").into_bytes();
-    let key = scope.split('/').fold(secret, |key, part| mac(&key, part));
-    let signature = hex(&mac(&key, &text));
-    format!(
-        "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Date: {at}\r\n\
-         X-Amz-Target: {target}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, \
-         SignedHeaders={names}, Signature={signature}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
 }

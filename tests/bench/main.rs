@@ -1,27 +1,37 @@
-//! The benchmark: the release binary and a stand-in Okta as processes of their own, whole flows driven from this one, one
-//! table at the end. In the same run, on the same cores, it measures what bounds a token service: RSA-2048 signatures of
-//! one core through the same library, and a bare actix-web answer. `cargo bench` runs it; `cargo bench -- list-users` looks
-//! at lists of a million users instead.
+//! The benchmark: the release binary and a stand-in Okta as processes of their own, whole flows driven from this one. In the
+//! same run, on the same cores, turn and turn about with what it measures, it measures the bounds: RSA-2048 signatures of one
+//! core through the same library, a bare actix-web answer of the same bytes, and the database's own commits.
+//!
+//! ```text
+//! cargo bench                                 all rows, as the Markdown that the README has; some ten minutes
+//! cargo bench -- --short                      the gate: fewer requests, wide margins, PASS or FAIL, in two minutes
+//! cargo bench -- --database postgres://…      on that server, in a database made for the run
+//! cargo bench -- list-users                   lists of a million users instead
+//! ```
+//!
+//! `POSTGRES_URL` adds the rows of two nodes; `FOREBAY_BIN` is another binary to test than the one that Cargo built.
 //!
 //! Every rate is given per second of the server's own CPU time, so that the driver beside it does not count, and as a
 //! share of its bound, so that machines compare.
 #![allow(clippy::unwrap_used)]
 
+mod bound;
+mod crowd;
+mod drive;
 mod http;
 mod list_users;
+mod plan;
 mod process;
 mod rows;
 mod seed;
+mod sigv4;
 mod table;
 
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use forebay::rules::jwks;
-use forebay::world::Entropy;
+use plan::Plan;
 
-fn main() {
+fn main() -> ExitCode {
     // The driver runs itself again for what must be a process of its own.
     let role = std::env::args()
         .skip_while(|argument| argument != "--role")
@@ -36,24 +46,10 @@ fn main() {
                 .unwrap();
             if std::env::args().any(|argument| argument == "list-users") {
                 runtime.block_on(list_users::run());
-            } else {
-                runtime.block_on(rows::all());
+            } else if !runtime.block_on(rows::all(&Plan::of_this_run())) {
+                return ExitCode::FAILURE;
             }
         }
     }
-}
-
-/// RSA-2048 signatures per second of one core, with the key parsed once.
-pub fn signatures_per_second() -> f64 {
-    let pair = jwks::generate(&Entropy::seeded(1)).unwrap();
-    let key = RsaKeyPair::from_der(&pair.private_der).unwrap();
-    let (random, mut signature) = (SystemRandom::new(), vec![0; key.public_modulus_len()]);
-    let message = [7; 800];
-    let (begun, mut count) = (Instant::now(), 0_u32);
-    while begun.elapsed() < Duration::from_millis(700) {
-        key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)
-            .unwrap();
-        count += 1;
-    }
-    f64::from(count) / begun.elapsed().as_secs_f64()
+    ExitCode::SUCCESS
 }

@@ -1,5 +1,6 @@
 //! The processes of a run, and what they use.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,61 +8,83 @@ use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use forebay::demo::okta::{Okta, Setup};
-use forebay::demo::{self, ORGANISATIONS};
+use forebay::demo::{self, ORGANISATIONS, POOL};
 use forebay::world::{Clock, Entropy};
+
+use super::http::get;
 
 /// Ended when dropped.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
-    /// From start to the first accepted connection.
+    /// From start to the first 200.
     pub started_in: Duration,
 }
 
+/// How `forebay serve` is started.
+pub struct Serve<'a> {
+    directory: &'a Path,
+    database: &'a str,
+    upstream: SocketAddr,
+    /// Where it serves its metrics, if at all.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl<'a> Serve<'a> {
+    pub fn new(directory: &'a Path, database: &'a str, upstream: SocketAddr) -> Serve<'a> {
+        Serve {
+            directory,
+            database,
+            upstream,
+            metrics: None,
+        }
+    }
+}
+
 impl Process {
-    fn start(mut command: Command, address: SocketAddr) -> Process {
+    /// Started when it answers that path with 200.
+    fn start(mut command: Command, address: SocketAddr, path: &str) -> Process {
         let begun = Instant::now();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        while TcpStream::connect(address).is_err() {
+        let mut process = Process {
+            child,
+            address,
+            started_in: Duration::ZERO,
+        };
+        while !answers(address, path) {
             assert!(
-                begun.elapsed() < Duration::from_secs(20),
+                begun.elapsed() < Duration::from_secs(60),
                 "{address} does not answer"
             );
             std::thread::sleep(Duration::from_millis(1));
         }
-        Process {
-            child,
-            address,
-            started_in: begun.elapsed(),
-        }
+        process.started_in = begun.elapsed();
+        process
     }
 
-    /// `forebay serve` of this build, or of the binary that `FOREBAY_BIN` names, over that database.
-    pub fn serve(directory: &Path, database: &str, upstream: SocketAddr) -> Process {
+    /// `forebay serve` over a database that has the demo's pool.
+    pub fn serve(serve: &Serve<'_>) -> Process {
         let address = free_address();
-        let binary = std::env::var_os("FOREBAY_BIN");
-        let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_forebay").into()));
+        let mut command = forebay(serve.directory, serve.database);
         command
-            .current_dir(directory)
-            .env_remove("FOREBAY_BIN")
-            .args(["serve", "--log", "warn", "--database", database])
-            .args([
-                "--listen",
-                &address.to_string(),
-                "--public-url",
-                super::seed::PUBLIC_URL,
-            ])
-            .args(["--allow-upstream", &upstream.to_string()])
-            .env("FOREBAY_ROOT_KEY", super::seed::root_key_text());
-        Process::start(command, address)
+            .args(["serve", "--log", "warn", "--listen", &address.to_string()])
+            .args(["--allow-upstream", &serve.upstream.to_string()]);
+        if let Some(metrics) = serve.metrics {
+            command.args(["--metrics-listen", &metrics.to_string()]);
+        }
+        Process::start(command, address, &discovery())
     }
 
     pub fn okta(address: SocketAddr) -> Process {
-        Process::start(this("okta", address), address)
+        Process::start(
+            this("okta", address),
+            address,
+            "/.well-known/openid-configuration",
+        )
     }
 
     /// actix-web alone, answering the bytes of a document.
@@ -69,7 +92,7 @@ impl Process {
         let address = free_address();
         let mut command = this("bare", address);
         command.arg(bytes.to_string());
-        Process::start(command, address)
+        Process::start(command, address, "/")
     }
 
     /// CPU time used so far, in seconds.
@@ -94,6 +117,33 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The path of the pool's discovery document.
+pub fn discovery() -> String {
+    format!("/{POOL}/.well-known/openid-configuration")
+}
+
+/// The binary of this build, or the one that `FOREBAY_BIN` names, with that database.
+pub fn forebay(directory: &Path, database: &str) -> Command {
+    let binary = std::env::var_os("FOREBAY_BIN");
+    let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_forebay").into()));
+    command
+        .current_dir(directory)
+        .env_remove("FOREBAY_BIN")
+        .env("FOREBAY_DATABASE", database)
+        .env("FOREBAY_PUBLIC_URL", super::seed::PUBLIC_URL)
+        .env("FOREBAY_ROOT_KEY", super::seed::root_key_text());
+    command
+}
+
+fn answers(address: SocketAddr, path: &str) -> bool {
+    let mut head = [0; 12];
+    let answered = TcpStream::connect(address).and_then(|mut stream| {
+        stream.write_all(&get(path, "Connection: close\r\n"))?;
+        stream.read_exact(&mut head)
+    });
+    answered.is_ok() && head.ends_with(b"200")
 }
 
 pub fn free_address() -> SocketAddr {

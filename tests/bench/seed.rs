@@ -16,13 +16,15 @@ use forebay::model::session::{Facts, Session};
 use forebay::model::user::{Identity, Status, User};
 use forebay::model::{client, session, user};
 use forebay::rules::grant::Shown;
-use forebay::rules::{jwks, pkce, secret};
+use forebay::rules::{pkce, secret};
 use forebay::seal::Sealer;
 use forebay::world::{Clock, Entropy};
 
 pub const PUBLIC_URL: &str = "http://localhost:8080";
 pub const APP: &str = "http://127.0.0.1:8090";
 pub const VERIFIER: &str = "the-verifier-of-the-benchmark-is-long-enough-0123456789";
+/// Whose the codes and tokens are.
+pub const USERNAME: &str = "acme-okta_00ubench";
 const ROOT_KEY: [u8; 32] = [7; 32];
 
 pub fn root_key_text() -> String {
@@ -38,22 +40,23 @@ pub struct Stock {
     pub rotating: Vec<String>,
 }
 
-pub fn fill(target: &Target, upstream: SocketAddr, codes: usize, families: usize) -> Stock {
+/// The context of what the benchmark itself stores.
+pub fn ctx() -> Ctx {
     let entropy = Entropy::system();
-    let ctx = Ctx {
+    Ctx {
         actor: "bench".into(),
         request_id: "bench".into(),
         now: Clock::system().now(),
         entropy: entropy.clone(),
-        sealer: Sealer::new(vec![ROOT_KEY], entropy.clone()),
-    };
+        sealer: Sealer::new(vec![ROOT_KEY], entropy),
+    }
+}
+
+pub fn fill(target: &Target, upstream: SocketAddr, codes: usize, families: usize) -> Stock {
+    let ctx = ctx();
     let mut conn = target.open().unwrap();
     db::migrate(&mut conn).unwrap();
-    let key = || jwks::generate(&entropy).unwrap();
-    let keys = NewKeys {
-        id_token: key(),
-        access_token: key(),
-    };
+    let keys = NewKeys::make(&ctx.entropy).unwrap();
     let registration = demo::registration(0, &format!("http://{upstream}"));
     let allowed = [AllowedHost::parse(&upstream.to_string()).unwrap()];
     demo::seed(&mut conn, &ctx, &keys, APP, &[registration], &allowed).unwrap();
@@ -65,7 +68,7 @@ fn stock(conn: &mut Conn, ctx: &Ctx, codes: usize, families: usize) -> Result<St
     let person = User {
         sub: secret::uuid(&ctx.entropy),
         user_pool_id: POOL.into(),
-        username: "acme-okta_00ubench".into(),
+        username: USERNAME.into(),
         status: Status::ExternalProvider,
         enabled: true,
         attributes: Json(

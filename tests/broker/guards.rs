@@ -53,7 +53,7 @@ async fn an_address_has_its_requests_of_a_minute() {
         requests_per_address: 2,
         ..Guards::default()
     };
-    let (node, _) = stage.guarded(guards, &[]).await;
+    let node = stage.guarded(guards, &[]).await;
     let policy = "\"address\";q=2;w=60";
     let login = stage.authorize(&[]).replace("/oauth2/authorize", "/login");
     let answer = node.send(from(HERE, get(&login))).await.expect(200);
@@ -108,7 +108,7 @@ async fn behind_a_trusted_proxy_each_of_its_visitors_is_counted() {
         requests_per_address: 1,
         ..Guards::default()
     };
-    let (node, _) = stage.guarded(guards, &["127.0.0.1/32"]).await;
+    let node = stage.guarded(guards, &["127.0.0.1/32"]).await;
     let login = stage.authorize(&[]).replace("/oauth2/authorize", "/login");
     let by = |visitor: &str| {
         let request = get(&login).insert_header(("x-forwarded-for", visitor));
@@ -126,7 +126,7 @@ async fn programs_that_prove_who_they_are_are_not_counted_by_address() {
         requests_per_address: 2,
         ..Guards::default()
     };
-    let (node, _) = stage.guarded(guards, &[]).await;
+    let node = stage.guarded(guards, &[]).await;
     for _ in 0..5 {
         let right = tokens(MACHINE_CLIENT, MACHINE_SECRET);
         node.send(from(HERE, right)).await.expect(200);
@@ -146,7 +146,7 @@ async fn an_app_client_has_its_token_requests_of_a_minute() {
         requests_per_client: 2,
         ..Guards::default()
     };
-    let (node, _) = stage.guarded(guards, &[]).await;
+    let node = stage.guarded(guards, &[]).await;
     let policy = "\"client\";q=2;w=60";
     for left in [1, 0] {
         let answer = node
@@ -182,7 +182,7 @@ async fn a_node_has_limits_of_its_own_for_addresses_headers_and_bodies() {
         largest_body: 4_096,
         ..Guards::default()
     };
-    let (node, _) = stage.guarded(guards, &[]).await;
+    let node = stage.guarded(guards, &[]).await;
     node.send(get(&format!("/healthz?{}", "x".repeat(2_000))))
         .await
         .expect(200);
@@ -251,7 +251,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_any_number() {
         connections_per_address: 2,
         ..Guards::default()
     };
-    let (_, broker) = stage.guarded(guards.clone(), &[]).await;
+    let broker = stage.guarded(guards.clone(), &[]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         let mut first = connect(address);
@@ -282,7 +282,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_any_number() {
     .await;
     server.stop(false).await;
 
-    let (_, broker) = stage.guarded(guards, &["127.0.0.1"]).await;
+    let broker = stage.guarded(guards, &["127.0.0.1"]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         let mut open: Vec<TcpStream> = (0..5).map(|_| connect(address)).collect();
@@ -308,7 +308,7 @@ async fn a_body_has_its_time_and_its_connection_ends() {
         body_within: Duration::from_millis(300),
         ..Guards::default()
     };
-    let (_, broker) = stage.guarded(guards, &[]).await;
+    let broker = stage.guarded(guards, &[]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         for beginning in [
@@ -345,7 +345,7 @@ async fn a_request_has_its_time_whatever_it_waits_for() {
         request_within: Duration::from_millis(300),
         ..Guards::default()
     };
-    let (_, broker) = stage.guarded(guards, &[]).await;
+    let broker = stage.guarded(guards, &[]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         for length in ["Content-Length: 40", "Transfer-Encoding: chunked"] {
@@ -370,7 +370,7 @@ async fn a_request_has_its_time_whatever_it_waits_for() {
 #[actix_web::test]
 async fn f31_an_endless_body_is_refused_and_not_read_on() {
     let stage = Stage::new().await;
-    let (_, broker) = stage.guarded(Guards::default(), &[]).await;
+    let broker = stage.guarded(Guards::default(), &[]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         for path in ["/oauth2/token", "/healthz", "/nowhere", "/", "/console/sign-in"] {
