@@ -66,8 +66,8 @@ impl Ear {
         let heard = match (&mut self.listener, broker.db.target()) {
             (_, Target::Sqlite(_)) => Ok(false),
             (Some(listener), _) => {
-                self.looks += 1;
-                let probed = match self.looks % PROBED_EVERY {
+                self.looks = (self.looks + 1) % PROBED_EVERY;
+                let probed = match self.looks {
                     0 => listener.probe(),
                     _ => Ok(()),
                 };

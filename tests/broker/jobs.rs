@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel::prelude::*;
 use forebay::demo::{OPERATOR, POOL};
 use forebay::jobs;
 use forebay::model::trace::{self, Trace};
@@ -15,10 +16,14 @@ const DAY: i64 = 86_400;
 /// Traces beside the one that there is.
 fn fill(stage: &Stage, one: &Trace, count: usize) {
     stage.act(|conn| {
-        for number in 0..count {
-            let code = format!("Y{number:0>5}");
-            assert!(trace::insert(conn, &Trace { code, ..one.clone() }).unwrap());
-        }
+        let filled = conn.transaction(|conn| {
+            for number in 0..count {
+                let code = format!("Y{number:0>5}");
+                assert!(trace::insert(conn, &Trace { code, ..one.clone() })?);
+            }
+            QueryResult::Ok(())
+        });
+        filled.unwrap();
     });
 }
 

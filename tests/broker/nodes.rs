@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::test::TestRequest;
 use forebay::actions::keys;
 use forebay::db::Target;
-use forebay::demo::{MACHINE_CLIENT, MACHINE_SECRET, OPERATOR, POOL};
+use forebay::demo::{API, MACHINE_CLIENT, MACHINE_SECRET, OPERATOR, POOL};
 use forebay::jobs::changes::Ear;
 use forebay::model::key::{self, State, Usage};
 use forebay::world::Entropy;
@@ -48,7 +48,7 @@ fn machine_token() -> TestRequest {
     TestRequest::post()
         .uri("/oauth2/token")
         .insert_header(("authorization", basic(MACHINE_CLIENT, MACHINE_SECRET)))
-        .set_form([("grant_type", "client_credentials"), ("scope", "demo-api/read")])
+        .set_form([("grant_type", "client_credentials"), ("resource", API)])
 }
 
 /// What a node keeps: how it is changed, what asks for it, and what the answer is like once the change is known.
