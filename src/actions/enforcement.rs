@@ -396,20 +396,20 @@ fn claimants(
     }
     // Not only those that the app lists: a canary's people come by one that it does not.
     let came = provider::find(conn, connection)?.and_then(|provider| provider.tenant_id);
-    // Who comes by the connection of the tenant whose their address is, is at home there, whatever else is linked to them.
-    let is_at_home = claimants
-        .iter()
-        .any(|owner| came.as_ref() == Some(&owner.tenant_id));
-    let identities = match is_at_home {
-        true => Vec::new(),
-        false => user::identities(conn, &user.sub)?,
-    };
-    for identity in identities {
-        let brought = provider::find(conn, &identity.provider_id)?.and_then(|provider| provider.tenant_id);
-        let Some(tenant_id) = brought.filter(|id| claimants.iter().all(|known| known.tenant_id != *id))
-        else {
+    let mut brought = Vec::new();
+    for identity in user::identities(conn, &user.sub)? {
+        let tenant = provider::find(conn, &identity.provider_id)?.and_then(|provider| provider.tenant_id);
+        // Whom a tenant has brought is at home there, whatever was linked to them since.
+        if identity.is_primary && tenant.is_some() && tenant == came {
+            brought.clear();
+            break;
+        }
+        brought.extend(tenant);
+    }
+    for tenant_id in brought {
+        if claimants.iter().any(|known| known.tenant_id == tenant_id) {
             continue;
-        };
+        }
         if let Some(tenant) = tenant::find(conn, &Reach::everything(), &tenant_id)? {
             let whose = tenant.name;
             claimants.push(Claimant { tenant_id, whose });

@@ -282,7 +282,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_any_number() {
     .await;
     server.stop(false).await;
 
-    let broker = stage.guarded(guards, &["127.0.0.1"]).await.broker;
+    let broker = stage.guarded(guards, &["127.0.0.1/32"]).await.broker;
     let (address, server) = listening(broker);
     beside(move || {
         let mut open: Vec<TcpStream> = (0..5).map(|_| connect(address)).collect();

@@ -201,6 +201,11 @@ async fn the_page_leads_to_a_promoted_canary_by_the_name_that_the_app_has_for_it
     let google = "globex-okta";
     stage.act(|conn| tenants::give_connection(conn, &ctx, google, None).unwrap());
     hire(&stage, "00u9ada", "ada@acme.test", "Ada", "Lovelace");
+    let google_app = stage.act(|conn| provider::find(conn, google).unwrap());
+    let google_app = google_app.unwrap().settings.0.client_id;
+    stage
+        .globex
+        .change_app(&google_app, |app| app.assigned.push("ada@acme.test".into()));
     let before = signs_in(&stage, google, "ada@acme.test").await;
     stage.change_web_client(|settings| settings.providers.retain(|name| name != NEW));
     stage.change_provider(OLD, |row| {

@@ -91,7 +91,8 @@ async fn furnished() -> Furnished {
 /// Every address with one of these ids in it, by the route or by what the ids are there.
 async fn addresses(stage: &Stage, ids: &Ids) -> BTreeMap<String, String> {
     let mut patterns = routes::patterns(stage).await;
-    patterns.retain(|pattern| !pattern.starts_with("/console/"));
+    // The files that every page has are nobody's.
+    patterns.retain(|pattern| !pattern.starts_with("/console/") && !pattern.starts_with("/assets/"));
     assert!(
         patterns.len() > 8,
         "the route table reads otherwise: {patterns:?}"
