@@ -183,7 +183,7 @@ impl Worker<'_> {
         match self.dice.below(100) {
             _ if !self.owed.is_empty() => self.exchange_again(),
             0..60 if live < MOST_CHAINS => self.exchange(),
-            60..92 | 0..60 if !self.chains.is_empty() => self.refresh(index),
+            0..92 if !self.chains.is_empty() => self.refresh(index),
             _ if !self.chains.is_empty() => self.revoke(index),
             _ => self.exchange(),
         }
