@@ -134,7 +134,7 @@ pub struct Flags {
     pub connections: Option<String>,
 
     /// Open connections from one address (IPv6: from one /64), 1-1000000, trusted proxies' not counted; more are answered
-    /// 429 and closed [default: 512]
+    /// 429 and closed [default: 1024]
     #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_CONNECTIONS_PER_ADDRESS", help_heading = GUARDS,
           hide_env_values = true)]
     pub connections_per_address: Option<String>,

@@ -39,7 +39,7 @@ impl Default for Guards {
             largest_headers: 16_384,
             largest_body: 1_048_576,
             connections: 20_000,
-            connections_per_address: 512,
+            connections_per_address: 1_024,
             requests_per_address: 3_000,
             requests_per_client: 0,
             wrong_passwords_per_address: 30,
