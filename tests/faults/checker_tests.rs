@@ -115,7 +115,7 @@ impl Run {
     }
 
     #[track_caller]
-    fn sound(self) {
+    fn assert_sound(self) {
         assert_eq!(self.found(), []);
     }
 
@@ -128,31 +128,33 @@ impl Run {
 }
 
 pub fn a_sound_run_has_no_violation() {
-    Run::sound().sound();
+    Run::sound().assert_sound();
     let refused = || Outcome::Refused("invalid_grant".into());
     // The exchange was done, its answer lost; the code shown again ends the family.
     let mut lost = Run::sound().revoked().and(2, exchange(), refused());
     lost.operations[0].outcome = Outcome::Unknown;
-    lost.sound();
+    lost.assert_sound();
     // It was not done: the second try is the first success.
     let mut tried = Run::sound();
     tried
         .operations
         .insert(0, operation(0, exchange(), Outcome::Unknown));
-    tried.sound();
+    tried.assert_sound();
     // A revocation that nobody heard about went either way.
-    Run::sound().and(2, revoke("second"), Outcome::Unknown).sound();
+    Run::sound()
+        .and(2, revoke("second"), Outcome::Unknown)
+        .assert_sound();
     Run::sound()
         .revoked()
         .and(2, revoke("second"), Outcome::Unknown)
-        .sound();
+        .assert_sound();
     // What was never sent has done nothing, and a token that is revoked is refused.
-    Run::sound().and(2, exchange(), Outcome::NotSent).sound();
+    Run::sound().and(2, exchange(), Outcome::NotSent).assert_sound();
     Run::sound()
         .revoked()
         .and(2, revoke("second"), Outcome::Done(None))
         .and(5, refresh("second"), refused())
-        .sound();
+        .assert_sound();
 }
 
 pub fn a_code_that_was_exchanged_twice_is_found() {
@@ -188,7 +190,9 @@ pub fn a_revoked_token_that_works_is_found() {
         .and(5, refresh("second"), tokens("second"))
         .shows("I3", Kind::Wrong);
     // Within two seconds another node may not know.
-    revoked().and(4, refresh("second"), tokens("second")).sound();
+    revoked()
+        .and(4, refresh("second"), tokens("second"))
+        .assert_sound();
     Run::sound()
         .and(2, revoke("second"), Outcome::Done(None))
         .shows("I3", Kind::Lost);
@@ -260,7 +264,7 @@ pub fn an_audit_log_that_disagrees_is_found() {
             .revoked()
             .and(2, revoke("second"), Outcome::Done(None))
     };
-    revoked().sound();
+    revoked().assert_sound();
     revoked()
         .changed(|rows| rows.revocations.clear())
         .shows("I7", Kind::Lost);
