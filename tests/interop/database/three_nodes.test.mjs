@@ -78,6 +78,7 @@ for (const [name, balance] of Object.entries(balancers)) {
       FOREBAY_KEYS: join(folder.path, 'keys'),
       FOREBAY_ALLOW_UPSTREAM: `127.0.0.1:${oktaPort}`,
       FOREBAY_TRUSTED_PROXY: '127.0.0.1',
+      FOREBAY_DRAIN_DELAY: '3',
     };
     const shell = { cwd: folder.path, env: shared };
     const upstream = { id: '0oa-three', secret: 'a-secret-between-okta-and-the-three-nodes' };
@@ -102,6 +103,7 @@ for (const [name, balance] of Object.entries(balancers)) {
     const proxy = balance();
     const served = (i) => fetch(`http://127.0.0.1:${metrics[i]}/metrics`).then((answer) => answer.text())
       .then((text) => [...text.matchAll(/http_requests_total\{[^}]*route="\/oauth2\/[^}]*\} (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0));
+    let ended;
     try {
       await until(`${name} is there`, () => fetch(`${ORIGIN}/healthz`).then((answer) => answer.ok, () => false));
       const config = await client.discovery(
@@ -141,7 +143,8 @@ for (const [name, balance] of Object.entries(balancers)) {
       for (let round = 0; round < 6; round++) await signIn();
       // Told to stop, a node finishes what it has: of requests that keep coming none fails.
       let stopped = false;
-      const stopping = nodes[1].stop().then((code) => { stopped = true; return code; });
+      nodes[1].child.kill('SIGTERM');
+      const stopping = nodes[1].ended.then((code) => { stopped = true; return code; });
       while (!stopped) assert.equal((await fetch(`${ORIGIN}/${POOL}/.well-known/jwks.json`)).status, 200);
       assert.equal(await stopping, 0, nodes[1].output);
       for (let round = 0; round < 3; round++) await signIn();
@@ -155,8 +158,9 @@ for (const [name, balance] of Object.entries(balancers)) {
       proxy.kill('SIGTERM');
       await once(proxy, 'exit');
       await okta.stop();
-      for (const node of nodes) assert.equal(await node.stop(), 0, node.output);
+      ended = await Promise.all(nodes.map((node) => node.stop()));
     }
+    assert.deepEqual(ended, [0, 0, 0], nodes.map((node) => node.output).join('\n'));
   });
 }
 
