@@ -134,8 +134,7 @@ impl Sealer {
 
     /// The ids of the keys, in their order: they say which keys these are, and give nothing away.
     pub fn key_ids(&self) -> Vec<String> {
-        let hex = |id: [u8; 4]| id.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.keys.iter().map(|key| hex(key.id)).collect()
+        self.keys.iter().map(|key| shown_id(&key.id)).collect()
     }
 
     /// The id of the key that seals, as sealed values carry it.
@@ -280,6 +279,11 @@ fn additional_data(key_id: &[u8; 4], label: Label<'_>) -> Vec<u8> {
         data.extend_from_slice(part.as_bytes());
     }
     data
+}
+
+/// The id of a root key, as people and audit events have it.
+pub fn shown_id(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

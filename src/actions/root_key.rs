@@ -9,7 +9,7 @@ use crate::model::enforcement;
 use crate::model::provider::{self, Provider};
 use crate::model::sealed::{self, LASTING, Lasting, PASSING, SIGNING_KEYS};
 use crate::rules::connection::fingerprint;
-use crate::seal::{Label, Sealer};
+use crate::seal::{Label, Sealer, shown_id};
 
 /// Values of one transaction.
 const BATCH: i64 = 200;
@@ -52,12 +52,8 @@ pub fn missing(conn: &mut Conn, sealer: &Sealer) -> Result<Option<String>, Error
     let sealed = sealed::shares(conn, SIGNING_KEYS.table, SIGNING_KEYS.column)?;
     Ok(sealed
         .into_iter()
-        .map(|(key_id, _)| hex(&key_id))
+        .map(|(key_id, _)| shown_id(&key_id))
         .find(|key_id| !here.contains(key_id)))
-}
-
-fn hex(key_id: &[u8]) -> String {
-    key_id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What each root key sealed.
@@ -74,7 +70,7 @@ pub fn shares(conn: &mut Conn) -> Result<Vec<Share>, Error> {
             all.push(Share {
                 what,
                 passes,
-                key_id: hex(&key_id),
+                key_id: shown_id(&key_id),
                 count,
             });
         }
