@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
+use super::limits::rest_of_minute;
 use crate::world::UnixTime;
 
 /// The window that is counted in, in seconds.
@@ -84,7 +85,7 @@ impl<K: Eq + Hash> Rate<K> {
             name: self.name,
             quota: self.most,
             left: self.most.saturating_sub(*taken),
-            resets_in: RATE_WINDOW - now.0.rem_euclid(RATE_WINDOW),
+            resets_in: rest_of_minute(now),
             over: match before {
                 before if before < self.most => None,
                 before if before == self.most => Some(Over::First),
