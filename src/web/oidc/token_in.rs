@@ -146,26 +146,11 @@ impl<'a> Exchange<'a> {
             self.count(&refusal);
             return Ok(Err((refusal, None)));
         }
-        let ended = self.settled(provider, identity, asked, scopes).await;
+        let ended = self.complete(provider, identity, asked, scopes).await;
         if !matches!(ended, Ok(Err(_))) {
             broker.refused_tokens.give_back(broker.clock.now(), share);
         }
         ended
-    }
-
-    /// What comes of somebody whom the token has proven.
-    async fn settled(
-        &mut self,
-        provider: Provider,
-        identity: Identity,
-        asked: &Request,
-        scopes: Vec<String>,
-    ) -> Result<Result<HttpResponse, Ended>, Trouble> {
-        let belongs = self.broker.belongs(&provider, &identity, &mut self.trace).await?;
-        if let Err(refusal) = belongs {
-            return Ok(Err(self.stopped(refusal).await));
-        }
-        self.complete(provider, identity, asked, scopes).await
     }
 
     /// The connection to verify the token by, if the page may come with a token of it at all.
@@ -215,6 +200,7 @@ impl<'a> Exchange<'a> {
         Ok(provider.clone())
     }
 
+    /// What comes of somebody whom the token has proven.
     async fn complete(
         &mut self,
         provider: Provider,
@@ -222,6 +208,10 @@ impl<'a> Exchange<'a> {
         asked: &Request,
         scopes: Vec<String>,
     ) -> Result<Result<HttpResponse, Ended>, Trouble> {
+        let belongs = self.broker.belongs(&provider, &identity, &mut self.trace).await?;
+        if let Err(refusal) = belongs {
+            return Ok(Err(self.stopped(refusal).await));
+        }
         let (broker, now) = (self.broker, self.broker.clock.now());
         let ctx = broker.ctx(format!("provider:{}", provider.id), RequestId::of(self.request));
         let errand = Errand::Exchange(login::Exchange {
