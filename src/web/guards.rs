@@ -93,8 +93,7 @@ fn misshapen(broker: &Broker, request: &HttpRequest) -> Option<StatusCode> {
         return Some(StatusCode::BAD_REQUEST);
     }
     let announced = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    // The console's forms hold whole mappings; nothing else is as long.
-    // So do some calls of the management API.
+    // The console's forms hold whole mappings, and so do some calls of the management API; nothing else is as long.
     let largest = match uri.path() {
         "/" => management::LONGEST_BODY,
         path if path.starts_with("/console/") => console::door::LONGEST_FORM,
