@@ -26,8 +26,8 @@ pub struct Fixture {
 pub fn keys() -> NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
     KEYS.get_or_init(|| NewKeys {
-        id_token: jwks::generate(&Entropy::seeded(101)).unwrap(),
-        access_token: jwks::generate(&Entropy::seeded(102)).unwrap(),
+        id_token: jwks::generate().unwrap(),
+        access_token: jwks::generate().unwrap(),
     })
     .clone()
 }

@@ -11,11 +11,10 @@ use crate::model::key::{self, SigningKey, State, Usage};
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::key_rotation::{KEPT_SECONDS, LEAD_SECONDS};
 use crate::seal::Label;
-use crate::world::Entropy;
 
 /// Makes a key. Takes long: to be done off the async threads and before the transaction.
-pub fn make(entropy: &Entropy) -> Result<KeyPair, Error> {
-    jwks::generate(entropy)
+pub fn make() -> Result<KeyPair, Error> {
+    jwks::generate()
         .map_err(|cause| Error::Internal(StoreError::Lost(format!("no signing key could be made: {cause}"))))
 }
 

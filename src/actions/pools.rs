@@ -12,7 +12,6 @@ use crate::model::{client, domain};
 use crate::rules::jwks::KeyPair;
 use crate::rules::registration::{self, pool as rules, uri};
 use crate::rules::secret;
-use crate::world::Entropy;
 
 /// What stands before the underscore in the ids that we make.
 const REGION: &str = "us-local-1";
@@ -37,10 +36,10 @@ pub struct NewKeys {
 
 impl NewKeys {
     /// Takes long: to be done off the async threads and before the transaction.
-    pub fn make(entropy: &Entropy) -> Result<NewKeys, Error> {
+    pub fn make() -> Result<NewKeys, Error> {
         Ok(NewKeys {
-            id_token: keys::make(entropy)?,
-            access_token: keys::make(entropy)?,
+            id_token: keys::make()?,
+            access_token: keys::make()?,
         })
     }
 

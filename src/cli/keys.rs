@@ -64,7 +64,7 @@ fn show(store: &Store<'_>, output: Output, pool_id: String) -> Outcome {
 }
 
 fn rotate(store: &Store<'_>, output: Output, pool_id: String) -> Outcome {
-    let successors = NewKeys::make(&store.entropy)?.each();
+    let successors = NewKeys::make()?.each();
     let published = store.act(move |conn, ctx| keys::rotate(conn, ctx, &pool_id, &successors))?;
     output.answer(
         &json!({ "published": published, "signs_after_seconds": LEAD_SECONDS }),
@@ -80,7 +80,7 @@ fn rotate(store: &Store<'_>, output: Output, pool_id: String) -> Outcome {
 }
 
 fn revoke(store: &Store<'_>, output: Output, pool_id: String, kid: String) -> Outcome {
-    let spare = keys::make(&store.entropy)?;
+    let spare = keys::make()?;
     let gone = store.act(move |conn, ctx| keys::revoke(conn, ctx, &pool_id, &kid, &spare))?;
     output.answer(&json!({ "revoked": gone.kid, "was": gone.state }), || {
         let signs = match gone.state {

@@ -131,7 +131,7 @@ fn create(store: &Store<'_>, output: Output, args: Create) -> Outcome {
             ..pool::Settings::default()
         },
     };
-    let keys = NewKeys::make(&store.entropy)?;
+    let keys = NewKeys::make()?;
     let pool = store.act(move |conn, ctx| pools::create(conn, ctx, new, &keys))?;
     let next = [
         format!(

@@ -9,6 +9,7 @@
 pub mod column;
 mod conn;
 mod listen;
+mod prepared;
 pub mod schema;
 pub mod search;
 pub mod tables;
@@ -28,6 +29,7 @@ pub use conn::{
     schema_version, suits,
 };
 pub use listen::Listener;
+pub use prepared::Prepare;
 
 use crate::error::StoreError;
 

@@ -32,7 +32,7 @@ use crate::model::reach::Reach;
 use crate::model::resource_server::{ResourceServer, Scope as ApiScope};
 use crate::rules::discovery::paths;
 use crate::rules::domain::Place;
-use crate::rules::{jwks, password};
+use crate::rules::password;
 use crate::seal::Sealer;
 use crate::upstream::{Options, Upstream};
 use crate::world::{Clock, Entropy};
@@ -402,11 +402,7 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         entropy: entropy.clone(),
         sealer: sealer.clone(),
     };
-    let make_key = || jwks::generate(&entropy).map_err(|cause| cause.to_string());
-    let keys = NewKeys {
-        id_token: make_key()?,
-        access_token: make_key()?,
-    };
+    let keys = NewKeys::make().map_err(|cause| cause.to_string())?;
 
     let mut upstreams = Vec::new();
     let mut hosts = Vec::new();

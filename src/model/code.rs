@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::overrides::Overrides;
 use super::token::Granted;
 use crate::db::schema::authorization_codes;
-use crate::db::{Conn, Json, columns};
+use crate::db::{Conn, Json, Prepare, columns};
 use crate::world::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,7 @@ pub struct Request {
 pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {
     diesel::insert_into(authorization_codes::table)
         .values(code)
+        .prepared()
         .execute(conn)
         .map(|_| ())
 }
@@ -55,6 +56,7 @@ pub fn consume(conn: &mut Conn, hash: &[u8], client_id: &str, now: UnixTime) -> 
         .filter(authorization_codes::expires_at.gt(now))
         .set(authorization_codes::consumed_at.eq(now))
         .returning(columns::<Code>())
+        .prepared()
         .get_result(conn)
         .optional()
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::db::schema::{identities, identity_providers, login_traces, provider_notices};
 use crate::db::search::{anywhere, lower};
-use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::db::{Conn, Json, MultiBackend, Prepare, columns};
 use crate::model::reach::Reach;
 use crate::model::trace::Outcome;
 use crate::text_enum;
@@ -250,14 +250,21 @@ pub fn list_all(conn: &mut Conn) -> QueryResult<Vec<Provider>> {
 }
 
 pub fn among(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     identity_providers::table
         .filter(identity_providers::id.eq_any(ids.to_vec()))
         .select(Provider::as_select())
+        .prepared()
         .load(conn)
 }
 
 /// Those of these tenants, by name.
 pub fn of_tenants(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     identity_providers::table
         .filter(
             identity_providers::tenant_id
@@ -266,6 +273,7 @@ pub fn of_tenants(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>>
         )
         .order(identity_providers::name)
         .select(Provider::as_select())
+        .prepared()
         .load(conn)
 }
 
@@ -306,6 +314,7 @@ pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> Quer
         .filter(identity_providers::enabled.eq(true))
         .order(identity_providers::name)
         .select(Provider::as_select())
+        .prepared()
         .load(conn)
 }
 

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use crate::db::schema::single_uses;
-use crate::db::{Conn, columns};
+use crate::db::{Conn, Prepare, columns};
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -25,6 +25,7 @@ pub struct SingleUse {
 pub fn insert(conn: &mut Conn, row: &SingleUse) -> QueryResult<()> {
     diesel::insert_into(single_uses::table)
         .values(row)
+        .prepared()
         .execute(conn)
         .map(|_| ())
 }
@@ -35,6 +36,7 @@ pub fn spend(conn: &mut Conn, row: &SingleUse) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(single_uses::table)
         .values(row)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     Ok(rows == 1)
 }
@@ -69,6 +71,7 @@ pub fn consume(conn: &mut Conn, hash: &[u8], purpose: &str, now: UnixTime) -> Qu
         .filter(single_uses::expires_at.gt(now))
         .set(single_uses::used_at.eq(now))
         .returning(columns::<SingleUse>())
+        .prepared()
         .get_result(conn)
         .optional()
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::tenants;
-use crate::db::{Conn, Json, MultiBackend, columns};
+use crate::db::{Conn, Json, MultiBackend, Prepare, columns};
 use crate::model::reach::Reach;
 use crate::world::UnixTime;
 
@@ -95,9 +95,13 @@ pub fn pool_of(conn: &mut Conn, id: &str) -> QueryResult<Option<String>> {
 
 /// Those among them that let people into some app clients only, with the clients.
 pub fn choosy(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, Vec<String>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<(String, Json<Settings>)> = tenants::table
         .filter(tenants::id.eq_any(ids.to_vec()))
         .select((tenants::id, tenants::settings))
+        .prepared()
         .load(conn)?;
     let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
     Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())

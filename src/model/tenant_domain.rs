@@ -7,7 +7,7 @@ use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::{tenant_domains, user_pools};
-use crate::db::{Conn, columns};
+use crate::db::{Conn, Prepare, columns};
 use crate::model::provider::Provider;
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -106,11 +106,15 @@ pub fn any_proven(conn: &mut Conn, tenants: &[String]) -> QueryResult<bool> {
 
 /// The proven domains among these names; of a pool each has one owner.
 pub fn proven_among(conn: &mut Conn, user_pool_id: &str, names: &[&str]) -> QueryResult<Vec<Proven>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     tenant_domains::table
         .filter(tenant_domains::user_pool_id.eq(user_pool_id))
         .filter(tenant_domains::domain.eq_any(names.to_vec()))
         .filter(sql::<Bool>(PROVEN))
         .select(Proven::as_select())
+        .prepared()
         .load(conn)
 }
 

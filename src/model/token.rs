@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::db::schema::{refresh_tokens, token_families};
-use crate::db::{Conn, Json, columns};
+use crate::db::{Conn, Json, Prepare, columns};
 use crate::model::overrides::Overrides;
 use crate::world::UnixTime;
 
@@ -68,6 +68,7 @@ pub struct RefreshToken {
 pub fn insert_family(conn: &mut Conn, family: &Family) -> QueryResult<()> {
     diesel::insert_into(token_families::table)
         .values(family)
+        .prepared()
         .execute(conn)
         .map(|_| ())
 }
@@ -85,6 +86,7 @@ pub fn revoke_family(conn: &mut Conn, origin_jti: &str, now: UnixTime) -> QueryR
     let rows = diesel::update(token_families::table.find(origin_jti))
         .filter(token_families::revoked_at.is_null())
         .set(token_families::revoked_at.eq(now))
+        .prepared()
         .execute(conn)?;
     Ok(rows == 1)
 }
@@ -146,6 +148,7 @@ pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryRe
 pub fn insert_refresh(conn: &mut Conn, token: &RefreshToken) -> QueryResult<()> {
     diesel::insert_into(refresh_tokens::table)
         .values(token)
+        .prepared()
         .execute(conn)
         .map(|_| ())
 }
@@ -166,6 +169,7 @@ pub fn rotate(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option
         .filter(refresh_tokens::rotated_at.is_null())
         .set(refresh_tokens::rotated_at.eq(now))
         .returning(columns::<RefreshToken>())
+        .prepared()
         .get_result(conn)
         .optional()
 }

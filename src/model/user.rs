@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::db::schema::{identities, users};
-use crate::db::{Conn, Json, columns};
+use crate::db::{Conn, Json, Prepare, columns};
 use crate::model::mapper_input;
 use crate::text_enum;
 use crate::world::UnixTime;
@@ -128,6 +128,7 @@ pub fn set_attributes(
     let user = diesel::update(users::table.find(sub))
         .set((users::attributes.eq(attributes), users::updated_at.eq(now)))
         .returning(columns::<User>())
+        .prepared()
         .get_result(conn)
         .optional()?;
     if let Some(user) = &user {
@@ -201,6 +202,7 @@ pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(users::table)
         .values(user)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     if rows == 1 {
         remember(conn, user)?;
@@ -212,6 +214,7 @@ pub fn update(conn: &mut Conn, user: &User) -> QueryResult<Option<User>> {
     let user = diesel::update(users::table.find(&user.sub))
         .set(user)
         .returning(columns::<User>())
+        .prepared()
         .get_result(conn)
         .optional()?;
     if let Some(user) = &user {
@@ -269,6 +272,7 @@ pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(identities::table)
         .values(identity)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     if rows == 1 {
         search::remember_subject(conn, identity)?;

@@ -8,14 +8,13 @@ use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use diesel::connection::SimpleConnection;
 use forebay::db::{Conn, Target};
 use forebay::rules::jwks;
-use forebay::world::Entropy;
 
 /// RSA-2048 signatures per second of one core, with the key parsed once: per second of this thread's own CPU time, as the
 /// server's work is.
 pub fn signatures_per_second() -> f64 {
     static KEY: OnceLock<RsaKeyPair> = OnceLock::new();
     let key = KEY.get_or_init(|| {
-        let pair = jwks::generate(&Entropy::seeded(1)).unwrap();
+        let pair = jwks::generate().unwrap();
         RsaKeyPair::from_der(&pair.private_der).unwrap()
     });
     let (random, mut signature) = (SystemRandom::new(), vec![0; key.public_modulus_len()]);

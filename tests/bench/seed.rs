@@ -56,7 +56,7 @@ pub fn fill(target: &Target, upstream: SocketAddr, codes: usize, families: usize
     let ctx = ctx();
     let mut conn = target.open().unwrap();
     db::migrate(&mut conn).unwrap();
-    let keys = NewKeys::make(&ctx.entropy).unwrap();
+    let keys = NewKeys::make().unwrap();
     let registration = demo::registration(0, &format!("http://{upstream}"));
     let allowed = [AllowedHost::parse(&upstream.to_string()).unwrap()];
     demo::seed(&mut conn, &ctx, &keys, APP, &[registration], &allowed).unwrap();

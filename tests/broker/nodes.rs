@@ -9,7 +9,6 @@ use forebay::db::Target;
 use forebay::demo::{API, MACHINE_CLIENT, MACHINE_SECRET, OPERATOR, POOL};
 use forebay::jobs::changes::Ear;
 use forebay::model::key::{self, State, Usage};
-use forebay::world::Entropy;
 
 use crate::support::database::{batch, on_postgres};
 use crate::support::{Answer, Node, Stage, basic, header};
@@ -142,7 +141,7 @@ async fn a_leaked_signing_key_is_gone_from_every_node_s_key_set() {
         assert!(node.get(&key_set).await.expect(200).body.contains(&leaked));
         assert_eq!(node.userinfo(&tokens.access).await.status, 200);
     }
-    let spare = keys::make(&Entropy::seeded(400)).unwrap();
+    let spare = keys::make().unwrap();
     let (ctx, gone) = (stage.ctx(), leaked.clone());
     // As a command does it: no node's memory has a part in it.
     stage

@@ -22,7 +22,7 @@ use forebay::model::client::Rotation;
 use forebay::model::session::{Facts, Session};
 use forebay::model::user::{Identity, Status, User};
 use forebay::model::{client, session, user};
-use forebay::rules::{jwks, pkce, secret};
+use forebay::rules::{pkce, secret};
 use forebay::seal::Sealer;
 use forebay::world::{Clock, Entropy};
 use tempfile::TempDir;
@@ -378,13 +378,7 @@ pub fn ctx() -> Ctx {
 /// Made once: every stage's pool signs with the same.
 fn keys() -> &'static NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        let make = || jwks::generate(&Entropy::system()).unwrap();
-        NewKeys {
-            id_token: make(),
-            access_token: make(),
-        }
-    })
+    KEYS.get_or_init(|| NewKeys::make().unwrap())
 }
 
 fn person(conn: &mut Conn, number: usize) -> Result<String, StoreError> {

@@ -83,7 +83,7 @@ pub fn run(settings: &Settings, output: Output, command: Command) -> Outcome {
     let shared = Arc::new(Move {
         bundle: dump.bundle.clone(),
         secrets: dump.secrets.clone(),
-        keys: NewKeys::make(&store.entropy)?,
+        keys: NewKeys::make()?,
     });
     let report = rehearse(&store, &shared, options.overwrite)?;
     let mut notes = dump.notes.clone();

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use super::{Provider, find};
-use crate::db::Conn;
 use crate::db::schema::provider_identifiers;
+use crate::db::{Conn, Prepare};
 
 /// The provider of the pool that an identifier (as it is stored) leads to.
 pub fn find_by_identifier(
@@ -38,6 +38,9 @@ pub fn identified(
     user_pool_id: &str,
     identifiers: &[String],
 ) -> QueryResult<Vec<(String, String)>> {
+    if identifiers.is_empty() {
+        return Ok(Vec::new());
+    }
     provider_identifiers::table
         .filter(provider_identifiers::user_pool_id.eq(user_pool_id))
         .filter(provider_identifiers::identifier.eq_any(identifiers.to_vec()))
@@ -45,6 +48,7 @@ pub fn identified(
             provider_identifiers::identifier,
             provider_identifiers::provider_id,
         ))
+        .prepared()
         .load(conn)
 }
 

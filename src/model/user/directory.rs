@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::User;
-use crate::db::Conn;
 use crate::db::schema::{user_keys, users};
+use crate::db::{Conn, Prepare};
 use crate::model::pool::Pool;
 use crate::model::provider;
 use crate::text_enum;
@@ -120,6 +120,7 @@ pub(super) fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
             .on_conflict((user_keys::user_sub, user_keys::name))
             .do_update()
             .set(user_keys::value.eq(&value))
+            .prepared()
             .execute(c))?;
     }
     Ok(())

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use crate::db::schema::provider_links;
-use crate::db::{Conn, columns};
+use crate::db::{Conn, Prepare, columns};
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -53,6 +53,7 @@ pub fn take(
         .filter(provider_links::subject.is_null())
         .set(provider_links::subject.eq(subject))
         .returning(columns::<Link>())
+        .prepared()
         .get_result(conn)
         .optional()
 }

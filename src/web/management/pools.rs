@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::error::Failure;
 use super::{Answer, Call, page, wire};
-use crate::actions::pools::{self, NewKeys, NewPool, PoolChange};
+use crate::actions::pools::{self, NewPool, PoolChange};
 use crate::db::Conn;
 use crate::model::key;
 use crate::model::lambda_config::LambdaConfig;
 use crate::model::pool::{self, Attribute, AttributeType, Pool, STANDARD, Settings};
 use crate::model::user;
-use crate::rules::{certificate, jwks};
+use crate::rules::certificate;
 
 /// Members that are kept and shown again, each with what stands there when it was never set.
 fn kept_defaults() -> [(&'static str, Option<Value>); 20] {
@@ -113,15 +113,9 @@ pub async fn create(call: Call) -> Answer {
     }
     let settings = settings_of(&call.input)?;
     let name = text(&call.input, "PoolName").unwrap_or_default().to_owned();
-    let entropy = call.broker.entropy.clone();
-    let made = actix_web::web::block(move || {
-        Ok::<_, rsa::Error>(NewKeys {
-            id_token: jwks::generate(&entropy)?,
-            access_token: jwks::generate(&entropy)?,
-        })
-    });
-    let unmade = |_| Failure::new("InternalErrorException", "The signing keys could not be made");
-    let keys = made.await.map_err(|_| unmade(()))?.map_err(|_| unmade(()))?;
+    let made = call.broker.new_keys().await;
+    let keys =
+        made.map_err(|_| Failure::new("InternalErrorException", "The signing keys could not be made"))?;
     call.act(move |conn, ctx, _| {
         let new = NewPool {
             id: None,

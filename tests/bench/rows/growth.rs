@@ -91,7 +91,7 @@ impl World {
         let (mut conn, ctx) = (database.target().open().unwrap(), seed::ctx());
         // The demo's own count, too.
         crowd::connections(&mut conn, self.connections - 1);
-        let keys = NewKeys::make(&ctx.entropy).unwrap();
+        let keys = NewKeys::make().unwrap();
         crowd::pools(&mut conn, &ctx, &keys, self.pools - 1);
         crowd::users(&mut conn, self.users);
     }

@@ -11,7 +11,7 @@ use forebay::model::key::{self, PublicJwk, SigningKey, State, Usage};
 use forebay::rules::jwks::KeyPair;
 use forebay::rules::jwt::{self, VerifyKey};
 use forebay::rules::key_rotation::{JWKS_CACHE_SECONDS, KEPT_SECONDS, LEAD_SECONDS};
-use forebay::world::{Entropy, UnixTime};
+use forebay::world::UnixTime;
 
 use super::rooms::{
     OTHER_ADMIN, VIEWER, are_not_found, fill, signed_in, stage, want_a_proof, want_the_token,
@@ -227,11 +227,7 @@ async fn keys_get_successors_by_themselves_as_often_as_the_pool_wants() {
 /// Keys made once for all tests.
 fn spare() -> &'static [KeyPair] {
     static KEYS: OnceLock<Vec<KeyPair>> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        (0..6)
-            .map(|n| keys::make(&Entropy::seeded(300 + n)).unwrap())
-            .collect()
-    })
+    KEYS.get_or_init(|| (0..6).map(|_| keys::make().unwrap()).collect())
 }
 
 #[actix_web::test]

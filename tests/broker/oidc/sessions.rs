@@ -6,8 +6,6 @@ use forebay::actions::pools::{self, NewKeys, NewPool};
 use forebay::demo::{POOL, SPA_CLIENT, WEB_CLIENT};
 use forebay::model::client::Settings;
 use forebay::model::user;
-use forebay::rules::jwks;
-use forebay::world::Entropy;
 
 use super::led::{Led, ask, error, led};
 use crate::support::{APP, NOW, Stage, Tokens, claims, links, location_param};
@@ -202,11 +200,7 @@ async fn a_session_of_one_pool_is_none_in_another() {
     let mut ada = stage.signed_in("ada@acme.test").await;
     let other = "us-local-1_Other0001";
     stage.act(|conn| {
-        let key = |seed| jwks::generate(&Entropy::seeded(seed)).unwrap();
-        let keys = NewKeys {
-            id_token: key(8),
-            access_token: key(9),
-        };
+        let keys = NewKeys::make().unwrap();
         let pool = NewPool {
             id: Some(other.into()),
             name: "Other".into(),

@@ -1,12 +1,14 @@
-//! A database of its own for every test: a copy of a migrated SQLite file, or a schema on the PostgreSQL server that
-//! `TEST_DATABASE_URL` names.
+//! A database of its own for every test: a copy of a migrated SQLite file, or a copy of a migrated database on the PostgreSQL
+//! server that `TEST_DATABASE_URL` names.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::connection::SimpleConnection;
-use forebay::db::{self, Target};
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use forebay::db::{self, Conn, Target};
 
 /// Removed with the test.
 pub struct TestDatabase {
@@ -16,7 +18,7 @@ pub struct TestDatabase {
 
 enum Cleanup {
     File(PathBuf),
-    Schema { url: String, name: String },
+    Database { url: String, name: String },
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -53,17 +55,17 @@ impl TestDatabase {
                 }
             }
             Some(url) => {
-                let name = format!("t_{}_{number}", std::process::id());
+                let name = format!("{}{number}", prefix(std::process::id()));
                 let mut conn = Target::Postgres(url.clone()).open().unwrap();
-                batch(&mut conn, &format!("CREATE SCHEMA {name}"));
-                let joint = if url.contains('?') { '&' } else { '?' };
-                let target = Target::Postgres(format!("{url}{joint}options=-csearch_path%3D{name}"));
-                if migrated {
-                    db::migrate(&mut target.open().unwrap()).unwrap();
-                }
+                let template = if migrated {
+                    postgres_template(&url)
+                } else {
+                    "template1"
+                };
+                batch(&mut conn, &format!("CREATE DATABASE {name} TEMPLATE {template}"));
                 TestDatabase {
-                    target,
-                    cleanup: Cleanup::Schema { url, name },
+                    target: Target::Postgres(at(&url, &name)),
+                    cleanup: Cleanup::Database { url, name },
                 }
             }
         }
@@ -88,16 +90,16 @@ impl Drop for TestDatabase {
                     let _ = std::fs::remove_file(format!("{}{end}", path.display()));
                 }
             }
-            Cleanup::Schema { url, name } => {
+            Cleanup::Database { url, name } => {
                 if let Ok(mut conn) = Target::Postgres(url.clone()).open() {
-                    batch(&mut conn, &format!("DROP SCHEMA {name} CASCADE"));
+                    batch(&mut conn, &format!("DROP DATABASE {name} WITH (FORCE)"));
                 }
             }
         }
     }
 }
 
-pub fn batch(conn: &mut db::Conn, sql: &str) {
+pub fn batch(conn: &mut Conn, sql: &str) {
     conn.batch_execute(sql).unwrap();
 }
 
@@ -119,4 +121,49 @@ fn template() -> &'static PathBuf {
         batch(&mut conn, "PRAGMA wal_checkpoint(TRUNCATE)");
         path
     })
+}
+
+/// What the names of a process's databases begin with.
+fn prefix(process: u32) -> String {
+    format!("forebay_test_{process}_")
+}
+
+/// The same server's database of this name.
+fn at(url: &str, name: &str) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_path(name);
+    url.into()
+}
+
+/// The migrated database that this process copies. It stays when the process ends; the next one removes it.
+fn postgres_template(url: &str) -> &'static str {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let mut conn = Target::Postgres(url.to_owned()).open().unwrap();
+        remove_what_is_left(&mut conn);
+        let name = format!("{}template", prefix(std::process::id()));
+        batch(&mut conn, &format!("CREATE DATABASE {name}"));
+        db::migrate(&mut Target::Postgres(at(url, &name)).open().unwrap()).unwrap();
+        name
+    })
+}
+
+/// Removes the databases of processes that have ended.
+fn remove_what_is_left(conn: &mut Conn) {
+    #[derive(QueryableByName)]
+    struct Left {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let all: Vec<Left> =
+        sql_query("SELECT datname::text AS name FROM pg_database WHERE datname LIKE 'forebay\\_test\\_%'")
+            .load(conn)
+            .unwrap();
+    for Left { name } in all {
+        let process = name.trim_start_matches("forebay_test_").split('_').next();
+        if process.is_some_and(|id| !PathBuf::from(format!("/proc/{id}")).exists()) {
+            // Another process may be at it, too.
+            let _ = conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
 }

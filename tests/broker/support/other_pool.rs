@@ -10,8 +10,6 @@ use forebay::demo;
 use forebay::model::client::Settings;
 use forebay::model::pool;
 use forebay::model::provider::Settings as ProviderSettings;
-use forebay::rules::jwks;
-use forebay::world::Entropy;
 use zeroize::Zeroizing;
 
 use super::{Stage, Tokens, basic};
@@ -101,8 +99,5 @@ impl Stage {
 /// Made once: making keys takes long.
 pub fn other_keys() -> &'static NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
-    KEYS.get_or_init(|| NewKeys {
-        id_token: jwks::generate(&Entropy::seeded(3)).unwrap(),
-        access_token: jwks::generate(&Entropy::seeded(4)).unwrap(),
-    })
+    KEYS.get_or_init(|| NewKeys::make().unwrap())
 }

@@ -23,7 +23,7 @@ use forebay::demo::okta::{Okta, Setup};
 use forebay::demo::{self, MACHINE_CLIENT, ORGANISATIONS, POOL, SPA_CLIENT, WEB_CLIENT, WEB_SECRET};
 use forebay::model::enforcement::{self, Enforcement};
 use forebay::model::{administrator, client, pool, provider};
-use forebay::rules::{jwks, password, pkce};
+use forebay::rules::{password, pkce};
 use forebay::seal::Sealer;
 use forebay::upstream::{Options, Upstream};
 use forebay::web::console::door::COOKIE;
@@ -451,9 +451,5 @@ impl Tokens {
 /// Two signing keys for all tests: making them takes long.
 pub fn keys() -> &'static NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
-    KEYS.get_or_init(|| NewKeys {
-        // Of other entropy than the stage's, or a key made there would find the same primes.
-        id_token: jwks::generate(&Entropy::seeded(11)).unwrap(),
-        access_token: jwks::generate(&Entropy::seeded(12)).unwrap(),
-    })
+    KEYS.get_or_init(|| NewKeys::make().unwrap())
 }

@@ -112,7 +112,7 @@ pub async fn entered(
     };
     let by_key = page.method == ClientAuth::PrivateKeyJwt;
     let private_key = match by_key && (provider.private_key_sealed.is_none() || form.is_checked("new_key")) {
-        true => Some(made_key(&broker).await?),
+        true => Some(made_key().await?),
         false => None,
     };
     let (client_id, method) = (page.client_id.clone(), page.method);
@@ -253,9 +253,8 @@ fn stored(
 }
 
 /// A key of our own, made off the async threads: it takes a while.
-async fn made_key(broker: &Broker) -> Result<Zeroizing<String>, Problem> {
-    let entropy = broker.entropy.clone();
-    web::block(move || jwks::generate(&entropy).and_then(|pair| pair.to_pem()))
+async fn made_key() -> Result<Zeroizing<String>, Problem> {
+    web::block(|| jwks::generate().and_then(|pair| pair.to_pem()))
         .await
         .map_err(|cause| StoreError::Lost(cause.to_string()))?
         .map_err(|cause| Problem::Store(StoreError::Lost(cause.to_string())))
