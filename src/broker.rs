@@ -27,7 +27,7 @@ mod ways;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use ipnet::IpNet;
 
@@ -92,6 +92,8 @@ pub struct Broker {
     pub client_rate: Rate<String>,
     /// This node was told to stop.
     pub draining: AtomicBool,
+    /// The second in which `/readyz` wrote its row last.
+    pub beat: AtomicI64,
     /// Where pools' domains are served.
     pub place: Place,
     pub metrics: Metrics,
@@ -158,6 +160,7 @@ impl Broker {
             address_rate: Rate::new("address", parts.guards.requests_per_address),
             client_rate: Rate::new("client", parts.guards.requests_per_client),
             draining: AtomicBool::new(false),
+            beat: AtomicI64::new(0),
             unreached_traces: Allowance::new(60, 20),
             failed_callbacks: Allowance::new(3_000, 60),
             refused_tokens: Allowance::new(60_000, 10),

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::overrides::Overrides;
 use super::token::Granted;
 use crate::db::schema::authorization_codes;
-use crate::db::{Conn, Json, Prepare, columns};
+use crate::db::{Conn, Json, Prepare};
 use crate::world::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -40,25 +40,27 @@ pub struct Request {
 }
 
 pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {
-    diesel::insert_into(authorization_codes::table)
+    crate::on_backend!(conn, |c| diesel::insert_into(authorization_codes::table)
         .values(code)
         .prepared()
-        .execute(conn)
-        .map(|_| ())
+        .execute(c))
+    .map(|_| ())
 }
 
 /// Spends the code of this client. `None` when it is unknown, expired, spent or another client's (for whom it stays
 /// good): this statement is the gate that makes a code single use.
 pub fn consume(conn: &mut Conn, hash: &[u8], client_id: &str, now: UnixTime) -> QueryResult<Option<Code>> {
-    diesel::update(authorization_codes::table.find(hash))
-        .filter(authorization_codes::client_id.eq(client_id))
-        .filter(authorization_codes::consumed_at.is_null())
-        .filter(authorization_codes::expires_at.gt(now))
-        .set(authorization_codes::consumed_at.eq(now))
-        .returning(columns::<Code>())
-        .prepared()
-        .get_result(conn)
-        .optional()
+    crate::on_backend!(conn, |c| {
+        diesel::update(authorization_codes::table.find(hash))
+            .filter(authorization_codes::client_id.eq(client_id))
+            .filter(authorization_codes::consumed_at.is_null())
+            .filter(authorization_codes::expires_at.gt(now))
+            .set(authorization_codes::consumed_at.eq(now))
+            .returning(Code::as_returning())
+            .prepared()
+            .get_result(c)
+    })
+    .optional()
 }
 
 pub fn find(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<Code>> {

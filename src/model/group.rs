@@ -205,7 +205,7 @@ pub fn insert_memberships(conn: &mut Conn, new: &[Membership]) -> QueryResult<()
 
 /// The groups a user is in, whoever put them there: strongest precedence first, then by name.
 pub fn of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Group>> {
-    let mut groups: Vec<Group> = user_groups::table
+    let mut groups: Vec<Group> = crate::on_backend!(conn, |c| user_groups::table
         .inner_join(
             memberships::table.on(memberships::user_pool_id
                 .eq(user_groups::user_pool_id)
@@ -214,7 +214,7 @@ pub fn of_user(conn: &mut Conn, user_sub: &str) -> QueryResult<Vec<Group>> {
         .filter(memberships::user_sub.eq(user_sub))
         .select(Group::as_select())
         .distinct()
-        .load(conn)?;
+        .load(c))?;
     groups.sort_by(|a, b| {
         (a.precedence.unwrap_or(i64::MAX), &a.name).cmp(&(b.precedence.unwrap_or(i64::MAX), &b.name))
     });

@@ -26,6 +26,22 @@ pub fn claim(conn: &mut Conn, name: &str, now: UnixTime, until: UnixTime, every:
     Ok(rows == 1)
 }
 
+/// Writes down that something happened now: a row that changes, so that a disk without room refuses it.
+pub fn beat(conn: &mut Conn, name: &str, now: UnixTime) -> QueryResult<()> {
+    let row = (
+        job_leases::name.eq(name),
+        job_leases::locked_until.eq(UnixTime(0)),
+        job_leases::done_at.eq(now),
+    );
+    crate::on_backend!(conn, |c| diesel::insert_into(job_leases::table)
+        .values(row)
+        .on_conflict(job_leases::name)
+        .do_update()
+        .set(job_leases::done_at.eq(now))
+        .execute(c))
+    .map(|_| ())
+}
+
 /// Gives the job back, done; `until` is what it was claimed with, so that a lease that ran out gives back nothing.
 pub fn done(conn: &mut Conn, name: &str, now: UnixTime, until: UnixTime) -> QueryResult<()> {
     diesel::update(job_leases::table.find(name))

@@ -155,11 +155,11 @@ impl Settings {
 }
 
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Pool>> {
-    user_pools::table
+    crate::on_backend!(conn, |c| user_pools::table
         .find(id)
         .select(Pool::as_select())
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 fn within(reach: &Reach) -> user_pools::BoxedQuery<'static, MultiBackend> {
@@ -293,7 +293,7 @@ pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(diesel::delete(user_pools::table.find(id)).execute(conn)? == 1)
 }
 
-/// Writes without changing anything: whether the database can be written to at all.
+/// Writes without changing anything: whether the database takes writes at all.
 pub fn touch_none(conn: &mut Conn) -> QueryResult<()> {
     diesel::update(user_pools::table.filter(user_pools::id.eq("")))
         .set(user_pools::name.eq(""))

@@ -82,11 +82,11 @@ impl Provider {
 }
 
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Provider>> {
-    identity_providers::table
+    crate::on_backend!(conn, |c| identity_providers::table
         .find(id)
         .select(Provider::as_select())
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 fn within(reach: &Reach) -> identity_providers::BoxedQuery<'static, MultiBackend> {
@@ -298,11 +298,11 @@ pub fn of_issuer(conn: &mut Conn, user_pool_id: &str, issuer: &str) -> QueryResu
 
 /// The tenant that the connection belongs to.
 pub fn tenant_of(conn: &mut Conn, id: &str) -> QueryResult<Option<String>> {
-    let found: Option<Option<String>> = identity_providers::table
+    let found: Option<Option<String>> = crate::on_backend!(conn, |c| identity_providers::table
         .find(id)
         .select(identity_providers::tenant_id)
-        .first(conn)
-        .optional()?;
+        .first(c))
+    .optional()?;
     Ok(found.flatten())
 }
 

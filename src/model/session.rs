@@ -38,12 +38,12 @@ pub struct Facts {
 }
 
 pub fn find(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<Session>> {
-    sessions::table
+    crate::on_backend!(conn, |c| sessions::table
         .find(hash)
         .filter(sessions::expires_at.gt(now))
         .select(Session::as_select())
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 /// The session, also when it signs nobody in any more: for ending it at the upstream.

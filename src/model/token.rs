@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::db::schema::{refresh_tokens, token_families};
-use crate::db::{Conn, Json, Prepare, columns};
+use crate::db::{Conn, Json, Prepare};
 use crate::model::overrides::Overrides;
 use crate::world::UnixTime;
 
@@ -66,19 +66,19 @@ pub struct RefreshToken {
 }
 
 pub fn insert_family(conn: &mut Conn, family: &Family) -> QueryResult<()> {
-    diesel::insert_into(token_families::table)
+    crate::on_backend!(conn, |c| diesel::insert_into(token_families::table)
         .values(family)
         .prepared()
-        .execute(conn)
-        .map(|_| ())
+        .execute(c))
+    .map(|_| ())
 }
 
 pub fn find_family(conn: &mut Conn, origin_jti: &str) -> QueryResult<Option<Family>> {
-    token_families::table
+    crate::on_backend!(conn, |c| token_families::table
         .find(origin_jti)
         .select(Family::as_select())
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 /// Revokes the family; true when it was alive.
@@ -146,32 +146,34 @@ pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryRe
 }
 
 pub fn insert_refresh(conn: &mut Conn, token: &RefreshToken) -> QueryResult<()> {
-    diesel::insert_into(refresh_tokens::table)
+    crate::on_backend!(conn, |c| diesel::insert_into(refresh_tokens::table)
         .values(token)
         .prepared()
-        .execute(conn)
-        .map(|_| ())
+        .execute(c))
+    .map(|_| ())
 }
 
 /// The refresh token of that hash and its family.
 pub fn find_refresh(conn: &mut Conn, hash: &[u8]) -> QueryResult<Option<(RefreshToken, Family)>> {
-    refresh_tokens::table
+    crate::on_backend!(conn, |c| refresh_tokens::table
         .find(hash)
         .inner_join(token_families::table)
         .select((RefreshToken::as_select(), Family::as_select()))
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 /// Marks the token as exchanged. `None` when it was before: only one caller ever gets the row.
 pub fn rotate(conn: &mut Conn, hash: &[u8], now: UnixTime) -> QueryResult<Option<RefreshToken>> {
-    diesel::update(refresh_tokens::table.find(hash))
-        .filter(refresh_tokens::rotated_at.is_null())
-        .set(refresh_tokens::rotated_at.eq(now))
-        .returning(columns::<RefreshToken>())
-        .prepared()
-        .get_result(conn)
-        .optional()
+    crate::on_backend!(conn, |c| {
+        diesel::update(refresh_tokens::table.find(hash))
+            .filter(refresh_tokens::rotated_at.is_null())
+            .set(refresh_tokens::rotated_at.eq(now))
+            .returning(RefreshToken::as_returning())
+            .prepared()
+            .get_result(c)
+    })
+    .optional()
 }
 
 /// Deletes at most `limit` families that expired before `before`, their refresh tokens with them.

@@ -77,11 +77,11 @@ impl User {
 }
 
 pub fn find(conn: &mut Conn, sub: &str) -> QueryResult<Option<User>> {
-    users::table
+    crate::on_backend!(conn, |c| users::table
         .find(sub)
         .select(User::as_select())
-        .first(conn)
-        .optional()
+        .first(c))
+    .optional()
 }
 
 pub fn find_by_identity(
@@ -231,7 +231,7 @@ pub fn delete(conn: &mut Conn, sub: &str) -> QueryResult<bool> {
 
 /// The user's identities, the primary one first.
 pub fn identities(conn: &mut Conn, sub: &str) -> QueryResult<Vec<Identity>> {
-    identities::table
+    crate::on_backend!(conn, |c| identities::table
         .filter(identities::user_sub.eq(sub))
         .order((
             identities::is_primary.desc(),
@@ -239,7 +239,7 @@ pub fn identities(conn: &mut Conn, sub: &str) -> QueryResult<Vec<Identity>> {
             identities::provider_id,
         ))
         .select(Identity::as_select())
-        .load(conn)
+        .load(c))
 }
 
 /// The identity of that upstream account, whoever it leads to.

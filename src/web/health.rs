@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::broker::Broker;
 use crate::error::StoreError;
-use crate::model::{key, pool};
+use crate::model::{job, key, pool};
 use crate::seal::Label;
 
 pub async fn live() -> HttpResponse {
@@ -16,17 +16,22 @@ pub async fn live() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Ready: a write transaction begins and ends, and the root key opens a signing key.
+/// Ready: the database takes a write, and the root key opens a signing key.
 pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
     if broker.draining.load(Ordering::Relaxed) {
         return not_ready("stopping\n");
     }
-    let sealer = broker.sealer.clone();
+    let (sealer, now) = (broker.sealer.clone(), broker.clock.now());
+    // A row once a second, however often somebody asks; in between a statement that changes none, which a standby refuses, too.
+    let is_due = broker.beat.swap(now.0, Ordering::Relaxed) != now.0;
     let checked = broker
         .db
         .write(move |conn| -> Result<(), StoreError> {
-            // Changes nothing, but a database that takes no writes (a standby, a full disk) refuses it.
-            pool::touch_none(conn)?;
+            if is_due {
+                job::beat(conn, "readiness", now)?;
+            } else {
+                pool::touch_none(conn)?;
+            }
             let Some(first) = pool::list(conn)?.into_iter().next() else {
                 return Ok(());
             };
@@ -49,6 +54,8 @@ pub async fn ready(broker: web::Data<Broker>) -> HttpResponse {
             .content_type("text/plain; charset=utf-8")
             .body("ready\n"),
         Err(cause) => {
+            // What could not be written is tried by the next who asks.
+            broker.beat.store(0, Ordering::Relaxed);
             tracing::warn!(%cause, "not ready");
             not_ready("not ready; the log says why\n")
         }

@@ -5,9 +5,22 @@ use std::path::Path;
 use diesel::connection::SimpleConnection;
 use forebay::db::Target;
 
+/// What a run can be narrowed to.
+const PARTS: [&str; 7] = [
+    "start",
+    "documents",
+    "tokens",
+    "management",
+    "login",
+    "growth",
+    "nodes",
+];
+
 pub struct Plan {
     /// The gate: a tenth of the requests, and verdicts.
     pub short: bool,
+    /// Parts of the table to measure; none is all.
+    only: Vec<String>,
     /// The database server of all rows, in place of SQLite.
     database: Option<String>,
     /// The PostgreSQL server of the rows that need one.
@@ -21,7 +34,11 @@ impl Plan {
             .iter()
             .position(|argument| argument == "--database")
             .map(|at| arguments[at + 1].clone());
+        let only = PARTS
+            .iter()
+            .filter(|part| arguments.iter().any(|one| one == *part));
         Plan {
+            only: only.map(|part| (*part).to_owned()).collect(),
             short: arguments.iter().any(|argument| argument == "--short"),
             postgres: database.clone().or_else(|| {
                 let named = std::env::var("POSTGRES_URL").ok();
@@ -29,6 +46,12 @@ impl Plan {
             }),
             database,
         }
+    }
+
+    /// Whether a run looks at this part of the table.
+    pub fn wants(&self, part: &str) -> bool {
+        assert!(PARTS.contains(&part), "{part} is a part that nobody can name");
+        self.only.is_empty() || self.only.iter().any(|one| one == part)
     }
 
     /// That many in a whole run, a tenth of it in a short one.

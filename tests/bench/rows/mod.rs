@@ -67,20 +67,30 @@ pub async fn all(plan: &Plan) -> bool {
         plan.of(tokens::CODES),
         plan.of(tokens::FAMILIES),
     );
-    start::rows(plan, &mut report, directory.path(), &database.url, upstream);
+    if plan.wants("start") {
+        start::rows(plan, &mut report, directory.path(), &database.url, upstream);
+    }
     let server = Process::serve(&Serve::new(directory.path(), &database.url, upstream));
     // The workers are there and the jobs have looked once.
     tokio::time::sleep(Duration::from_secs(2)).await;
     report
         .figures
         .push(Figure::at_most("memory, idle", server.memory(), 20.0, " MiB"));
-    documents::rows(plan, &mut report, &server).await;
+    if plan.wants("documents") {
+        documents::rows(plan, &mut report, &server).await;
+    }
     let signatures = bound::signatures_per_second();
     let commits = bound::commits_per_second(&database.target());
-    tokens::rows(plan, &mut report, &server, &stock).await;
-    management::rows(plan, &mut report, &server, &database.target()).await;
-    login::rows(plan, &mut report, &server, &okta).await;
-    if !plan.short {
+    if plan.wants("tokens") {
+        tokens::rows(plan, &mut report, &server, &stock).await;
+    }
+    if plan.wants("management") {
+        management::rows(plan, &mut report, &server, &database.target()).await;
+    }
+    if plan.wants("login") {
+        login::rows(plan, &mut report, &server, &okta).await;
+    }
+    if !plan.short && plan.wants("tokens") {
         tokens::refresh_until(&mut report, &server, &stock, FLOWS).await;
     }
     let name = format!("memory, after {} flows", report.flows);
@@ -88,11 +98,15 @@ pub async fn all(plan: &Plan) -> bool {
         .figures
         .push(Figure::at_most(name, server.memory(), 60.0, " MiB"));
     drop(server);
-    login::share_at_half_load(plan, &mut report, directory.path(), &database.url, &okta, &stock).await;
-    growth::rows(plan, &mut report, &okta).await;
-    match plan.postgres() {
+    if plan.wants("login") {
+        login::share_at_half_load(plan, &mut report, directory.path(), &database.url, &okta, &stock).await;
+    }
+    if plan.wants("growth") {
+        growth::rows(plan, &mut report, &okta).await;
+    }
+    match plan.wants("nodes").then(|| plan.postgres()).flatten() {
         Some(postgres) => nodes::rows(plan, &mut report, directory.path(), &postgres, upstream).await,
-        None => eprintln!("two nodes: left out, since POSTGRES_URL names no server"),
+        None => eprintln!("two nodes: left out; POSTGRES_URL names a server for them"),
     }
     println!(
         "{}; {} cores shared with the driver and the upstream; {:.0} RSA-2048 signatures per second of one core alone, \
