@@ -175,7 +175,11 @@ async fn a_node_that_cannot_hear_knows_within_the_bound_and_hears_again_once_it_
     let stage = Stage::new().await;
     let name = format!("cut_{}", std::process::id());
     let target = match stage.broker.db.target() {
-        Target::Postgres(url) => Target::Postgres(format!("{url}&application_name={name}")),
+        Target::Postgres(url) => {
+            let mut url = url::Url::parse(url).unwrap();
+            url.query_pairs_mut().append_pair("application_name", &name);
+            Target::Postgres(url.into())
+        }
         file => file.clone(),
     };
     let (node, mut ear) = (stage.node_over(&target).await, Ear::default());
