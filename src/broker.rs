@@ -249,7 +249,7 @@ impl Broker {
         value
     }
 
-    /// Makes a signing key, off the async threads: it takes about a tenth of a second.
+    /// Makes a signing key, off the async threads: it takes tenths of a second.
     pub async fn new_key(&self) -> Result<KeyPair, Error> {
         off_thread(keys::make).await
     }

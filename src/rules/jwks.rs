@@ -1,7 +1,7 @@
-//! Making signing keys and their public side: RSA-2048 by aws-lc, which is several times as fast at it as `rsa`; PEM and JWK
+//! Making signing keys and their public side: RSA-2048 by aws-lc, which takes half the time of `rsa`; PEM and JWK
 //! members (RFC 7517) through `rsa`, which never signs (RUSTSEC-2023-0071); thumbprints (RFC 7638).
 //!
-//! Making a key takes about a tenth of a second: do it off the async threads and outside a transaction.
+//! Making a key takes tenths of a second: do it off the async threads and outside a transaction.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
