@@ -11,7 +11,6 @@ use super::pools::{self, NewKeys, NewPool};
 use crate::db::{self, Conn, Target};
 use crate::error::Error;
 use crate::model::{audit, pool};
-use crate::rules::jwks;
 use crate::seal::Sealer;
 use crate::world::{Entropy, UnixTime};
 
@@ -25,11 +24,7 @@ pub struct Fixture {
 /// Two signing keys, made once for all tests.
 pub fn keys() -> NewKeys {
     static KEYS: OnceLock<NewKeys> = OnceLock::new();
-    KEYS.get_or_init(|| NewKeys {
-        id_token: jwks::generate().unwrap(),
-        access_token: jwks::generate().unwrap(),
-    })
-    .clone()
+    KEYS.get_or_init(|| NewKeys::make().unwrap()).clone()
 }
 
 impl Fixture {

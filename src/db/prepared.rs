@@ -7,14 +7,32 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::RunQueryDsl;
 
-/// A statement that the connection keeps by its text.
-#[derive(Clone, Copy, Debug)]
-pub struct Prepared<Q>(Q);
+/// Lists of as many lengths are kept, each a statement of its own.
+const LENGTHS: usize = 16;
 
-/// What is asked in few different texts: a list in it has to be short.
+/// A statement that the connection keeps by its text.
+#[derive(Debug)]
+pub struct Prepared<Q> {
+    query: Q,
+    is_kept: bool,
+}
+
 pub trait Prepare: Sized {
+    /// For what has few different texts.
     fn prepared(self) -> Prepared<Self> {
-        Prepared(self)
+        Prepared {
+            query: self,
+            is_kept: true,
+        }
+    }
+
+    /// For a list of this length after IN. A longer one is not kept: whoever asks may choose its length, and what is kept
+    /// stays.
+    fn prepared_for(self, length: usize) -> Prepared<Self> {
+        Prepared {
+            query: self,
+            is_kept: length <= LENGTHS,
+        }
     }
 }
 
@@ -22,11 +40,11 @@ impl<Q> Prepare for Q {}
 
 impl<Q: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Prepared<Q> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
+        self.query.walk_ast(pass)
     }
 
     fn is_safe_to_cache_prepared(&self, _: &DB) -> QueryResult<bool> {
-        Ok(true)
+        Ok(self.is_kept)
     }
 }
 
@@ -41,3 +59,60 @@ impl<Q: Query> Query for Prepared<Q> {
 }
 
 impl<Q, C> RunQueryDsl<C> for Prepared<Q> {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::{Arc, Mutex};
+
+    use diesel::connection::{Connection, InstrumentationEvent};
+    use diesel::prelude::*;
+
+    use super::*;
+    use crate::db::schema::{token_families, users};
+    use crate::db::{self, Conn, Target};
+
+    /// A database, and the texts that its connection has kept since.
+    fn watched() -> (Conn, Arc<Mutex<Vec<String>>>) {
+        let mut conn = Target::Sqlite(":memory:".into()).open().unwrap();
+        db::migrate(&mut conn).unwrap();
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let texts = kept.clone();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::CacheQuery { sql, .. } = event {
+                texts.lock().unwrap().push(sql.to_owned());
+            }
+        });
+        (conn, kept)
+    }
+
+    #[test]
+    fn an_update_is_prepared_once() {
+        let (mut conn, kept) = watched();
+        let update =
+            || diesel::update(token_families::table.find("none")).set(token_families::revoked_at.eq(1));
+        update().execute(&mut conn).unwrap();
+        assert!(kept.lock().unwrap().is_empty(), "Diesel keeps it by itself now");
+        for _ in 0..3 {
+            update().prepared().execute(&mut conn).unwrap();
+        }
+        assert_eq!(kept.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn of_lists_as_many_lengths_are_kept_as_are_said() {
+        let (mut conn, kept) = watched();
+        for _ in 0..2 {
+            for length in 1..4 * LENGTHS {
+                let found: Vec<String> = users::table
+                    .filter(users::sub.eq_any(vec!["none"; length]))
+                    .select(users::sub)
+                    .prepared_for(length)
+                    .load(&mut conn)
+                    .unwrap();
+                assert!(found.is_empty());
+            }
+        }
+        assert_eq!(kept.lock().unwrap().len(), LENGTHS);
+    }
+}

@@ -256,7 +256,7 @@ pub fn among(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>> {
     identity_providers::table
         .filter(identity_providers::id.eq_any(ids.to_vec()))
         .select(Provider::as_select())
-        .prepared()
+        .prepared_for(ids.len())
         .load(conn)
 }
 
@@ -273,7 +273,7 @@ pub fn of_tenants(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<Provider>>
         )
         .order(identity_providers::name)
         .select(Provider::as_select())
-        .prepared()
+        .prepared_for(ids.len())
         .load(conn)
 }
 
@@ -314,7 +314,7 @@ pub fn list_named(conn: &mut Conn, user_pool_id: &str, names: &[String]) -> Quer
         .filter(identity_providers::enabled.eq(true))
         .order(identity_providers::name)
         .select(Provider::as_select())
-        .prepared()
+        .prepared_for(names.len())
         .load(conn)
 }
 

@@ -101,7 +101,7 @@ pub fn choosy(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, Ve
     let rows: Vec<(String, Json<Settings>)> = tenants::table
         .filter(tenants::id.eq_any(ids.to_vec()))
         .select((tenants::id, tenants::settings))
-        .prepared()
+        .prepared_for(ids.len())
         .load(conn)?;
     let lists = rows.into_iter().map(|(id, settings)| (id, settings.0.clients));
     Ok(lists.filter(|(_, clients)| !clients.is_empty()).collect())

@@ -114,7 +114,7 @@ pub fn proven_among(conn: &mut Conn, user_pool_id: &str, names: &[&str]) -> Quer
         .filter(tenant_domains::domain.eq_any(names.to_vec()))
         .filter(sql::<Bool>(PROVEN))
         .select(Proven::as_select())
-        .prepared()
+        .prepared_for(names.len())
         .load(conn)
 }
 

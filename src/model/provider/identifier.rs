@@ -48,7 +48,7 @@ pub fn identified(
             provider_identifiers::identifier,
             provider_identifiers::provider_id,
         ))
-        .prepared()
+        .prepared_for(identifiers.len())
         .load(conn)
 }
 
