@@ -47,18 +47,22 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Whether this way in is open to this user, and the app's rules let them in.
+/// Whether this way in is open to this user, and the app's rules let them in. `offer` is the client's.
 pub fn check(
     conn: &mut Conn,
     now: UnixTime,
     client: &Client,
+    offer: &Offer,
     user: &User,
     way: Way<'_>,
 ) -> Result<Result<(), Barred>, StoreError> {
-    if let Some(barred) = enforcement::closes(conn, now, client, user, way.connection)? {
+    if offers::pool_wide(conn, offer)?.is_enforced
+        && let Some(barred) = enforcement::closes(conn, now, client, user, way.connection)?
+    {
         return Ok(Err(barred));
     }
     if way.connection != NATIVE
+        && offers::standing(conn, offer, way.connection)?.is_some_and(|standing| standing.is_moved_from)
         && let Some(to) = identity_moves::instead_of(conn, client, way.connection, user)?
     {
         let offered = offers::find(conn, &Offer::of(client), &to.id)?;
@@ -110,6 +114,7 @@ pub fn try_on(
     let mut client = client.clone();
     client.settings.requires_acr.clear();
     let (mut tried, mut seen) = (Vec::new(), HashSet::new());
+    let offer = Offer::of(&client);
     let providers = provider::list_named(conn, &client.user_pool_id, &client.settings.providers)?;
     for provider in providers {
         let mut people = Vec::new();
@@ -135,7 +140,7 @@ pub fn try_on(
                 person,
                 connection: provider.name.clone(),
                 trace_code,
-                outcome: check(conn, now, &client, &user, way)?,
+                outcome: check(conn, now, &client, &offer, &user, way)?,
             });
         }
     }

@@ -12,6 +12,7 @@ pub use grants::{CODE_SECONDS, Grant, find_session, issue_code, issue_tokens};
 use self::given::{Bearer, Given, give_app, give_browser};
 use super::access::Way;
 use super::mappings::past::{self, About, Sealed};
+use super::offers::Offer;
 use super::profile::{self, Arrival, Expected, Settled};
 use super::tokens::Exchanged;
 use super::traces::{self, Draft};
@@ -273,7 +274,7 @@ pub fn arrive(
         acr: work.facts.acr.as_deref(),
     };
     // Of the profile as this sign-in has left it. The profile stays: it may enter another app.
-    if let Err(barred) = access::check(conn, ctx.now, client, &user, way)? {
+    if let Err(barred) = access::check(conn, ctx.now, client, &Offer::of(client), &user, way)? {
         let refusal = barred.refusal(&client.name);
         if let Errand::Exchange(exchange) = work.errand {
             // Nothing is wrong with the token: it is as good as before, once the app lets them in.

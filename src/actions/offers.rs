@@ -4,10 +4,14 @@
 //! A client may list ten thousand, so nothing here reads what the list names: what is asked for is looked up from an index
 //! and then held against the list.
 
+mod standing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use diesel::QueryResult;
+
+pub use standing::{pool_wide, standing};
 
 use crate::db::Conn;
 use crate::model::client::Client;
@@ -27,6 +31,7 @@ pub struct Offer {
     pub user_pool_id: String,
     pub client_id: String,
     names: Arc<HashSet<String>>,
+    known: Arc<standing::Known>,
     /// The one tenant whose connections these are: the request came to that tenant's own host.
     pub tenant_id: Option<String>,
 }
@@ -37,6 +42,7 @@ impl Offer {
             user_pool_id: client.user_pool_id.clone(),
             client_id: client.id.clone(),
             names: Arc::new(client.settings.providers.iter().cloned().collect()),
+            known: Arc::default(),
             tenant_id: None,
         }
     }
@@ -45,6 +51,7 @@ impl Offer {
     pub fn at_host_of(&self, tenant_id: &str) -> Offer {
         Offer {
             tenant_id: Some(tenant_id.to_owned()),
+            known: Arc::default(),
             ..self.clone()
         }
     }
@@ -85,10 +92,8 @@ pub fn still(conn: &mut Conn, offer: &Offer, id: &str, at: UnixTime) -> QueryRes
     if id == NATIVE {
         return Ok(true);
     }
-    match provider::find(conn, id)?.filter(|row| row.created_at <= at) {
-        Some(row) => Ok(offered_as(conn, offer, row)?.is_some()),
-        None => Ok(false),
-    }
+    let standing = standing(conn, offer, id)?;
+    Ok(standing.is_some_and(|standing| standing.created_at <= at && standing.is_offered))
 }
 
 /// Those of these ids that the client lists.

@@ -18,7 +18,6 @@ use crate::model::code;
 use crate::model::group::{self, Group};
 use crate::model::token::{self, Family, Granted, RefreshToken};
 use crate::model::user::{self, Identity, User};
-use crate::model::{pool, provider};
 use crate::rules::grant::{self, Shown, invalid_grant};
 use crate::rules::oauth_error::OAuthError;
 use crate::rules::secret;
@@ -83,6 +82,7 @@ pub fn exchange(
     request.granted.overrides = request.overrides;
     let founder = Founder {
         client,
+        offer,
         origin_jti: code.origin_jti,
         session_hash: request.session_hash,
         granted: request.granted,
@@ -93,6 +93,8 @@ pub fn exchange(
 /// What a family with a refresh token begins with.
 pub struct Founder<'a> {
     pub client: &'a Client,
+    /// The client's.
+    pub offer: &'a Offer,
     pub origin_jti: String,
     pub session_hash: Option<Vec<u8>>,
     pub granted: Granted,
@@ -118,24 +120,22 @@ pub fn found(
         expires_at: ctx.now.plus(settings.refresh_token_seconds),
         revoked_at: None,
     };
-    begin_family(conn, ctx, &family)?;
+    let most = offers::pool_wide(conn, founder.offer)?.most_sessions;
+    begin_family(conn, ctx, &family, most)?;
     let refresh_token = secret::token(&ctx.entropy);
     keep_refresh(conn, &refresh_token, &family.origin_jti, ctx.now)?;
-    with_user(conn, family, user, Some(refresh_token), scopes)
+    with_user(conn, founder.offer, family, user, Some(refresh_token), scopes)
 }
 
 /// Stores a new family. Where the pool limits how many sign-ins of a user live at a time, the oldest of too many ends.
-pub fn begin_family(conn: &mut Conn, ctx: &Ctx, family: &Family) -> Result<(), StoreError> {
+pub fn begin_family(
+    conn: &mut Conn,
+    ctx: &Ctx,
+    family: &Family,
+    most: Option<i64>,
+) -> Result<(), StoreError> {
     token::insert_family(conn, family)?;
-    let Some(pool) = pool::find(conn, &family.user_pool_id)? else {
-        return Ok(());
-    };
-    let Some(most) = pool
-        .settings
-        .sessions
-        .most_per_user
-        .filter(|_| pool.settings.sessions.tracked)
-    else {
+    let Some(most) = most else {
         return Ok(());
     };
     // Times are in seconds: of several sign-ins in one, the new one is the newest.
@@ -208,7 +208,7 @@ pub fn found_brief(
     };
     token::insert_family(conn, &family)?;
     let scopes = family.granted.scopes.clone();
-    with_user(conn, family, user, None, scopes)
+    with_user(conn, founder.offer, family, user, None, scopes)
 }
 
 /// Exchanges a refresh token (RFC 6749 §6). Where tokens rotate, a token yields its one successor; shown again within
@@ -238,7 +238,7 @@ pub fn refresh(
     } else {
         None
     };
-    with_user(conn, family, user, successor, scopes).map(Ok)
+    with_user(conn, offer, family, user, successor, scopes).map(Ok)
 }
 
 /// The same for a client whose tokens do not rotate, which only reads. `None`: the token was exchanged when they still
@@ -253,7 +253,7 @@ pub fn refresh_in_place(
     match refreshable(conn, now, client, offer, asked)? {
         Ok(found) if found.token.rotated_at.is_some() => Ok(None),
         Ok(found) => {
-            let exchanged = with_user(conn, found.family, found.user, None, found.scopes)?;
+            let exchanged = with_user(conn, offer, found.family, found.user, None, found.scopes)?;
             Ok(Some(Ok(exchanged)))
         }
         Err(refusal) => Ok(Some(Err(refusal))),
@@ -271,7 +271,7 @@ pub fn before_refresh(
 ) -> Result<Option<Exchanged>, StoreError> {
     match refreshable(conn, now, client, offer, asked)? {
         Ok(found) if found.token.rotated_at.is_none() => {
-            with_user(conn, found.family, found.user, None, found.scopes).map(Some)
+            with_user(conn, offer, found.family, found.user, None, found.scopes).map(Some)
         }
         _ => Ok(None),
     }
@@ -362,15 +362,12 @@ pub fn bearer(
     origin_jti: &str,
     now: UnixTime,
 ) -> Result<Option<(Family, User, bool)>, StoreError> {
-    let Some(family) = token::find_family(conn, origin_jti)? else {
+    let Some((family, user)) = token::find_family(conn, origin_jti)? else {
         return Ok(None);
     };
-    if family.revoked_at.is_some() || family.created_at > now.plus(60) {
+    if family.revoked_at.is_some() || family.created_at > now.plus(60) || !user.enabled {
         return Ok(None);
     }
-    let Some(user) = user::find(conn, &family.user_sub)?.filter(|user| user.enabled) else {
-        return Ok(None);
-    };
     let is_offered = offers::still(conn, offer, &family.granted.provider_id, family.created_at)?;
     Ok(Some((family, user, is_offered)))
 }
@@ -393,7 +390,7 @@ fn alive(
             "the connection is disabled, made anew, or not the client's any more",
         ))),
         Some(user) => {
-            let admitted = access::check(conn, now, client, &user, Way::of_grant(granted))?;
+            let admitted = access::check(conn, now, client, offer, &user, Way::of_grant(granted))?;
             Ok(admitted.map(|()| user).map_err(|barred| barred.invalid_grant()))
         }
     }
@@ -426,6 +423,7 @@ fn keep_refresh(conn: &mut Conn, token: &str, origin_jti: &str, now: UnixTime) -
 
 fn with_user(
     conn: &mut Conn,
+    offer: &Offer,
     family: Family,
     user: User,
     refresh_token: Option<String>,
@@ -433,9 +431,9 @@ fn with_user(
 ) -> Result<Exchanged, StoreError> {
     let groups = group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
-    let tenant_id = provider::tenant_of(conn, &family.granted.provider_id)?;
+    let standing = offers::standing(conn, offer, &family.granted.provider_id)?;
     Ok(Exchanged {
-        tenant_id,
+        tenant_id: standing.and_then(|standing| standing.tenant_id.clone()),
         family,
         user,
         groups,

@@ -364,7 +364,7 @@ diesel::joinable!(memberships -> users (user_sub));
 diesel::joinable!(user_terms -> users (user_sub));
 diesel::joinable!(user_passwords -> users (user_sub));
 diesel::joinable!(refresh_tokens -> token_families (origin_jti));
-diesel::joinable!(client_secrets -> app_clients (client_id));
+diesel::joinable!(token_families -> users (user_sub));
 
 // The pairs that queries join: for all pairs of fifty tables the compiler takes a good part of a minute longer.
 diesel::allow_tables_to_appear_in_same_query!(administrator_roles, administrators);
@@ -375,7 +375,6 @@ diesel::allow_tables_to_appear_in_same_query!(administrator_rules, user_pools);
 diesel::allow_tables_to_appear_in_same_query!(administrators, passkeys);
 diesel::allow_tables_to_appear_in_same_query!(administrators, tenants);
 diesel::allow_tables_to_appear_in_same_query!(administrators, users);
-diesel::allow_tables_to_appear_in_same_query!(app_clients, client_secrets);
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_providers);
 diesel::allow_tables_to_appear_in_same_query!(identities, user_keys);
 diesel::allow_tables_to_appear_in_same_query!(identities, user_terms);
@@ -387,6 +386,7 @@ diesel::allow_tables_to_appear_in_same_query!(memberships, user_terms);
 diesel::allow_tables_to_appear_in_same_query!(memberships, users);
 diesel::allow_tables_to_appear_in_same_query!(provider_links, users);
 diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, token_families);
+diesel::allow_tables_to_appear_in_same_query!(token_families, users);
 diesel::allow_tables_to_appear_in_same_query!(signing_keys, user_pools);
 diesel::allow_tables_to_appear_in_same_query!(user_keys, users);
 diesel::allow_tables_to_appear_in_same_query!(user_passwords, user_terms);

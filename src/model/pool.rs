@@ -162,6 +162,14 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Pool>> {
     .optional()
 }
 
+/// How many sign-ins of one user may live at a time, where the pool limits them.
+pub fn most_sessions(conn: &mut Conn, id: &str) -> QueryResult<Option<i64>> {
+    let sessions = find(conn, id)?.map(|pool| pool.settings.0.sessions);
+    Ok(sessions
+        .filter(|sessions| sessions.tracked)
+        .and_then(|sessions| sessions.most_per_user))
+}
+
 fn within(reach: &Reach) -> user_pools::BoxedQuery<'static, MultiBackend> {
     let query = user_pools::table.into_boxed();
     if reach.everything {

@@ -5,9 +5,10 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::db::schema::{refresh_tokens, token_families};
+use crate::db::schema::{refresh_tokens, token_families, users};
 use crate::db::{Conn, Json, Prepare};
 use crate::model::overrides::Overrides;
+use crate::model::user::User;
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
@@ -73,10 +74,12 @@ pub fn insert_family(conn: &mut Conn, family: &Family) -> QueryResult<()> {
     .map(|_| ())
 }
 
-pub fn find_family(conn: &mut Conn, origin_jti: &str) -> QueryResult<Option<Family>> {
+/// The family and its user.
+pub fn find_family(conn: &mut Conn, origin_jti: &str) -> QueryResult<Option<(Family, User)>> {
     crate::on_backend!(conn, |c| token_families::table
         .find(origin_jti)
-        .select(Family::as_select())
+        .inner_join(users::table)
+        .select((Family::as_select(), User::as_select()))
         .first(c))
     .optional()
 }

@@ -7,10 +7,10 @@ use crate::db::{Conn, Json};
 use crate::error::StoreError;
 use crate::model::group::Group;
 use crate::model::overrides::Overrides;
-use crate::model::provider;
 use crate::model::session::{self, Session};
 use crate::model::token::{Family, Granted};
 use crate::model::user::{Identity, User};
+use crate::model::{pool, provider};
 use crate::rules::authorize::ResponseType;
 use crate::rules::secret;
 
@@ -130,7 +130,8 @@ fn brief(
     family: Family,
     bearer: Bearer,
 ) -> Result<(Outgoing, String), StoreError> {
-    tokens::begin_family(conn, ctx, &family)?;
+    let most = pool::most_sessions(conn, &family.user_pool_id)?;
+    tokens::begin_family(conn, ctx, &family, most)?;
     let (origin_jti, scopes) = (family.origin_jti.clone(), family.granted.scopes.clone());
     let exchanged = Exchanged {
         tenant_id: provider::tenant_of(conn, &family.granted.provider_id)?,

@@ -7,10 +7,10 @@ use crate::error::StoreError;
 use crate::model::client::Client;
 use crate::model::code::{self, Code};
 use crate::model::overrides::Overrides;
-use crate::model::provider;
 use crate::model::session::{self, Session};
 use crate::model::token::{Family, Granted};
 use crate::model::user::{self, User};
+use crate::model::{pool, provider};
 use crate::rules::registration::client;
 use crate::rules::secret;
 use crate::world::UnixTime;
@@ -105,7 +105,8 @@ pub fn issue_tokens(
     grant: &Grant<'_>,
 ) -> Result<Exchanged, StoreError> {
     let family = grant.family(ctx, session);
-    tokens::begin_family(conn, ctx, &family)?;
+    let most = pool::most_sessions(conn, &family.user_pool_id)?;
+    tokens::begin_family(conn, ctx, &family, most)?;
     let groups = crate::model::group::of_user(conn, &user.sub)?;
     let identities = user::identities(conn, &user.sub)?;
     let scopes = family.granted.scopes.clone();

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{NewPassword, accounts};
 use crate::actions::access::{self, Way};
 use crate::actions::login::{self, Grant, Outgoing, SESSION_SECONDS};
+use crate::actions::offers::Offer;
 use crate::actions::tokens::{self, Exchanged, Founder};
 use crate::actions::traces::{self, Draft};
 use crate::actions::{Ctx, enforcement, record, users};
@@ -66,18 +67,20 @@ pub fn tokens(
     conn: &mut Conn,
     ctx: &Ctx,
     client: &Client,
+    offer: &Offer,
     sub: &str,
 ) -> Result<Result<Exchanged, NoTokens>, StoreError> {
     let Some(user) = user::find(conn, sub)?.filter(|user| user.enabled) else {
         return Ok(Err(NoTokens::Gone));
     };
     let amr = [PASSWORD.to_owned()];
-    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
+    if let Err(barred) = access::check(conn, ctx.now, client, offer, &user, by_password(&amr))? {
         return Ok(Err(NoTokens::Barred(barred)));
     }
     let scopes = vec![auth_flow::SCOPE.to_owned()];
     let founder = Founder {
         client,
+        offer,
         origin_jti: secret::uuid(&ctx.entropy),
         session_hash: None,
         granted: Granted {
@@ -251,7 +254,8 @@ pub fn complete(conn: &mut Conn, ctx: &Ctx, work: WebSignIn<'_>) -> Result<Compl
     trace.user_sub = Some(user.sub.clone());
     trace.step("user", true, "known");
     let amr = [PASSWORD.to_owned()];
-    if let Err(barred) = access::check(conn, ctx.now, client, &user, by_password(&amr))? {
+    let offer = Offer::of(client);
+    if let Err(barred) = access::check(conn, ctx.now, client, &offer, &user, by_password(&amr))? {
         let refusal = barred.refusal(&client.name);
         trace.step("access", false, barred.seen());
         trace.story.remedy = refusal.remedy.to_string();

@@ -244,7 +244,7 @@ impl Step {
             .call
             .broker
             .db
-            .write(move |conn| sign_in::tokens(conn, &ctx, &app.client, &user.sub))
+            .write(move |conn| sign_in::tokens(conn, &ctx, &app.client, &app.offer, &user.sub))
             .await?;
         let mut exchanged = exchanged.map_err(|why| match why {
             // Gone or switched off in this very moment.

@@ -99,7 +99,9 @@ pub async fn derive(call: Call) -> Answer {
             .write(move |conn| -> Result<_, Failure> {
                 let way = Way::of_grant(&founder);
                 // What has been closed to the user since the first token was made is closed to what is made of it, too.
-                if let Err(barred) = access::check(conn, ctx.now, &app.client, &subject.user, way)? {
+                if let Err(barred) =
+                    access::check(conn, ctx.now, &app.client, &app.offer, &subject.user, way)?
+                {
                     return Err(Failure::new(
                         "NotAuthorizedException",
                         barred.refusal(&app.client.name).description,
@@ -107,6 +109,7 @@ pub async fn derive(call: Call) -> Answer {
                 }
                 let founder = Founder {
                     client: &app.client,
+                    offer: &app.offer,
                     origin_jti: secret::uuid(&ctx.entropy),
                     session_hash,
                     granted: founder,

@@ -32,7 +32,10 @@ pub async fn of_session(
     let (wanted, whose, who) = (app.clone(), session.clone(), user.clone());
     let admitted = broker
         .db
-        .read(move |conn| access::check(conn, now, &wanted.client, &who, Way::of_session(&whose)))
+        .read(move |conn| {
+            let way = Way::of_session(&whose);
+            access::check(conn, now, &wanted.client, &wanted.offer, &who, way)
+        })
         .await?;
     let Err(barred) = admitted else {
         return Ok(None);

@@ -150,7 +150,7 @@ async fn implicit_tokens_are_changed_and_nothing_of_it_is_kept() {
     let access = claims(&query_of(back.location(), "access_token").unwrap());
     assert_eq!(access["plan"], "gold");
     let origin_jti = access["origin_jti"].as_str().unwrap();
-    let family = stage.act(|conn| token::find_family(conn, origin_jti).unwrap().unwrap());
+    let (family, _) = stage.act(|conn| token::find_family(conn, origin_jti).unwrap().unwrap());
     assert_eq!(family.granted.overrides, None);
 }
 

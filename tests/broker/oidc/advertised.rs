@@ -224,10 +224,10 @@ async fn every_scope_and_claim_can_be_had() {
                 .is_some()
         );
         let origin_jti = claims(&first.access)["origin_jti"].as_str().unwrap().to_owned();
-        let mut granted = forebay::model::token::find_family(conn, &origin_jti)
+        let (family, _) = forebay::model::token::find_family(conn, &origin_jti)
             .unwrap()
-            .unwrap()
-            .granted;
+            .unwrap();
+        let mut granted = family.granted;
         granted.0.scopes = vec!["openid".into()];
         granted.0.amr = vec!["pwd".into(), "mfa".into()];
         granted.0.acr = Some("urn:okta:loa:2fa:any".into());

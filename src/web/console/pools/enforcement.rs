@@ -177,7 +177,10 @@ async fn change(
         })
         .await;
     match outcome {
-        Ok(said) => Ok(page::done(&back, said)),
+        Ok(said) => {
+            broker.forget();
+            Ok(page::done(&back, said))
+        }
         Err(error) => {
             let mistakes = Mistakes::of(error, "enforcement")?;
             let mut page = prepare(&admin, &broker, whose, "").await?;

@@ -313,10 +313,11 @@ async fn start(
         Err(error) => Err(error),
     };
     match started {
-        Ok((row, _)) => Ok(page::done(
-            &format!("{}/{}", room(&page.tenant), row.id),
-            "moving",
-        )),
+        Ok((row, _)) => {
+            broker.forget();
+            let moves = format!("{}/{}", room(&page.tenant), row.id);
+            Ok(page::done(&moves, "moving"))
+        }
         Err(error) => {
             page.mistakes = Mistakes::of(error, "by")?;
             Ok(page::refused(&page))
