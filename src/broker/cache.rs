@@ -75,6 +75,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         found
     }
 
+    /// What was last read, however long ago: for when it cannot be read again.
+    pub(super) fn last(&self, key: &K) -> Option<Arc<V>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.known.get(key).map(|(_, value)| value.clone())
+    }
+
     pub(super) fn asked(&self, name: &'static str) -> (&'static str, u64, u64) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (name, read(&self.hits), read(&self.misses))

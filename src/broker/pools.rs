@@ -84,6 +84,15 @@ impl Broker {
             .await?;
         Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
     }
+
+    /// A pool for its public documents, which relying parties check tokens by whether the database answers or not: while it
+    /// does not, the pool as it was last known.
+    pub async fn published_pool(&self, id: &str) -> Result<Option<Arc<PoolFacts>>, StoreError> {
+        match self.pool(id).await {
+            Err(cause) => self.pools.last(&id.to_owned()).map(Some).ok_or(cause),
+            known => known,
+        }
+    }
 }
 
 fn pool_facts(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
-use forebay::demo::WEB_CLIENT;
+use forebay::demo::{POOL, WEB_CLIENT};
 
 use super::Options;
 use super::http::{answered, ask as send, get};
@@ -54,6 +54,9 @@ pub fn f25_postgres_restarts(options: &Options) -> Verdict {
                 // The process is alive, and says that it is not ready.
                 assert_eq!(answered(node.address, &get("/healthz", "")).status, 200);
                 assert_eq!(answered(node.address, &get("/readyz", "")).status, 503);
+                // Tokens can be checked all the while.
+                let keys = answered(node.address, &get(&format!("/{POOL}/.well-known/jwks.json"), ""));
+                assert_eq!(keys.status, 200);
             }
             own.start_again();
             let until = log.now();

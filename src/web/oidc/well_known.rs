@@ -59,7 +59,7 @@ async fn serve(
     if !domains::serves(request, pool) {
         return error::not_found_json("there is no such user pool");
     }
-    let facts: Arc<PoolFacts> = match broker.pool(pool).await {
+    let facts: Arc<PoolFacts> = match broker.published_pool(pool).await {
         Ok(Some(facts)) => facts,
         Ok(None) => return error::not_found_json("there is no such user pool"),
         Err(cause) => return error::store(request, &cause),
