@@ -6,6 +6,7 @@
 //! a single thread runs the queued closures, each in a savepoint of one `BEGIN IMMEDIATE` transaction, commits
 //! durably and only then answers: waiting requests share the cost of a commit, and none starves.
 
+mod checkpoint;
 pub mod column;
 mod conn;
 mod listen;
@@ -23,6 +24,7 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager}
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use checkpoint::{Checkpoints, open_writer};
 pub use column::Json;
 pub use conn::{
     Conn, MigrationResult, MultiBackend, Target, columns, knows, migrate, migrate_until, pending_migrations,
@@ -103,7 +105,11 @@ impl Db {
     pub fn open(target: &Target, readers: u32) -> Result<Db, StoreError> {
         let lost = |cause: &dyn std::fmt::Display| StoreError::Lost(cause.to_string());
         // The first connection is made by hand, so that its error says what is wrong and not only "timed out".
-        let first = target.open().map_err(|cause| lost(&cause))?;
+        let first = match target {
+            Target::Postgres(_) => target.open(),
+            Target::Sqlite(_) => open_writer(target),
+        };
+        let first = first.map_err(|cause| lost(&cause))?;
         let pool = r2d2::Pool::builder()
             .max_size(readers.max(1))
             .min_idle(Some(1))
@@ -115,10 +121,11 @@ impl Db {
             Target::Postgres(_) => None,
             Target::Sqlite(_) => {
                 let (queue, jobs) = mpsc::channel(QUEUE);
+                let checkpoints = Checkpoints::beside(target).map_err(|cause| lost(&cause))?;
                 let target = target.clone();
                 std::thread::Builder::new()
                     .name("forebay-writer".into())
-                    .spawn(move || write_batches(first, &target, jobs))
+                    .spawn(move || write_batches(first, &target, jobs, checkpoints))
                     .map_err(|cause| lost(&cause))?;
                 Some(queue)
             }
@@ -252,7 +259,12 @@ async fn queued(writer: &mpsc::Sender<Queued>, job: Job) -> Result<Outcome, Stor
 }
 
 /// The life of SQLite's writer: take what waits (never wait for more), run it, commit, answer.
-fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queued>) {
+fn write_batches(
+    mut conn: Conn,
+    target: &Target,
+    mut jobs: mpsc::Receiver<Queued>,
+    mut checkpoints: Checkpoints,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -262,6 +274,7 @@ fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queue
                 Err(_) => break,
             }
         }
+        let size = batch.len();
         let ran = run_batch(&mut conn, batch.drain(..));
         if let Ran::NotBegun = ran {
             // Whoever came in the meantime has waited already, and would wait for as long again.
@@ -269,9 +282,11 @@ fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queue
                 late.refuse();
             }
         }
-        if !matches!(ran, Ran::Committed) {
+        if let Ran::Committed = ran {
+            checkpoints.committed(&mut conn, size);
+        } else {
             // The connection's transaction state cannot be trusted after a panic or a failed commit.
-            match target.open() {
+            match open_writer(target) {
                 Ok(fresh) => conn = fresh,
                 Err(cause) => error!(%cause, "the writer could not reopen the database"),
             }
