@@ -55,6 +55,7 @@ use crate::rules::domain::Place;
 use crate::rules::jwks::{self, KeyPair};
 use crate::rules::{jwt, secret};
 use crate::seal::{Label, Sealer};
+use crate::spans::Spans;
 use crate::upstream::{Connection, NextSecret, Upstream};
 use crate::world::{Clock, Entropy};
 
@@ -73,6 +74,8 @@ pub struct Parts {
     /// For how long audit events are kept.
     pub audit_days: u32,
     pub guards: Guards,
+    /// Where spans go, if anywhere.
+    pub spans: Option<Spans>,
 }
 
 pub struct Broker {
@@ -85,6 +88,7 @@ pub struct Broker {
     pub trusted_proxies: Vec<IpNet>,
     pub audit_days: u32,
     pub guards: Guards,
+    pub spans: Option<Spans>,
     /// Open connections.
     pub seats: Seats,
     /// Requests by address, and token requests by app client.
@@ -176,6 +180,7 @@ impl Broker {
             failed_sign_ins: Allowance::new(30, 5),
             challenges: Allowance::new(300, 30),
             guards: parts.guards,
+            spans: parts.spans,
             generation: AtomicU64::new(0),
         }
     }

@@ -168,6 +168,24 @@ pub struct Flags {
     /// How log lines look, on standard error: human or json [default: human]
     #[arg(long, global = true, value_name = "human|json", env = "FOREBAY_LOG_FORMAT", help_heading = LOGGING, hide_env_values = true)]
     pub log_format: Option<String>,
+
+    /// The collector that gets a span of each request and of each call that it makes, over OTLP/HTTP: its URL without /v1/traces.
+    /// OpenTelemetry's own OTEL_EXPORTER_OTLP_ENDPOINT stands in for it [default: none, no spans are made]
+    #[arg(long, global = true, value_name = "URL", env = "FOREBAY_OTLP_ENDPOINT", help_heading = LOGGING, hide_env_values = true)]
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Flags {
+    /// Takes what was not given from the variable that OpenTelemetry has for it.
+    pub fn or_opentelemetry(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let is_given = self
+            .otlp_endpoint
+            .as_ref()
+            .is_some_and(|text| !text.trim().is_empty());
+        if !is_given {
+            self.otlp_endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        }
+    }
 }
 
 /// The settings as the program uses them.
@@ -192,6 +210,8 @@ pub struct Settings {
     /// Directives for `EnvFilter`.
     pub log: String,
     pub log_format: LogFormat,
+    /// Where spans are sent, if anywhere.
+    pub otlp_endpoint: Option<Url>,
 }
 
 /// Where the root key comes from.
@@ -395,6 +415,7 @@ impl Settings {
             guards: check.guards(flags),
             log: check.filter(&flags.log),
             log_format: check.log_format(&flags.log_format),
+            otlp_endpoint: check.collector(&flags.otlp_endpoint),
         };
         if check.problems.is_empty() {
             Ok(settings)

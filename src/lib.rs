@@ -10,7 +10,7 @@
 //! rules                    pure decisions
 //! model                    stored things: structs and their queries
 //! db                       connection, the one writer, column types, schema
-//! config, error, metrics, seal, trace_context, world   beside the column
+//! config, error, metrics, seal, spans, trace_context, world   beside the column
 //! setups                   documentation: five products' set-ups, to follow
 //! ```
 
@@ -29,6 +29,7 @@ pub mod model;
 pub mod rules;
 pub mod seal;
 pub mod setups;
+pub mod spans;
 pub mod trace_context;
 pub mod upstream;
 pub mod web;

@@ -3,9 +3,14 @@
 //! vendors' and goes no further than us.
 //!
 //! The context travels with the task that serves the request: the log's format and the HTTP client ask for it, and nothing
-//! else does. What is done on another task has none.
+//! else does. What is done on another task has none. It also knows where the spans of the request go, if anywhere.
 
 use std::future::Future;
+
+use opentelemetry::trace::{SpanId, TraceId};
+use url::Url;
+
+use crate::spans::{Span, Spans};
 
 /// The header's name.
 pub const TRACEPARENT: &str = "traceparent";
@@ -15,17 +20,19 @@ tokio::task_local! {
 }
 
 /// The request that a task works for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct TraceContext {
     /// A UUID: without its dashes the id of a trace that begins here, and its second half our part of any trace.
     request_id: String,
     came: Option<Came>,
+    spans: Option<Spans>,
 }
 
 /// What a `traceparent` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Came {
-    trace_id: String,
+    trace_id: TraceId,
+    parent_id: SpanId,
     is_sampled: bool,
 }
 
@@ -35,7 +42,15 @@ impl TraceContext {
         TraceContext {
             request_id: request_id.to_owned(),
             came: traceparent.and_then(parse),
+            spans: None,
         }
+    }
+
+    /// Tells what is done for the request as spans, unless whoever sent it said that nobody keeps this trace.
+    pub fn told_to(mut self, spans: Option<&Spans>) -> TraceContext {
+        let is_kept = self.came.is_none_or(|came| came.is_sampled);
+        self.spans = spans.filter(|_| is_kept).cloned();
+        self
     }
 
     pub fn request_id(&self) -> &str {
@@ -43,25 +58,44 @@ impl TraceContext {
     }
 
     pub fn trace_id(&self) -> String {
-        match &self.came {
-            Some(came) => came.trace_id.clone(),
+        match self.came {
+            Some(came) => came.trace_id.to_string(),
             None => self.request_id.replace('-', ""),
         }
     }
 
-    /// What the calls say that are made for this request.
-    pub fn traceparent(&self) -> String {
-        let ours: String = self
-            .request_id
-            .chars()
-            .filter(|letter| *letter != '-')
-            .skip(16)
-            .collect();
-        let flags = match &self.came {
-            Some(came) if came.is_sampled => "01",
-            _ => "00",
-        };
-        format!("00-{}-{ours}-{flags}", self.trace_id())
+    /// Our part of the trace.
+    fn span_id(&self) -> String {
+        let letters = self.request_id.chars().filter(|letter| *letter != '-');
+        letters.skip(16).collect()
+    }
+
+    /// The span that serving this request is, if it is told to anybody.
+    pub fn span(&self, method: &str) -> Option<Box<Span>> {
+        let (spans, trace, ours) = self.told()?;
+        Some(spans.server(trace, ours, self.came.map(|came| came.parent_id), method))
+    }
+
+    /// A call that is made for this request: the `traceparent` that it says, and the span that it is, if it is told to anybody.
+    pub fn call(&self, method: &str, url: &Url) -> (String, Option<Box<Span>>) {
+        let told = self.told();
+        let span = told.map(|(spans, trace, ours)| spans.client(trace, ours, method, url));
+        let parent = span.as_ref().map(|span| span.id().to_string());
+        let is_sampled = span.is_some() || self.came.is_some_and(|came| came.is_sampled);
+        let text = format!(
+            "00-{}-{}-{}",
+            self.trace_id(),
+            parent.unwrap_or_else(|| self.span_id()),
+            if is_sampled { "01" } else { "00" }
+        );
+        (text, span)
+    }
+
+    /// Where spans go, with the ids of the trace and of our part of it.
+    fn told(&self) -> Option<(&Spans, TraceId, SpanId)> {
+        let spans = self.spans.as_ref()?;
+        let trace = TraceId::from_hex(&self.trace_id()).ok()?;
+        Some((spans, trace, SpanId::from_hex(&self.span_id()).ok()?))
     }
 }
 
@@ -93,13 +127,15 @@ fn parse(text: &str) -> Option<Came> {
         return None;
     }
     Some(Came {
-        trace_id: trace_id.to_owned(),
+        trace_id: TraceId::from_hex(trace_id).ok()?,
+        parent_id: SpanId::from_hex(parent_id).ok()?,
         is_sampled: u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const ID: &str = "01234567-89ab-4cde-8f01-23456789abcd";
@@ -124,7 +160,10 @@ mod tests {
             ),
             (None, "00-0123456789ab4cde8f0123456789abcd-8f0123456789abcd-00"),
         ] {
-            assert_eq!(TraceContext::of(ID, came).traceparent(), sent, "{came:?}");
+            let url = Url::parse("https://acme.okta.com").unwrap();
+            let (traceparent, span) = TraceContext::of(ID, came).call("GET", &url);
+            assert_eq!(traceparent, sent, "{came:?}");
+            assert!(span.is_none());
         }
     }
 

@@ -136,7 +136,8 @@ impl From<StoreError> for Failure {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    cli.flags.or_opentelemetry(|name| std::env::var(name).ok());
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for warning in config::unknown_variables(variables) {
         eprintln!("forebay: warning: {warning}");

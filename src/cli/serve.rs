@@ -12,6 +12,7 @@ use crate::actions::admins::links;
 use crate::broker::{Broker, Parts};
 use crate::config::Settings;
 use crate::db::{self, Db};
+use crate::spans::{self, Exporter};
 use crate::world::{Clock, Entropy};
 use crate::{jobs, web};
 
@@ -35,10 +36,12 @@ pub fn run(settings: &Settings) -> Outcome {
             })
         })
         .transpose()?;
-    let broker = Data::new(assemble(settings)?);
-    broker.metrics.watch_log(log.lost_lines());
+    let mut parts = assemble(settings)?;
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     actix_web::rt::System::new().block_on(async {
+        let exporter = tell_spans(settings, &mut parts)?;
+        let broker = Data::new(Broker::new(parts));
+        broker.metrics.watch_log(log.lost_lines());
         offer_set_up(&broker).await?;
         jobs::start(&broker);
         let failed = |error: std::io::Error| Failure::Refused(format!("the server failed: {error}"));
@@ -49,9 +52,24 @@ pub fn run(settings: &Settings) -> Outcome {
         let server = web::serve(broker, listener, workers).map_err(failed)?;
         info!(listen = %settings.listen, public_url = %settings.public_url, "Forebay is ready");
         server.await.map_err(failed)?;
+        if let Some(exporter) = exporter {
+            exporter.stop().await;
+        }
         info!("stopped");
         Ok(())
     })
+}
+
+/// Begins to send spans, where a collector is named. On the thread that serves nobody.
+fn tell_spans(settings: &Settings, parts: &mut Parts) -> Result<Option<Exporter>, Failure> {
+    let Some(endpoint) = &settings.otlp_endpoint else {
+        return Ok(None);
+    };
+    let client = parts.upstream.unfenced(spans::EXPORT_WITHIN);
+    let started = client.and_then(|client| spans::start(client, endpoint));
+    let (spans, exporter) = started.map_err(Failure::Usage)?;
+    parts.spans = Some(spans);
+    Ok(Some(exporter))
 }
 
 /// Prints the link that makes the first operator, as long as there is no administrator. Each start makes a new one, and the
@@ -72,8 +90,8 @@ async fn offer_set_up(broker: &Broker) -> Outcome {
     Ok(())
 }
 
-/// The broker over the database that the settings name, its schema brought up to date.
-fn assemble(settings: &Settings) -> Result<Broker, Failure> {
+/// A broker's parts over the database that the settings name, its schema brought up to date.
+fn assemble(settings: &Settings) -> Result<Parts, Failure> {
     let (clock, entropy) = (Clock::system(), Entropy::system());
     let mut conn = settings
         .database
@@ -93,7 +111,7 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
             "the database's schema is brought up to date"
         );
     }
-    Ok(Broker::new(Parts {
+    Ok(Parts {
         public_url: settings.public_url.origin().to_owned(),
         db: Db::open(&settings.database, settings.database_connections)?,
         sealer,
@@ -103,5 +121,6 @@ fn assemble(settings: &Settings) -> Result<Broker, Failure> {
         guards: settings.guards.clone(),
         clock,
         entropy,
-    }))
+        spans: None,
+    })
 }

@@ -338,6 +338,24 @@ impl Checker {
         }
     }
 
+    pub(super) fn collector(&mut self, text: &Option<String>) -> Option<Url> {
+        let url = Url::parse(given(text)?).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && (url.username().is_empty() && url.password().is_none())
+                && (url.query().is_none() && url.fragment().is_none())
+        });
+        if url.is_none() {
+            // The value is not shown: it may hold a password.
+            self.problem(
+                "otlp-endpoint",
+                "is not an http or https URL without user name, query and fragment",
+                "http://localhost:4318; a token goes into OTEL_EXPORTER_OTLP_HEADERS",
+            );
+        }
+        url
+    }
+
     pub(super) fn filter(&mut self, text: &Option<String>) -> String {
         let text = given(text).unwrap_or("info");
         if let Err(error) = EnvFilter::builder().parse(text) {
@@ -459,6 +477,7 @@ mod tests {
             dns_server: vec!["ns.example.com".into()],
             log: some("info,forebay=loud"),
             log_format: some("xml"),
+            otlp_endpoint: some("https://ada:s3cr3t@collector"),
             ..Flags::default()
         };
         let problems = Settings::check(&flags).unwrap_err();
@@ -477,11 +496,12 @@ mod tests {
             "--dns-server",
             "--log",
             "--log-format",
+            "--otlp-endpoint",
         ] {
             assert!(flags.contains(&flag), "{flag} is not among {flags:?}");
         }
         // The root key has two: it is malformed, and there is a directory of keys as well.
-        assert_eq!(problems.len(), 14, "{problems:?}");
+        assert_eq!(problems.len(), 15, "{problems:?}");
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(
             text.iter().any(|line| line.starts_with(
@@ -491,6 +511,38 @@ mod tests {
         );
         assert!(!text.join("").contains("s3cr3t"));
         assert!(problems.iter().all(|problem| !problem.right.is_empty()));
+    }
+
+    #[test]
+    fn a_collector_is_an_address_and_opentelemetrys_own_variable_stands_in_for_it() {
+        let collector = |ours: Option<&str>, theirs: Option<&str>| {
+            let mut flags = Flags {
+                otlp_endpoint: ours.map(String::from),
+                ..Flags::default()
+            };
+            flags.or_opentelemetry(|name| {
+                assert_eq!(name, "OTEL_EXPORTER_OTLP_ENDPOINT");
+                theirs.map(String::from)
+            });
+            let settings = Settings::check(&flags);
+            settings.map(|settings| settings.otlp_endpoint.map(|url| url.to_string()))
+        };
+        let (here, there) = ("http://127.0.0.1:4318/", "https://otel.example.com/otlp");
+        assert_eq!(collector(None, None), Ok(None));
+        assert_eq!(collector(Some(here), Some(there)), Ok(Some(here.into())));
+        assert_eq!(collector(Some(" "), Some(there)), Ok(Some(there.into())));
+        for wrong in [
+            "collector:4317",
+            "grpc://collector",
+            "/v1/traces",
+            "http://c/?a",
+            "http://c/#a",
+            "http://a@c",
+            "http://",
+        ] {
+            assert!(collector(Some(wrong), None).is_err(), "{wrong}");
+            assert!(collector(None, Some(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

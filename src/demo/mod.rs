@@ -450,6 +450,7 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         trusted_proxies: Vec::new(),
         audit_days: AUDIT_DAYS,
         guards: Guards::default(),
+        spans: None,
     }));
     let sample = app::SampleApp::new(app::Setup {
         origin: app_origin.clone(),

@@ -16,7 +16,7 @@ use super::lane::{Closed, Lanes, Went};
 use super::tls::Trust;
 use crate::metrics::Calls;
 use crate::rules::upstream_error::{Cause, plain};
-use crate::trace_context::{self, TRACEPARENT, TraceContext};
+use crate::trace_context::{self, TRACEPARENT};
 use crate::world::{Clock, UnixTime};
 
 /// Name, TCP and TLS.
@@ -113,6 +113,19 @@ impl Http {
         })
     }
 
+    /// A client without the fence, for an address that is the operator's own.
+    pub fn unfenced(&self, within: Duration) -> Result<reqwest::Client, String> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.trust.config()?)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(within)
+            .build()
+            .map_err(|error| format!("the HTTP client cannot be made: {}", without_url(error)))
+    }
+
     /// Whether the URL may be called, and as a named exception.
     pub fn admits(&self, url: &Url) -> Result<bool, Trouble> {
         fence::check(url, &self.allowed)
@@ -188,11 +201,28 @@ impl Http {
             HeaderValue::from_static(concat!("Forebay/", env!("CARGO_PKG_VERSION"))),
         );
         // Whose sign-in this is for, where the request that waits for it can be found.
-        let traceparent = trace_context::current(TraceContext::traceparent);
+        let call = trace_context::current(|context| context.call(request.method().as_str(), &url));
+        let (traceparent, span) = call.unzip();
         if let Some(Ok(value)) = traceparent.map(|text| HeaderValue::from_str(&text)) {
             request.headers_mut().insert(TRACEPARENT, value);
         }
-        let place = place(&url);
+        let answer = self.exchange_within(client, place(&url), request, within).await;
+        if let Some(mut span) = span.flatten() {
+            match &answer {
+                Ok(answer) => span.answered(answer.status().as_u16()),
+                Err(trouble) => span.failed(trouble.cause.name()),
+            }
+        }
+        answer
+    }
+
+    async fn exchange_within(
+        &self,
+        client: &reqwest::Client,
+        place: String,
+        request: Request<Vec<u8>>,
+        within: Duration,
+    ) -> Result<Response<Vec<u8>>, Trouble> {
         let request = reqwest::Request::try_from(request).map_err(|_| {
             Trouble::new(
                 Cause::ConnectionMisconfigured,

@@ -274,6 +274,11 @@ impl Upstream {
         &self.0.http.calls
     }
 
+    /// A client for an address that is the operator's own, such as a collector's: it trusts whom calls to providers trust.
+    pub fn unfenced(&self, within: Duration) -> Result<reqwest::Client, String> {
+        self.0.http.unfenced(within)
+    }
+
     /// The hosts that may be private and spoken to without TLS.
     pub fn allowed(&self) -> &[AllowedHost] {
         &self.0.allowed

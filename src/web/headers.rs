@@ -44,7 +44,12 @@ pub async fn apply<B: MessageBody + 'static>(
     let method = request.method().clone();
     let id = broker.request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let context = TraceContext::of(&id, traceparent(request.headers()));
+    let context = TraceContext::of(&id, traceparent(request.headers())).told_to(broker.spans.as_ref());
+    let mut span = context.span(method.as_str());
+    if let Some(span) = &mut span {
+        let is_https = broker.public_url.starts_with("https:");
+        span.reached_over(if is_https { "https" } else { "http" });
+    }
     let arriving = body::watch(
         &mut request,
         broker.guards.body_within,
@@ -58,6 +63,9 @@ pub async fn apply<B: MessageBody + 'static>(
         broker
             .metrics
             .request(method.as_str(), None, 503, begun.elapsed());
+        if let Some(span) = &mut span {
+            span.answered(503);
+        }
         let mut answer = HttpResponse::ServiceUnavailable()
             .insert_header((header::RETRY_AFTER, "1"))
             .content_type("text/plain; charset=utf-8")
@@ -69,8 +77,18 @@ pub async fn apply<B: MessageBody + 'static>(
         }
         return Err(InternalError::from_response("the request took too long", answer).into());
     };
-    let mut response = answered?;
+    let mut response = answered.inspect_err(|error| {
+        if let Some(span) = &mut span {
+            span.answered(error.as_response_error().status_code().as_u16());
+        }
+    })?;
     let (route, status) = (response.request().match_pattern(), response.status());
+    if let Some(span) = &mut span {
+        if let Some(route) = &route {
+            span.routed(route.clone(), path(response.request(), route));
+        }
+        span.answered(status.as_u16());
+    }
     broker
         .metrics
         .request(method.as_str(), route, status.as_u16(), begun.elapsed());
@@ -82,6 +100,27 @@ pub async fn apply<B: MessageBody + 'static>(
     guards::tell(&request, response.headers_mut());
     dress(response.headers_mut(), &broker, &id);
     Ok(response)
+}
+
+/// What a route names of ours, and nobody's secret.
+const NAMED: [&str; 4] = ["pool", "tenant", "connection", "client"];
+
+/// The path as it may be shown: of what the route leaves open only names of ours, for it is also links that open something.
+/// A path without a route is whatever somebody typed, and not shown at all.
+fn path(request: &HttpRequest, route: &str) -> String {
+    let shown = |part: &str| {
+        let name = part.strip_prefix('{')?.strip_suffix('}')?;
+        let value = request.match_info().get(name)?;
+        let is_name = value.len() <= 64
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        (NAMED.contains(&name) && is_name).then(|| value.to_owned())
+    };
+    let parts = route
+        .split('/')
+        .map(|part| shown(part).unwrap_or_else(|| part.to_owned()));
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The only `traceparent`: of several none can be told to be the right one.

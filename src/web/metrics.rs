@@ -100,6 +100,15 @@ fn own_state(broker: &Broker, registry: &mut Registry) {
         "Lines of the log that were dropped because nobody read them quickly enough",
         lost,
     );
+    if let Some(spans) = &broker.spans {
+        let lost = Counter::<u64, AtomicU64>::default();
+        lost.inc_by(spans.lost());
+        registry.register(
+            "spans_lost",
+            "Spans that were dropped because the collector did not take them quickly enough, or not at all",
+            lost,
+        );
+    }
     let seats = Gauge::<i64>::default();
     seats.set(i64::from(broker.seats.taken()));
     registry.register("open_connections", "Open connections of clients", seats);
