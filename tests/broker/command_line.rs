@@ -25,7 +25,7 @@ impl Shell {
             .current_dir(self.0.path())
             .stdin(Stdio::null());
         for (name, _) in std::env::vars() {
-            if name.starts_with("FOREBAY_") {
+            if name.starts_with("FOREBAY_") || name.starts_with("OTEL_") {
                 command.env_remove(name);
             }
         }

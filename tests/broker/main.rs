@@ -18,6 +18,7 @@ mod native;
 mod nodes;
 mod oidc;
 mod operations;
+mod otlp;
 mod reflex;
 mod root_key;
 mod support;

@@ -13,23 +13,29 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// For what happens soon, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Node {
-    process: Running,
+pub struct Node {
+    pub process: Running,
     address: String,
-    metrics: String,
+    pub metrics: String,
     /// The log, which nobody reads unless a test does.
     log: ChildStderr,
     _shell: Shell,
 }
 
 impl Node {
-    fn start(more: &[&str]) -> Node {
+    pub fn start(more: &[&str]) -> Node {
+        Node::start_in(more, &[])
+    }
+
+    /// With these variables in its environment.
+    pub fn start_in(more: &[&str], variables: &[(&str, &str)]) -> Node {
         let shell = Shell::new();
         let [address, metrics] = [free(), free()];
         let mut arguments = vec!["serve", "--listen", &address, "--metrics-listen", &metrics];
         arguments.extend(more);
         let mut child = shell
             .command(&arguments)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -46,11 +52,11 @@ impl Node {
         node
     }
 
-    fn connect(&self) -> Connection {
+    pub fn connect(&self) -> Connection {
         Connection::to(&self.address)
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let told = Command::new("kill")
             .args(["-TERM", &self.process.0.id().to_string()])
             .status()
@@ -66,7 +72,7 @@ fn free() -> String {
 }
 
 #[track_caller]
-fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
@@ -75,11 +81,11 @@ fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A connection that is kept open from one request to the next.
-struct Connection(BufReader<TcpStream>);
+pub struct Connection(BufReader<TcpStream>);
 
-struct Said {
+pub struct Said {
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Said {
@@ -91,7 +97,7 @@ impl Said {
     }
 
     #[track_caller]
-    fn expect(self, status: u16) -> Said {
+    pub fn expect(self, status: u16) -> Said {
         let line = self.head.lines().next().unwrap_or_default();
         assert!(
             line.contains(&format!(" {status} ")),
@@ -104,7 +110,7 @@ impl Said {
 }
 
 impl Connection {
-    fn to(address: &str) -> Connection {
+    pub fn to(address: &str) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Connection(BufReader::new(stream))
@@ -114,7 +120,7 @@ impl Connection {
         self.0.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
-    fn get(&mut self, path: &str) -> Said {
+    pub fn get(&mut self, path: &str) -> Said {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         self.answer()
     }

@@ -5,6 +5,7 @@ mod answer;
 mod authenticator;
 mod browser;
 mod clients;
+mod collector;
 pub mod database;
 mod dns;
 mod native;
@@ -18,6 +19,7 @@ pub use authenticator::Authenticator;
 #[allow(unused_imports)]
 pub use browser::{Browser, Form, links, unescape};
 pub use clients::{SPA_CALLBACK, assert_refused, path_of};
+pub use collector::{Collector, SILENCE, Told};
 pub use dns::NameServer;
 pub use native::{PASSWORD, SrpClient};
 pub use node::Node;

@@ -79,6 +79,7 @@ impl Stage {
             trusted_proxies: Vec::new(),
             audit_days: forebay::config::AUDIT_DAYS,
             guards: Guards::default(),
+            spans: None,
         }
     }
 }

@@ -25,6 +25,7 @@ use forebay::model::enforcement::{self, Enforcement};
 use forebay::model::{administrator, client, pool, provider};
 use forebay::rules::{password, pkce};
 use forebay::seal::Sealer;
+use forebay::spans::{self, Exporter};
 use forebay::upstream::{Options, Upstream};
 use forebay::web::console::door::COOKIE;
 use forebay::world::{Clock, ClockHandle, Entropy, UnixTime};
@@ -33,7 +34,7 @@ use futures_util::stream::{self, Stream};
 use serde_json::Value;
 
 use super::database::TestDatabase;
-use super::{Answer, Browser, NameServer, basic, query_of};
+use super::{Answer, Browser, Collector, NameServer, basic, query_of};
 
 /// 2026-11-21T00:00:00Z: when every test begins.
 pub const NOW: UnixTime = UnixTime(1_795_219_200);
@@ -57,6 +58,7 @@ pub struct Stage {
     database: TestDatabase,
     /// How many further nodes there are: each has an entropy of its own.
     pub(super) nodes: Cell<u64>,
+    exporter: Cell<Option<Exporter>>,
 }
 
 /// What the token endpoint gave.
@@ -75,7 +77,7 @@ impl Stage {
 
     /// A broker that is reached under this address.
     pub async fn at(public_url: &str) -> Stage {
-        Stage::set_up(public_url, Duration::from_secs(10), &[]).await
+        Stage::set_up(public_url, Duration::from_secs(10), &[], None).await
     }
 
     /// A broker that gives a whole sign-in so long to get its answers from the organisation.
@@ -85,10 +87,25 @@ impl Stage {
 
     /// The same that may also call these private hosts.
     pub async fn with_allowed(patience: Duration, more: &[&str]) -> Stage {
-        Stage::set_up(PUBLIC_URL, patience, more).await
+        Stage::set_up(PUBLIC_URL, patience, more, None).await
     }
 
-    async fn set_up(public_url: &str, patience: Duration, more: &[&str]) -> Stage {
+    /// The same that tells the collector what it does.
+    pub async fn exporting(collector: &Collector, patience: Duration, more: &[&str]) -> Stage {
+        Stage::set_up(PUBLIC_URL, patience, more, Some(collector)).await
+    }
+
+    /// Hands over the spans that wait; later ones are lost.
+    pub async fn flush(&self) {
+        self.exporter.take().unwrap().stop().await;
+    }
+
+    async fn set_up(
+        public_url: &str,
+        patience: Duration,
+        more: &[&str],
+        collector: Option<&Collector>,
+    ) -> Stage {
         let database = TestDatabase::new();
         let (clock, handle) = Clock::frozen(NOW);
         let entropy = Entropy::seeded(1);
@@ -137,16 +154,24 @@ impl Stage {
             proxy: None,
             dns_servers: vec![dns.address()],
         };
+        let upstream = Upstream::with_patience(options, patience, clock.clone(), entropy.clone()).unwrap();
+        let (spans, exporter) = collector
+            .map(|collector| {
+                let client = upstream.unfenced(spans::EXPORT_WITHIN).unwrap();
+                spans::start(client, &collector.url).unwrap()
+            })
+            .unzip();
         let broker = Data::new(Broker::new(Parts {
             public_url: public_url.into(),
             db: Db::open(&database.target, 4).unwrap(),
             sealer,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            upstream: Upstream::with_patience(options, patience, clock, entropy).unwrap(),
+            clock,
+            entropy,
+            upstream,
             trusted_proxies: Vec::new(),
             audit_days: AUDIT_DAYS,
             guards: Guards::default(),
+            spans,
         }));
         let call = door(broker.clone()).await;
         let globex = organisations.pop().unwrap();
@@ -160,6 +185,7 @@ impl Stage {
             call,
             database,
             nodes: Cell::new(0),
+            exporter: Cell::new(exporter),
         }
     }
 
