@@ -91,10 +91,10 @@ mod tests {
         let (mut conn, kept) = watched();
         let update =
             || diesel::update(token_families::table.find("none")).set(token_families::revoked_at.eq(1));
-        update().execute(&mut conn).unwrap();
+        crate::on_backend!(&mut conn, |c| update().execute(c)).unwrap();
         assert!(kept.lock().unwrap().is_empty(), "Diesel keeps it by itself now");
         for _ in 0..3 {
-            update().prepared().execute(&mut conn).unwrap();
+            crate::on_backend!(&mut conn, |c| update().prepared().execute(c)).unwrap();
         }
         assert_eq!(kept.lock().unwrap().len(), 1);
     }
