@@ -136,7 +136,7 @@ pub enum Completed {
 }
 
 /// A profile that is settled and not signed in yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrived {
     pub user: User,
     pub groups: Vec<Group>,

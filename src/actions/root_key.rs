@@ -15,7 +15,7 @@ use crate::seal::{Label, Sealer, shown_id};
 const BATCH: i64 = 200;
 
 /// Some values that older root keys sealed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     values: Vec<sealed::Value>,
     /// Where the next batch begins; `None` after the last.

@@ -121,7 +121,7 @@ impl Broker {
         if lambda.takes_part_in_sign_ins() || lambda.token_generation().is_some() {
             return self.complete_with_hooks(Arc::new(ready), ctx, trace).await;
         }
-        let trace = trace.clone();
+        let (ready, trace) = (Arc::new(ready), trace.clone());
         let completed = self
             .db
             .write(move |conn| login::complete(conn, &ctx, &ready.work(), trace))

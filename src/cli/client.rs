@@ -117,7 +117,7 @@ pub struct AddAccessRule {
 }
 
 /// What a client may do; each can be repeated where it is a list.
-#[derive(Args)]
+#[derive(Clone, Args)]
 struct Options {
     /// Where the app takes the answer of a sign-in; compared exactly
     #[arg(long = "callback", value_name = "URL")]
@@ -431,7 +431,7 @@ fn change_access(
     store: &Store<'_>,
     output: Output,
     id: String,
-    change: impl FnOnce(&mut Vec<AccessRule>) -> Result<(), Error> + Send + 'static,
+    change: impl FnOnce(&mut Vec<AccessRule>) -> Result<(), Error> + Clone + Send + 'static,
 ) -> Outcome {
     let client = store.act(move |conn, ctx| {
         let mut settings = clients::lock(conn, &id)?.settings.0;

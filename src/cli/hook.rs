@@ -41,7 +41,7 @@ pub enum Command {
 }
 
 /// A binding.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub struct Which {
     /// The id, such as arn:aws:lambda:local:000000000000:function:hook-1
     arn: String,

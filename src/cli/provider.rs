@@ -61,7 +61,7 @@ pub enum Command {
     Test(Which),
 }
 
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub struct Which {
     /// The connection's name or slug
     #[arg(value_name = "NAME_OR_SLUG")]

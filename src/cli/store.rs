@@ -62,7 +62,7 @@ impl<'a> Store<'a> {
     /// Runs an action as one transaction.
     pub fn act<T: Send + 'static>(
         &self,
-        action: impl FnOnce(&mut Conn, &Ctx) -> Result<T, Error> + Send + 'static,
+        action: impl FnOnce(&mut Conn, &Ctx) -> Result<T, Error> + Clone + Send + 'static,
     ) -> Result<T, Failure> {
         let ctx = Ctx {
             actor: actor(),

@@ -2,11 +2,13 @@
 //! off the async threads; nothing else in the crate opens a connection or holds one while it waits for the network, but the
 //! one that listens for changes ([`Listener`]).
 //!
-//! On PostgreSQL a write is one transaction on a pooled connection. On SQLite, which has one writer at a time anyway,
-//! a single thread runs the queued closures, each in a savepoint of one `BEGIN IMMEDIATE` transaction, commits
-//! durably and only then answers: waiting requests share the cost of a commit, and none starves.
+//! On PostgreSQL a write is one transaction on a pooled connection, and another one if PostgreSQL undid it for another's
+//! sake. On SQLite, which has one writer at a time anyway, a single thread runs the queued closures, each in a savepoint of
+//! one `BEGIN IMMEDIATE` transaction, commits durably and only then answers: waiting requests share the cost of a commit, and
+//! none starves.
 
 mod checkpoint;
+mod clash;
 pub mod column;
 mod conn;
 mod listen;
@@ -22,9 +24,10 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{debug, error};
 
 use checkpoint::{Checkpoints, open_writer};
+use clash::Clash;
 pub use column::Json;
 pub use conn::{
     Conn, MigrationResult, MultiBackend, Target, columns, knows, migrate, migrate_until, pending_migrations,
@@ -41,28 +44,42 @@ const QUEUE: usize = 2048;
 const BATCH: usize = 256;
 /// How long a request waits for a free connection.
 const WAIT: Duration = Duration::from_secs(1);
+/// How often a transaction is begun that PostgreSQL undoes for another's sake.
+const ATTEMPTS: usize = 5;
 
 /// Opens connections for the pool.
 #[derive(Debug)]
 struct Manager(Target);
 
+/// A connection of the pool, and whether its transaction lost against another.
+struct Pooled {
+    conn: Conn,
+    clash: Clash,
+}
+
 impl r2d2::ManageConnection for Manager {
-    type Connection = Conn;
+    type Connection = Pooled;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Conn, Self::Error> {
-        self.0.open().map_err(diesel::r2d2::Error::ConnectionError)
+    fn connect(&self) -> Result<Pooled, Self::Error> {
+        let mut conn = self.0.open().map_err(diesel::r2d2::Error::ConnectionError)?;
+        let clash = Clash::watch(&mut conn);
+        Ok(Pooled { conn, clash })
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
         use diesel::connection::SimpleConnection;
-        conn.batch_execute("SELECT 1")
+        pooled
+            .conn
+            .batch_execute("SELECT 1")
             .map_err(diesel::r2d2::Error::QueryError)
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
         std::thread::panicking()
-            || crate::on_backend!(conn, |c| AnsiTransactionManager::is_broken_transaction_manager(c))
+            || crate::on_backend!(&mut pooled.conn, |c| {
+                AnsiTransactionManager::is_broken_transaction_manager(c)
+            })
     }
 }
 
@@ -85,8 +102,10 @@ pub struct Load {
 }
 
 /// Work for a connection, and what came of it: a `Result<T, E>` whose types only the caller knows. The code around it is
-/// there once and not once for each of the hundreds of closures, which would double the program.
-type Job = Box<dyn FnOnce(&mut Conn) -> Outcome + Send>;
+/// there once and not once for each of the hundreds of closures, which would double the program. A write may have to be done
+/// more than once before it counts.
+type Write = Box<dyn FnMut(&mut Conn) -> Outcome + Send>;
+type Read = Box<dyn FnOnce(&mut Conn) -> Outcome + Send>;
 
 struct Outcome {
     result: Box<dyn Any + Send>,
@@ -96,7 +115,7 @@ struct Outcome {
 
 /// A job that waits for the writer, and who waits for it.
 struct Queued {
-    job: Job,
+    job: Write,
     answer: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
@@ -161,56 +180,54 @@ impl Db {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        opened(self.pooled(boxed(work), run).await)
+        let job: Read = Box::new(move |conn| Outcome::of(work(conn)));
+        opened(self.pooled(job, |pooled, job| Ok(job(&mut pooled.conn))).await)
     }
 
-    /// Runs a closure in one transaction: committed durably when it returns `Ok`, undone when it returns `Err`.
+    /// Runs a closure in one transaction: committed durably when it returns `Ok`, undone when it returns `Err`. On PostgreSQL
+    /// it is run anew, on what is there by then, when its transaction was undone for another's sake; so whatever it does beside
+    /// the database has to bear being done again.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Clone + Send + 'static,
     {
+        let job: Write = Box::new(move |conn| Outcome::of(work.clone()(conn)));
         opened(match &self.writer {
-            Some(writer) => queued(writer, boxed(work)).await,
-            None => self.pooled(boxed(work), in_transaction).await,
+            Some(writer) => queued(writer, job).await,
+            None => self.pooled(job, in_transactions).await,
         })
     }
 
     /// Runs a job on a pooled connection, off the async threads.
-    async fn pooled(
+    async fn pooled<J: Send + 'static>(
         &self,
-        job: Job,
-        how: fn(&mut Conn, Job) -> Result<Outcome, StoreError>,
+        job: J,
+        how: fn(&mut Pooled, J) -> Result<Outcome, StoreError>,
     ) -> Result<Outcome, StoreError> {
         let pool = self.pool.clone();
         let ran = tokio::task::spawn_blocking(move || {
-            let mut conn = pool
+            let mut pooled = pool
                 .get()
                 .map_err(|_| StoreError::Busy("no connection came free"))?;
-            how(&mut conn, job)
+            how(&mut pooled, job)
         });
         ran.await
             .unwrap_or_else(|cause| Err(StoreError::Lost(cause.to_string())))
     }
 }
 
-fn boxed<T, E, F>(work: F) -> Job
-where
-    T: Send + 'static,
-    E: Send + 'static,
-    F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
-{
-    Box::new(move |conn| {
-        let result = work(conn);
+impl Outcome {
+    fn of<T: Send + 'static, E: Send + 'static>(result: Result<T, E>) -> Outcome {
         Outcome {
             is_ok: result.is_ok(),
             result: Box::new(result),
         }
-    })
+    }
 }
 
-/// What `boxed` put in.
+/// What the job put in.
 fn opened<T, E>(outcome: Result<Outcome, StoreError>) -> Result<T, E>
 where
     T: 'static,
@@ -222,12 +239,22 @@ where
     }
 }
 
-fn run(conn: &mut Conn, job: Job) -> Result<Outcome, StoreError> {
-    Ok(job(conn))
+/// Runs a job in a transaction; in another, as long as PostgreSQL undoes it for another's sake.
+fn in_transactions(pooled: &mut Pooled, mut job: Write) -> Result<Outcome, StoreError> {
+    for attempt in 1..ATTEMPTS {
+        pooled.clash.take();
+        let outcome = in_transaction(&mut pooled.conn, &mut job);
+        let is_done = outcome.as_ref().is_ok_and(|outcome| outcome.is_ok);
+        if is_done || !pooled.clash.take() {
+            return outcome;
+        }
+        debug!(attempt, "a transaction was undone for another's sake");
+    }
+    in_transaction(&mut pooled.conn, &mut job)
 }
 
 /// Runs a job in a transaction, or in a savepoint of the one that is open. What it refused is an outcome, too.
-fn in_transaction(conn: &mut Conn, job: Job) -> Result<Outcome, StoreError> {
+fn in_transaction(conn: &mut Conn, job: &mut Write) -> Result<Outcome, StoreError> {
     enum Undone {
         Refused(Outcome),
         Failed(diesel::result::Error),
@@ -248,7 +275,7 @@ fn in_transaction(conn: &mut Conn, job: Job) -> Result<Outcome, StoreError> {
 }
 
 /// Hands a job to the writer and waits for what came of it.
-async fn queued(writer: &mpsc::Sender<Queued>, job: Job) -> Result<Outcome, StoreError> {
+async fn queued(writer: &mpsc::Sender<Queued>, job: Write) -> Result<Outcome, StoreError> {
     let (answer, outcome) = oneshot::channel();
     writer
         .try_send(Queued { job, answer })
@@ -323,12 +350,12 @@ fn run_batch(conn: &mut Conn, jobs: impl Iterator<Item = Queued>) -> Ran {
     }
     let mut failure = None;
     let mut answers = Vec::new();
-    for Queued { job, answer } in jobs {
+    for Queued { mut job, answer } in jobs {
         if failure.is_some() {
             // Dropping the job drops its channel: the caller hears that it was lost.
             continue;
         }
-        match catch_unwind(AssertUnwindSafe(|| in_transaction(conn, job))) {
+        match catch_unwind(AssertUnwindSafe(|| in_transaction(conn, &mut job))) {
             Ok(outcome) => answers.push((answer, outcome)),
             Err(_) => failure = Some("a job in the same commit panicked".into()),
         }

@@ -134,7 +134,7 @@ const fn lasting(
 }
 
 /// A sealed value with the name and the scope of its label.
-#[derive(Debug, QueryableByName)]
+#[derive(Clone, Debug, QueryableByName)]
 pub struct Value {
     #[diesel(sql_type = Text)]
     pub name: String,

@@ -52,6 +52,7 @@ pub fn set_up(conn: &mut Conn, ctx: &Ctx, token: &str, first: FirstOperator) -> 
 }
 
 /// Who sets the console up.
+#[derive(Clone)]
 pub struct FirstOperator {
     pub email: String,
     pub name: String,

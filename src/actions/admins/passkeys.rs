@@ -101,6 +101,7 @@ fn label<'a>(purpose: Purpose, subject: &'a str) -> Label<'a> {
 }
 
 /// A credential as the browser answered, and the challenge that it answers.
+#[derive(Clone)]
 pub struct Answer<T> {
     pub challenge: String,
     pub credential: T,

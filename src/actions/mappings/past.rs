@@ -56,7 +56,7 @@ impl Past {
 }
 
 /// A sign-in's contents, sealed and waiting for its trace's code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sealed(Vec<u8>);
 
 /// Seals what is to be kept of a sign-in: `None` where the connection keeps nothing, or with the reason why not.

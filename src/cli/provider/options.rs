@@ -17,7 +17,7 @@ use crate::rules::scope;
 use crate::world::UnixTime;
 
 /// How we are registered upstream, and what becomes of a user's claims.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(group = ArgGroup::new("credential").args(["client_secret", "client_secret_file", "private_key_file"]))]
 pub(super) struct Options {
     /// The client id of the app in Okta
@@ -243,7 +243,7 @@ impl Options {
 }
 
 /// What becomes of the values that list a user's groups.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(group = ArgGroup::new("groups_source").args(["groups_claim", "groups_expression"]))]
 struct GroupOptions {
     /// The claim whose values become the user's groups

@@ -238,7 +238,7 @@ pub async fn end_session(
     id: Path<String>,
     _: Form,
 ) -> Result<HttpResponse, Problem> {
-    let (ctx, who) = (admin.ctx(&broker), admin.administrator);
+    let (ctx, who, id) = (admin.ctx(&broker), admin.administrator, id.into_inner());
     broker
         .db
         .write(move |conn| admins::end_session(conn, &ctx, &who, &id))

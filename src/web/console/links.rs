@@ -143,7 +143,7 @@ pub async fn set_up_post(
         Ok(hash) => hash,
         Err(refused) => return refuse(refused),
     };
-    let ctx = broker.ctx("set-up", RequestId::of(&request));
+    let (ctx, token) = (broker.ctx("set-up", RequestId::of(&request)), token.into_inner());
     let first = FirstOperator {
         email: email.clone(),
         name: name.clone(),
@@ -221,7 +221,8 @@ pub async fn password_post(
         Ok(hash) => hash,
         Err(refused) => return refuse(refused),
     };
-    let (ctx, given) = (broker.ctx("link", RequestId::of(&request)), name.clone());
+    let ctx = broker.ctx("link", RequestId::of(&request));
+    let (given, token) = (name.clone(), token.into_inner());
     let chosen = broker
         .db
         .write(move |conn| links::choose_password(conn, &ctx, &token, given.as_deref(), hash))

@@ -255,6 +255,7 @@ pub async fn remove(
 ) -> Result<HttpResponse, Problem> {
     admin.require_fresh(broker.clock.now(), "/console/account")?;
     let (ctx, whose) = (admin.ctx(&broker), admin.administrator.id.clone());
+    let id = id.into_inner();
     let removed = broker
         .db
         .write(move |conn| passkeys::remove(conn, &ctx, &whose, &id))

@@ -13,7 +13,7 @@ use crate::model::login_page::{self, Asset, Branding, Content};
 use crate::model::reach::Reach;
 use crate::model::{client, pool};
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
     user_pool_id: String,

@@ -15,7 +15,7 @@ use crate::model::client::{self, Client};
 use crate::model::pool;
 use crate::model::reach::Reach;
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
     user_pool_id: String,

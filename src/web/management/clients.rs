@@ -31,7 +31,7 @@ const KEPT: [(&str, Option<&str>); 5] = [
     ("AnalyticsConfiguration", None),
 ];
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
     user_pool_id: String,
@@ -70,7 +70,7 @@ struct Units {
     refresh_token: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct RotationInput {
     feature: String,

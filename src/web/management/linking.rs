@@ -27,7 +27,7 @@ struct Input {
     user: Identifier,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Identifier {
     provider_name: Option<String>,

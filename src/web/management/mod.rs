@@ -311,7 +311,10 @@ impl Call {
     }
 
     /// Changes, in one transaction, within what the caller may change.
-    async fn act(self, work: impl FnOnce(&mut Conn, &Ctx, &Reach) -> Answer + Send + 'static) -> Answer {
+    async fn act(
+        self,
+        work: impl FnOnce(&mut Conn, &Ctx, &Reach) -> Answer + Clone + Send + 'static,
+    ) -> Answer {
         let reach = self.changes()?;
         let ctx = self.broker.ctx(self.caller.actor, self.request_id);
         let answer = self.broker.db.write(move |conn| work(conn, &ctx, &reach)).await;

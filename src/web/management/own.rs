@@ -32,7 +32,7 @@ pub async fn caller(call: &Call) -> Result<Bearer, Failure> {
 pub async fn act(
     call: &Call,
     bearer: &Bearer,
-    work: impl FnOnce(&mut Conn, &Ctx, &Reach, &str) -> Answer + Send + 'static,
+    work: impl FnOnce(&mut Conn, &Ctx, &Reach, &str) -> Answer + Clone + Send + 'static,
 ) -> Answer {
     let sub = bearer.user.sub.clone();
     let ctx = call.broker.ctx(format!("user:{sub}"), &call.request_id);

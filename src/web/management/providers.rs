@@ -26,7 +26,7 @@ use crate::seal::Sealer;
 /// The one `ProviderType` there is here.
 const OIDC: &str = "OIDC";
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
     user_pool_id: String,

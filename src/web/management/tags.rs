@@ -59,7 +59,7 @@ pub async fn list(call: Call) -> Answer {
 async fn change(
     call: Call,
     arn: &str,
-    edit: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), Failure> + Send + 'static,
+    edit: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), Failure> + Clone + Send + 'static,
 ) -> Answer {
     let id = pool_of(arn)?;
     call.act(move |conn, ctx, reach| {

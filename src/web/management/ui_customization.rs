@@ -18,7 +18,7 @@ use crate::model::{client, pool};
 /// What stands for all clients of a pool.
 const ALL: &str = "ALL";
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Input {
     user_pool_id: String,

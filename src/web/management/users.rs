@@ -166,7 +166,7 @@ pub(super) fn not_conforming(error: Error) -> Failure {
 /// Changes the user that the call names.
 async fn act(
     call: Call,
-    work: impl FnOnce(&mut Conn, &Ctx, &Reach, &User) -> Result<(), Failure> + Send + 'static,
+    work: impl FnOnce(&mut Conn, &Ctx, &Reach, &User) -> Result<(), Failure> + Clone + Send + 'static,
 ) -> Answer {
     let named: Named = call.read()?;
     call.act(move |conn, ctx, reach| {

@@ -142,7 +142,7 @@ pub async fn link(
     _: Form,
 ) -> Result<HttpResponse, Problem> {
     admin.require_fresh(broker.clock.now(), &format!("{PATH}/{id}"))?;
-    let (ctx, rights) = (admin.ctx(&broker), admin.rights.clone());
+    let (ctx, rights, id) = (admin.ctx(&broker), admin.rights.clone(), id.into_inner());
     let (who, token) = broker
         .db
         .write(move |conn| links::password_link(conn, &ctx, &rights, &id))

@@ -224,7 +224,7 @@ pub async fn delete_post(
 ) -> Result<HttpResponse, Problem> {
     require(&admin)?;
     admin.require_fresh(broker.clock.now(), &format!("{PATH}/{id}/delete"))?;
-    let (ctx, rights) = (admin.ctx(&broker), admin.rights);
+    let (ctx, rights, id) = (admin.ctx(&broker), admin.rights, id.into_inner());
     broker
         .db
         .write(move |conn| single_sign_on::delete_rule(conn, &ctx, &rights, &id))

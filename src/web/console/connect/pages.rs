@@ -113,7 +113,10 @@ pub async fn begin(
     _: GuestForm,
 ) -> Result<HttpResponse, Problem> {
     let place = guest::place(&request, &broker);
-    let ctx = broker.ctx("set-up link", RequestId::of(&request));
+    let (ctx, token) = (
+        broker.ctx("set-up link", RequestId::of(&request)),
+        token.into_inner(),
+    );
     let begun = broker
         .db
         .write(move |conn| setup_links::begin(conn, &ctx, &token, place))

@@ -245,6 +245,7 @@ async fn change(
         &crate::model::reach::Reach,
         (&str, &str),
     ) -> Result<(), Error>
+    + Clone
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem> {
