@@ -77,6 +77,7 @@ impl r2d2::ManageConnection for Manager {
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
         std::thread::panicking()
+            || pooled.clash.is_read_only()
             || crate::on_backend!(&mut pooled.conn, |c| {
                 AnsiTransactionManager::is_broken_transaction_manager(c)
             })
