@@ -112,7 +112,8 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "SECONDS", env = "FOREBAY_REQUEST_DEADLINE", help_heading = GUARDS, hide_env_values = true)]
     pub request_deadline: Option<String>,
 
-    /// Seconds from a request's head to the end of its body, 1-30; then it is 408 and the connection closes [default: 10]
+    /// Seconds from a request's head to the end of its body, 1-30; then it is 408 and the connection closes, as it does when
+    /// nothing of an answer is taken for as long [default: 10]
     #[arg(long, global = true, value_name = "SECONDS", env = "FOREBAY_BODY_DEADLINE", help_heading = GUARDS, hide_env_values = true)]
     pub body_deadline: Option<String>,
 

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::num::NonZero;
 
 use actix_web::web::Data;
-use tracing::info;
+use socket2::SockRef;
+use tracing::{debug, info};
 
 use super::store::{open_sealer, refuse_another_root_key, upstream};
 use super::{Failure, Outcome, admin, logging, output};
@@ -16,6 +17,9 @@ use crate::spans::{self, Exporter};
 use crate::world::{Clock, Entropy};
 use crate::{jobs, web};
 
+/// New connections that may wait until a worker takes them; the system may allow fewer.
+const WAITING: i32 = 4_096;
+
 pub fn run(settings: &Settings) -> Outcome {
     // Held to the end: dropped, it writes the last lines.
     let log = logging::start(settings);
@@ -26,6 +30,10 @@ pub fn run(settings: &Settings) -> Outcome {
             settings.listen
         ))
     })?;
+    // The standard library lets 128 wait, and whoever is the next to come tries again after a second.
+    if let Err(cause) = SockRef::from(&listener).listen(WAITING) {
+        debug!(%cause, "fewer new connections may wait");
+    }
     let metrics = settings
         .metrics_listen
         .map(|address| {

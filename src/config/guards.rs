@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Guards {
     /// From the end of a request's head to its answer, the body's arrival and every call upstream included.
     pub request_within: Duration,
-    /// From the end of a request's head to the end of its body.
+    /// From the end of a request's head to the end of its body; and how long nothing of an answer may be taken.
     pub body_within: Duration,
     /// Path and query, in bytes: a longer one is answered 414.
     pub longest_url: usize,

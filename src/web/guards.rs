@@ -10,6 +10,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::rt::net::TcpStream;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use socket2::SockRef;
 
 use super::body;
 use super::headers::RequestId;
@@ -30,10 +31,16 @@ const UNCOUNTED: [&str; 2] = ["/healthz", "/assets/"];
 /// Where programs prove who they are: whoever does is not counted by address.
 const PROVING: [&str; 3] = [paths::TOKEN, paths::USERINFO, paths::REVOKE];
 
-/// Gives a new connection its seat, which its requests find again.
+/// Gives a new connection its seat, which its requests find again, and its answers so long to be taken as a body has to come:
+/// actix-web waits for ever for somebody who reads nothing.
 pub fn sit(broker: &Broker, connection: &dyn Any, data: &mut Extensions) {
-    let peer = connection
-        .downcast_ref::<TcpStream>()
+    let stream = connection.downcast_ref::<TcpStream>();
+    if let Some(stream) = stream
+        && let Err(cause) = SockRef::from(stream).set_tcp_user_timeout(Some(broker.guards.body_within))
+    {
+        tracing::debug!(%cause, "a connection has no deadline for its answers");
+    }
+    let peer = stream
         .and_then(|stream| stream.peer_addr().ok())
         .map(|peer| peer.ip())
         .filter(|peer| !peer::is_proxy(peer, &broker.trusted_proxies));
