@@ -1,8 +1,8 @@
 //! A client that knows how far it came: whether a request was never sent, or was sent and then nobody heard what became of
-//! it. One connection per request, so that no answer is lost to a kept connection that closes just then.
+//! it. Where that counts, one connection per request, so that no answer is lost to a kept connection that closes just then.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use base64::Engine;
@@ -54,7 +54,7 @@ pub enum Failed {
     Unknown,
 }
 
-/// A connection for one request.
+/// A connection, for one request or one after the other.
 pub struct Line(TcpStream);
 
 impl Line {
@@ -68,6 +68,44 @@ impl Line {
     }
 
     pub fn send(mut self, request: &[u8]) -> Result<Answer, Failed> {
+        self.ask(request)
+    }
+
+    /// Sends something and does not wait for an answer; whether it went.
+    pub fn say(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).is_ok()
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn end(&mut self) {
+        let _ = self.0.shutdown(Shutdown::Write);
+    }
+
+    /// The status of the answer, if one begins within that time.
+    pub fn status(&mut self, within: Duration) -> Option<u16> {
+        self.0.set_read_timeout(Some(within)).ok()?;
+        let mut beginning = [0; 12];
+        self.0.read_exact(&mut beginning).ok()?;
+        std::str::from_utf8(&beginning[9..]).ok()?.parse().ok()
+    }
+
+    /// Whether the other side closes it within that time; what it still says is passed over.
+    pub fn is_closed(&mut self, within: Duration) -> bool {
+        let mut bytes = [0; 8_192];
+        if self.0.set_read_timeout(Some(within)).is_err() {
+            return true;
+        }
+        loop {
+            match self.0.read(&mut bytes) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            }
+        }
+    }
+
+    /// Sends one request of several: it must not ask for the connection to be closed, and gets its whole answer.
+    pub fn ask(&mut self, request: &[u8]) -> Result<Answer, Failed> {
         self.0.write_all(request).map_err(|_| Failed::Unknown)?;
         let mut bytes = Vec::new();
         let mut chunk = [0; 8_192];
@@ -111,6 +149,11 @@ pub fn answered(address: SocketAddr, request: &[u8]) -> Answer {
 
 pub fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{headers}\r\n").into_bytes()
+}
+
+/// One that leaves the connection open.
+pub fn next_get(path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost:8080\r\n{headers}\r\n").into_bytes()
 }
 
 pub fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {

@@ -10,7 +10,7 @@
 //! - I7 the audit log has each revocation once.
 //!
 //! `cargo test` runs the shorter half. `cargo test --test faults -- --full` runs all of it, with 200 kill cycles for each
-//! database. `--cycles N`, `--seed N`, `--database sqlite|postgres` and words of checks' names narrow or widen a run.
+//! database. `--soak MINUTES`, `--cycles N`, `--seed N`, `--database sqlite|postgres` and words of checks' names narrow or widen a run.
 //! PostgreSQL is the server that `TEST_DATABASE_URL` or `POSTGRES_URL` names, or one of the suite's own where Debian's
 //! programs are installed; what it has to stop is always its own. All traffic stays on 127.0.0.1. What needs something that
 //! is not here says so, and is neither passed nor failed.
@@ -23,39 +23,61 @@
 //! | F2, F3 | [`kill`]; the power cut in [`power`] |
 //! | F5, F27 | [`lost_answers`] |
 //! | F7, F8 | [`sign_in`]; also `tests/broker/upstream/twice.rs` and `many_at_once.rs` |
+//! | F9 | [`rotation`] |
 //! | F10, F11, F20, F22 | `tests/broker/upstream/token_endpoint_faults.rs` |
 //! | F12, F13, F14 | `tests/broker/upstream/slow.rs` (F14 without slow or changing DNS answers) |
 //! | F15 | `src/upstream/tests/tls.rs` (without revoked chains and TLS 1.0) |
 //! | F16, F17, F18 | `tests/broker/upstream/metadata_faults.rs` |
 //! | F19 | `tests/broker/upstream/id_token_faults.rs` |
 //! | F23, F24 | [`sqlite`] |
-//! | F25, F26 | [`restarts`] (F25 without a failover to a read-only node) |
+//! | F25, F26 | [`restarts`] |
+//! | F28 | [`clashes`] |
+//! | F29, F44 | [`crowd`] |
+//! | F30 | [`slow`]; each deadline by itself in `tests/broker/guards.rs` |
+//! | F31, F32 | [`bodies`], [`malformed`] (without schemathesis and cargo-fuzz) |
 //! | F33, F40, F42 | [`ends`]; a root key that takes over in `tests/broker/root_key.rs` |
+//! | F34 | [`upgrade`]; what an older version left behind in `tests/broker/database/upgrade.rs` |
+//! | F35, F37 | [`abandoned`], [`large`] |
 //! | F36 | `tests/broker/upstream/many_at_once.rs` |
 //! | F38 | `tests/broker/traces.rs` (not on two nodes) |
 //! | F39 | `tests/broker/moving/backup.rs` |
+//! | F41 | [`entropy`] |
 //! | F43 | `tests/interop/browser/story.test.mjs` (the story, not a thousand sign-ins) |
-//! | F9, F21, F28 to F32, F34, F35, F37, F41, F44, F45 | not here yet |
+//! | F45 | [`soak`] (without an upstream in trouble meanwhile), where `--soak` asks for it |
+//! | F21 | nothing to test: a session and its refresh tokens end here, and the upstream is not asked again |
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
+mod bodies;
 mod checker;
 mod checker_tests;
+mod clashes;
+mod crowd;
 mod ends;
+mod entropy;
 mod http;
 mod kill;
+mod large;
 mod load;
 mod log;
 mod lost_answers;
+mod malformed;
 mod postgres;
 mod power;
+mod process;
 mod proxy;
 mod races;
 mod report;
 mod restarts;
+mod rotation;
+mod routes;
 mod rows;
 mod sign_in;
+mod slow;
+mod soak;
 mod sqlite;
 mod stage;
+mod upgrade;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -69,6 +91,8 @@ pub struct Options {
     pub full: bool,
     cycles: Option<usize>,
     pub seed: u64,
+    /// How many minutes of steady load, if any.
+    pub soak: Option<u64>,
     pub sqlite: bool,
     pub postgres: bool,
     /// A PostgreSQL server to make databases at.
@@ -85,6 +109,7 @@ impl Options {
             full: false,
             cycles: None,
             seed: 6,
+            soak: None,
             // A run on PostgreSQL is one beside another on SQLite.
             sqlite: postgres_url.is_none(),
             postgres: true,
@@ -98,6 +123,7 @@ impl Options {
             match argument.as_str() {
                 "--full" => options.full = true,
                 "--cycles" => options.cycles = Some(number(value()?)? as usize),
+                "--soak" => options.soak = Some(number(value()?)?).filter(|minutes| *minutes > 0),
                 "--seed" => options.seed = number(value()?)?,
                 "--database" => match value()?.as_str() {
                     "sqlite" => (options.sqlite, options.postgres) = (true, false),
@@ -191,14 +217,29 @@ fn main() -> ExitCode {
         Each races::f6_an_end_during_refreshes;
         Each sign_in::f7_one_callback_twice;
         Each sign_in::f8_a_newcomer_in_many_browsers;
+        Each rotation::f9_keys_rotate_under_load;
         Sqlite sqlite::f23_locked_by_another_process;
         Sqlite sqlite::f24_disk_full;
         Postgres restarts::f25_postgres_restarts;
+        Postgres restarts::f25_a_failover_to_a_server_that_only_reads;
         Postgres restarts::f26_slow_postgres;
         Postgres lost_answers::f27_cut_after_commit;
+        Postgres clashes::f28_undone_for_another_s_sake;
+        Postgres clashes::f28_as_if_one_after_the_other;
+        Sqlite crowd::f29_a_crowd_does_not_slow_the_active;
+        Sqlite crowd::f29_no_file_is_left;
+        Sqlite slow::f30_slow_clients;
+        Sqlite bodies::f31_bodies_of_the_wrong_size;
+        Sqlite malformed::f32_malformed_requests;
         Sqlite ends::f33_sigterm_under_load;
+        Postgres upgrade::f34_a_rolling_upgrade;
+        Sqlite abandoned::f35_logins_that_nobody_ends;
+        Sqlite large::f37_a_deployment_that_has_grown;
         Sqlite ends::f40_another_root_key;
+        Sqlite entropy::f41_no_entropy;
         Sqlite ends::f42_a_log_that_nobody_reads;
+        Sqlite crowd::f44_a_crowd_within_128_mb;
+        Sqlite soak::f45_steady_load;
     };
     let begun = Instant::now();
     let (mut passed, mut failed, mut not_run) = (0, Vec::new(), 0);

@@ -60,7 +60,7 @@ pub fn f3_synced_before_it_is_answered(_: &Options) -> Verdict {
 }
 
 /// Waits until every thread of the process is watched; false when strace gave up.
-fn attached(strace: &mut Child, pid: u32) -> bool {
+pub fn attached(strace: &mut Child, pid: u32) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(10) {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();

@@ -65,6 +65,12 @@ pub fn percentile(durations: &[Duration], share: f64) -> Duration {
     sorted.get(rank as usize - 1).copied().unwrap_or_default()
 }
 
+/// The p99 of several rounds: that of the one in the middle, for one hiccup of the machine is nobody's fault.
+pub fn middle_p99(rounds: &[Vec<Duration>]) -> Duration {
+    let ends: Vec<Duration> = rounds.iter().map(|round| percentile(round, 0.99)).collect();
+    percentile(&ends, 0.5)
+}
+
 /// A row of durations in one phrase.
 pub fn spread(durations: &[Duration]) -> String {
     format!(

@@ -1,10 +1,12 @@
 //! PostgreSQL in trouble: it goes away under load and comes back, stopped fast or crashed (F25), with errors only in the gap
-//! and brokers that heal by themselves; it is slow, and no connection is free (F26).
+//! and brokers that heal by themselves; a failover leaves them at a server that only reads (F25); it is slow, and no connection is
+//! free (F26).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use forebay::demo::{POOL, WEB_CLIENT};
 
 use super::Options;
@@ -15,7 +17,7 @@ use super::postgres::Own;
 use super::proxy::Proxy;
 use super::races::sound;
 use super::report::{self, Verdict};
-use super::stage::{Base, Node, Stage};
+use super::stage::{Base, Code, Node, Stage};
 
 const WORKERS: u64 = 8;
 /// How long after PostgreSQL takes connections again a request may still fail.
@@ -118,6 +120,71 @@ pub fn f25_postgres_restarts(options: &Options) -> Verdict {
 fn still_runs(node: &mut Node) {
     assert!(node.ended(Duration::ZERO).is_none(), "a broker ended");
 }
+
+/// A failover cuts every connection, and the next ones reach a server that only reads; later they reach one that writes, while
+/// those that are open stay where they are.
+pub fn f25_a_failover_to_a_server_that_only_reads(options: &Options) -> Verdict {
+    let own = match Own::start() {
+        Ok(own) => own,
+        Err(reason) => return Verdict::NotRun(reason),
+    };
+    let stage = Stage::new(&Base::Postgres(own.url(own.address)));
+    let (mut node, log) = (stage.node(), Log::new());
+    let mut codes = stage.codes(WEB_CLIENT, 60 * options.count(1, 10));
+    let address = node.address;
+    let exchange = |code: &Code| {
+        let request = Request::Exchange {
+            code: code.code.clone(),
+        };
+        ask(&log, (0, address), request, &code.sub, WEB_CLIENT)
+    };
+    let mut operator = stage.target.open().unwrap();
+    let mut healed = Vec::new();
+    for _ in 0..options.count(1, 10) {
+        operator.batch_execute(ONLY_READS).unwrap();
+        let code = codes.pop().unwrap();
+        for _ in 0..10 {
+            assert_eq!(exchange(&code), Outcome::Unavailable(503));
+        }
+        assert_eq!(answered(node.address, &get("/healthz", "")).status, 200);
+        assert_eq!(answered(node.address, &get("/readyz", "")).status, 503);
+        let keys = get(&format!("/{POOL}/.well-known/jwks.json"), "");
+        assert_eq!(
+            answered(node.address, &keys).status,
+            200,
+            "what only reads goes on"
+        );
+        operator.batch_execute(WRITES).unwrap();
+        let begun = Instant::now();
+        while !matches!(exchange(&code), Outcome::Done(Some(_))) {
+            assert!(
+                begun.elapsed() < HEALED,
+                "it stays with the server that only reads"
+            );
+        }
+        healed.push(begun.elapsed());
+        // None of the connections that were opened meanwhile is left.
+        for code in codes.split_off(codes.len() - 40) {
+            let outcome = exchange(&code);
+            assert!(matches!(outcome, Outcome::Done(Some(_))), "{outcome:?}");
+        }
+    }
+    still_runs(&mut node);
+    sound(&log, &stage);
+    Verdict::passed([format!(
+        "503 while nothing can be written, what only reads goes on; an exchange succeeded again after {}",
+        report::spread(&healed)
+    )])
+}
+
+const ONLY_READS: &str = "DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
+    END $$;
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();";
+
+const WRITES: &str = "DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database());
+    END $$";
 
 /// Far more than the broker has connections.
 const AT_ONCE: usize = 64;

@@ -19,13 +19,13 @@ use super::stage::{CALLBACK, Stage, VERIFIER};
 const BROWSERS: usize = 32;
 
 /// A browser that has been at Okta and is about to come back.
-struct Back {
-    callback: String,
-    cookies: String,
+pub struct Back {
+    pub callback: String,
+    pub cookies: String,
 }
 
 /// From the app to Okta's answer; at Okta the person signs in.
-fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back {
+pub fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back {
     let challenge = pkce::challenge(VERIFIER);
     let query = params::encode([
         ("client_id", WEB_CLIENT),
@@ -61,7 +61,7 @@ fn jar(answer: &Answer) -> String {
 }
 
 /// The code that an app is sent back with.
-fn code_of(answer: &Answer) -> Option<String> {
+pub fn code_of(answer: &Answer) -> Option<String> {
     let query = answer.header("location")?.split_once('?')?.1;
     let fields = params::Params::parse(query.as_bytes()).ok()?;
     fields.get("code").map(str::to_owned)
