@@ -79,6 +79,9 @@ struct Took {
     authorize: Vec<Duration>,
 }
 
+/// One kind of what was measured.
+type Which = fn(&Took) -> &Vec<Duration>;
+
 fn measure(stage: &Stage, node: SocketAddr, count: usize) -> Took {
     let challenge = pkce::challenge(VERIFIER);
     let mut took = Took {
@@ -138,10 +141,10 @@ pub fn f37_a_deployment_that_has_grown(options: &Options) -> Verdict {
         }
     }
     let [empty, grown] = &all;
-    let of = |all: &[Took], which: fn(&Took) -> &Vec<Duration>| -> Vec<Vec<Duration>> {
+    let of = |all: &[Took], which: Which| -> Vec<Vec<Duration>> {
         all.iter().map(|took| which(took).clone()).collect()
     };
-    let kinds: [(&str, fn(&Took) -> &Vec<Duration>); 2] = [
+    let kinds: [(&str, Which); 2] = [
         ("sign-ins", |took| &took.sign_in),
         ("authorization requests", |took| &took.authorize),
     ];

@@ -33,7 +33,7 @@
 //! | F25, F26 | [`restarts`] |
 //! | F28 | [`clashes`] |
 //! | F29, F44 | [`crowd`] |
-//! | F30 | [`slow`]; each deadline by itself in `tests/broker/guards.rs` |
+//! | F30 | [`slow`] (without second heads on one connection, which nothing ends); each deadline by itself in `tests/broker/guards.rs` |
 //! | F31, F32 | [`bodies`], [`malformed`] (without schemathesis and cargo-fuzz) |
 //! | F33, F40, F42 | [`ends`]; a root key that takes over in `tests/broker/root_key.rs` |
 //! | F34 | [`upgrade`]; what an older version left behind in `tests/broker/database/upgrade.rs` |
