@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -36,14 +37,16 @@ pub struct PoolFacts {
 /// A public document: its bytes, made once, and their entity tag.
 pub struct Document {
     pub body: Bytes,
-    pub etag: String,
+    /// In its quotation marks.
+    pub etag: HeaderValue,
 }
 
 impl Document {
     fn of(value: &impl serde::Serialize) -> Document {
         let body = serde_json::to_vec(value).unwrap_or_default();
         Document {
-            etag: Document::tag(&body),
+            etag: HeaderValue::from_str(&format!("\"{}\"", Document::tag(&body)))
+                .unwrap_or_else(|_| HeaderValue::from_static("\"\"")),
             body: body.into(),
         }
     }

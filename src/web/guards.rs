@@ -10,7 +10,6 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::rt::net::TcpStream;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use socket2::SockRef;
 
 use super::body;
 use super::headers::RequestId;
@@ -31,12 +30,14 @@ const UNCOUNTED: [&str; 2] = ["/healthz", "/assets/"];
 /// Where programs prove who they are: whoever does is not counted by address.
 const PROVING: [&str; 3] = [paths::TOKEN, paths::USERINFO, paths::REVOKE];
 
-/// Gives a new connection its seat, which its requests find again, and its answers so long to be taken as a body has to come:
-/// actix-web waits for ever for somebody who reads nothing.
+/// Gives a new connection its seat, which its requests find again, and its answers so long to be taken as a body has to come (on
+/// Linux): actix-web waits for ever for somebody who reads nothing.
 pub fn sit(broker: &Broker, connection: &dyn Any, data: &mut Extensions) {
     let stream = connection.downcast_ref::<TcpStream>();
+    #[cfg(target_os = "linux")]
     if let Some(stream) = stream
-        && let Err(cause) = SockRef::from(stream).set_tcp_user_timeout(Some(broker.guards.body_within))
+        && let Err(cause) =
+            socket2::SockRef::from(stream).set_tcp_user_timeout(Some(broker.guards.body_within))
     {
         tracing::debug!(%cause, "a connection has no deadline for its answers");
     }

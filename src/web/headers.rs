@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::body::{self, Arriving};
-use super::guards;
+use super::{Route, guards};
 use crate::broker::Broker;
 use crate::trace_context::{self, TRACEPARENT, TraceContext};
 
@@ -82,7 +82,7 @@ pub async fn apply<B: MessageBody + 'static>(
             span.answered(error.as_response_error().status_code().as_u16());
         }
     })?;
-    let (route, status) = (response.request().match_pattern(), response.status());
+    let (route, status) = (Route::of(response.request()), response.status());
     if let Some(span) = &mut span {
         if let Some(route) = &route {
             span.routed(route.clone(), path(response.request(), route));

@@ -17,13 +17,15 @@ pub mod pages;
 mod peer;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::guard::fn_guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, Error, HttpMessage, HttpRequest, HttpResponse, HttpServer};
 
 use crate::broker::Broker;
 use crate::rules::discovery::paths;
@@ -188,9 +190,28 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// A path with its methods; every other method is answered 405 with `Allow`. HEAD is answered where GET changes nothing: a
 /// code, a session or a sign-out is not made for somebody who does not look at the answer.
 fn resource(path: &str) -> Methods {
+    let route: Arc<str> = path.into();
+    // The router has just found it; asked again for the metrics' sake it would search anew.
+    let note = fn_guard(move |context| {
+        context.req_data_mut().insert(Route(route.clone()));
+        true
+    });
     Methods {
-        resource: web::resource(path),
+        resource: web::resource(path).guard(note),
         allowed: Vec::new(),
+    }
+}
+
+/// The template of the path that a request was for.
+struct Route(Arc<str>);
+
+impl Route {
+    fn of(request: &HttpRequest) -> Option<String> {
+        let noted = request
+            .extensions()
+            .get::<Route>()
+            .map(|route| route.0.to_string());
+        noted.or_else(|| request.match_pattern())
     }
 }
 

@@ -1,14 +1,20 @@
 //! Metadata and keys: public bytes made once per change, with an entity tag.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{cors, error};
 use crate::broker::{Broker, Document, PoolFacts};
 use crate::rules::key_rotation::JWKS_CACHE_SECONDS;
 use crate::web::domains;
+
+/// A key is published for longer than this before its first use.
+static CACHED: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let cached = format!("public, max-age={JWKS_CACHE_SECONDS}, must-revalidate");
+    HeaderValue::from_str(&cached).unwrap_or_else(|_| HeaderValue::from_static("no-cache"))
+});
 
 pub async fn configuration(
     request: HttpRequest,
@@ -65,16 +71,13 @@ async fn serve(
         Err(cause) => return error::store(request, &cause),
     };
     let document = pick(&facts);
-    let etag = format!("\"{}\"", document.etag);
     let unchanged = request
         .headers()
         .get_all(header::IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|tags| tags.split(',').map(str::trim))
         // Compared weakly (RFC 9110 §13.1.2): a proxy that compresses makes weak tags of ours.
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag);
-    // A key is published for longer than this before its first use.
-    let cached = format!("public, max-age={JWKS_CACHE_SECONDS}, must-revalidate");
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == document.etag);
     let mut answer = if unchanged {
         HttpResponse::NotModified()
     } else {
@@ -82,8 +85,8 @@ async fn serve(
     };
     answer
         .insert_header(cors::ANY_ORIGIN)
-        .insert_header((header::CACHE_CONTROL, cached))
-        .insert_header((header::ETAG, etag));
+        .insert_header((header::CACHE_CONTROL, CACHED.clone()))
+        .insert_header((header::ETAG, document.etag.clone()));
     if unchanged {
         answer.finish()
     } else {
