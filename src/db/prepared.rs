@@ -89,12 +89,22 @@ mod tests {
     #[test]
     fn an_update_is_prepared_once() {
         let (mut conn, kept) = watched();
-        let update =
-            || diesel::update(token_families::table.find("none")).set(token_families::revoked_at.eq(1));
-        crate::on_backend!(&mut conn, |c| update().execute(c)).unwrap();
+        macro_rules! update {
+            ($($prepared:ident)?) => {{
+                let ended = crate::on_backend!(&mut conn, |c| {
+                    diesel::update(token_families::table.find("none"))
+                        .set(token_families::revoked_at.eq(1))
+                        .returning(token_families::origin_jti)
+                        $(.$prepared())?
+                        .get_result::<String>(c)
+                });
+                assert_eq!(ended.optional().unwrap(), None);
+            }};
+        }
+        update!();
         assert!(kept.lock().unwrap().is_empty(), "Diesel keeps it by itself now");
         for _ in 0..3 {
-            crate::on_backend!(&mut conn, |c| update().prepared().execute(c)).unwrap();
+            update!(prepared);
         }
         assert_eq!(kept.lock().unwrap().len(), 1);
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = authorization_codes)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct Code {
     /// SHA-256 of the code.
     pub hash: Vec<u8>,
@@ -42,7 +43,6 @@ pub struct Request {
 pub fn insert(conn: &mut Conn, code: &Code) -> QueryResult<()> {
     crate::on_backend!(conn, |c| diesel::insert_into(authorization_codes::table)
         .values(code)
-        .prepared()
         .execute(c))
     .map(|_| ())
 }

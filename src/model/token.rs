@@ -13,6 +13,7 @@ use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = token_families)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct Family {
     pub origin_jti: String,
     pub user_pool_id: String,
@@ -57,6 +58,7 @@ pub struct Granted {
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_tokens)]
+#[diesel(treat_none_as_default_value = false)]
 pub struct RefreshToken {
     /// SHA-256 of the token.
     pub hash: Vec<u8>,
@@ -69,7 +71,6 @@ pub struct RefreshToken {
 pub fn insert_family(conn: &mut Conn, family: &Family) -> QueryResult<()> {
     crate::on_backend!(conn, |c| diesel::insert_into(token_families::table)
         .values(family)
-        .prepared()
         .execute(c))
     .map(|_| ())
 }
@@ -151,7 +152,6 @@ pub fn revoke_of_user(conn: &mut Conn, user_sub: &str, now: UnixTime) -> QueryRe
 pub fn insert_refresh(conn: &mut Conn, token: &RefreshToken) -> QueryResult<()> {
     crate::on_backend!(conn, |c| diesel::insert_into(refresh_tokens::table)
         .values(token)
-        .prepared()
         .execute(c))
     .map(|_| ())
 }
