@@ -7,7 +7,6 @@
 //! one `BEGIN IMMEDIATE` transaction, commits durably and only then answers: waiting requests share the cost of a commit, and
 //! none starves.
 
-mod checkpoint;
 mod clash;
 pub mod column;
 mod conn;
@@ -26,7 +25,6 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager}
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
 
-use checkpoint::{Checkpoints, open_writer};
 use clash::Clash;
 pub use column::Json;
 pub use conn::{
@@ -127,7 +125,7 @@ impl Db {
         // The first connection is made by hand, so that its error says what is wrong and not only "timed out".
         let first = match target {
             Target::Postgres(_) => target.open(),
-            Target::Sqlite(_) => open_writer(target),
+            Target::Sqlite(_) => target.open_writer(),
         };
         let first = first.map_err(|cause| lost(&cause))?;
         let pool = r2d2::Pool::builder()
@@ -141,11 +139,10 @@ impl Db {
             Target::Postgres(_) => None,
             Target::Sqlite(_) => {
                 let (queue, jobs) = mpsc::channel(QUEUE);
-                let checkpoints = Checkpoints::beside(target).map_err(|cause| lost(&cause))?;
                 let target = target.clone();
                 std::thread::Builder::new()
                     .name("forebay-writer".into())
-                    .spawn(move || write_batches(first, &target, jobs, checkpoints))
+                    .spawn(move || write_batches(first, &target, jobs))
                     .map_err(|cause| lost(&cause))?;
                 Some(queue)
             }
@@ -287,12 +284,7 @@ async fn queued(writer: &mpsc::Sender<Queued>, job: Write) -> Result<Outcome, St
 }
 
 /// The life of SQLite's writer: take what waits (never wait for more), run it, commit, answer.
-fn write_batches(
-    mut conn: Conn,
-    target: &Target,
-    mut jobs: mpsc::Receiver<Queued>,
-    mut checkpoints: Checkpoints,
-) {
+fn write_batches(mut conn: Conn, target: &Target, mut jobs: mpsc::Receiver<Queued>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = jobs.blocking_recv() {
         batch.push(first);
@@ -302,7 +294,6 @@ fn write_batches(
                 Err(_) => break,
             }
         }
-        let size = batch.len();
         let ran = run_batch(&mut conn, batch.drain(..));
         if let Ran::NotBegun = ran {
             // Whoever came in the meantime has waited already, and would wait for as long again.
@@ -310,11 +301,9 @@ fn write_batches(
                 late.refuse();
             }
         }
-        if let Ran::Committed = ran {
-            checkpoints.committed(&mut conn, size);
-        } else {
+        if !matches!(ran, Ran::Committed) {
             // The connection's transaction state cannot be trusted after a panic or a failed commit.
-            match open_writer(target) {
+            match target.open_writer() {
                 Ok(fresh) => conn = fresh,
                 Err(cause) => error!(%cause, "the writer could not reopen the database"),
             }
