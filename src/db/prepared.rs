@@ -1,6 +1,7 @@
 //! Statements that are prepared once and kept with the connection. Diesel keeps SELECTs whose text is always the same; an
 //! UPDATE, an INSERT with a column that may be NULL and a list after IN it prepares anew each time, which costs SQLite several
-//! times what running them does.
+//! times what running them does. It counts for what brings rows back: `execute` hands a reference on, of which Diesel asks what is
+//! beneath.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
