@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo bench                                 all rows, as the Markdown that the README has; some ten minutes
-//! cargo bench -- --short                      the gate: fewer requests, wide margins, PASS or FAIL, in two minutes
+//! cargo bench -- --short                      the gate: fewer requests, PASS or FAIL for each ratio, in two minutes
 //! cargo bench -- tokens login                 these parts of the table alone; the others are start, documents, management,
 //!                                             growth and nodes
 //! cargo bench -- --database postgres://…      on that server, in a database made for the run
