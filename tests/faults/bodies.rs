@@ -49,23 +49,18 @@ pub fn f31_bodies_of_the_wrong_size(options: &Options) -> Verdict {
     command.env("FOREBAY_BODY_DEADLINE", BODY_WITHIN.as_secs().to_string());
     let node = Node::start(command);
     let paths = routes::all();
-    // What is used again and again is as large as it gets after the first half of the passes.
+    // What is used again and again is there after these.
     let passes = options.count(2, 6);
     (0..passes).for_each(|_| everything(node.address, &paths));
     let before = Use::of(&node);
     forget_the_most(&node);
     (0..passes / 2).for_each(|_| everything(node.address, &paths));
     let after = Use::of(&node);
-    let grown = after.resident.saturating_sub(before.resident);
     let peak = after.most_resident.saturating_sub(before.resident);
+    // Half a megabyte of each endless body, of which two megabytes come at first: the allocator's own ups and downs are less, and
+    // bodies that were kept would be many times more.
     assert!(
-        grown < before.resident / 20,
-        "{} more resident than before",
-        megabytes(grown)
-    );
-    // At most a megabyte of each that is sent at once.
-    assert!(
-        peak < 2 * AT_ONCE as u64 * MEGABYTE,
+        peak < ENDLESS as u64 / 2 * MEGABYTE,
         "{} more at the most",
         megabytes(peak)
     );
