@@ -4,12 +4,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::sessions;
-use crate::db::{Conn, Json};
+use crate::db::{Conn, Json, Prepare};
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
-#[diesel(treat_none_as_default_value = false)]
 pub struct Session {
     pub hash: Vec<u8>,
     pub user_pool_id: String,
@@ -70,6 +69,7 @@ pub fn insert(conn: &mut Conn, session: &Session) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(sessions::table)
         .values(session)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     Ok(rows == 1)
 }

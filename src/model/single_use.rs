@@ -9,7 +9,6 @@ use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = single_uses)]
-#[diesel(treat_none_as_default_value = false)]
 pub struct SingleUse {
     /// SHA-256 of the token.
     pub hash: Vec<u8>,
@@ -26,6 +25,7 @@ pub struct SingleUse {
 pub fn insert(conn: &mut Conn, row: &SingleUse) -> QueryResult<()> {
     diesel::insert_into(single_uses::table)
         .values(row)
+        .prepared()
         .execute(conn)
         .map(|_| ())
 }
@@ -36,6 +36,7 @@ pub fn spend(conn: &mut Conn, row: &SingleUse) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(single_uses::table)
         .values(row)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     Ok(rows == 1)
 }

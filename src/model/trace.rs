@@ -11,14 +11,13 @@ use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use crate::db::schema::login_traces;
-use crate::db::{Conn, Json};
+use crate::db::{Conn, Json, Prepare};
 use crate::seal::Sealer;
 use crate::text_enum;
 use crate::world::UnixTime;
 
 #[derive(Clone, Debug, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = login_traces)]
-#[diesel(treat_none_as_default_value = false)]
 pub struct Trace {
     /// `K7Q-2FM`.
     pub code: String,
@@ -107,6 +106,7 @@ pub fn insert(conn: &mut Conn, trace: &Trace) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(login_traces::table)
         .values(trace)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     Ok(rows == 1)
 }

@@ -202,6 +202,7 @@ pub fn insert(conn: &mut Conn, user: &User) -> QueryResult<bool> {
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(users::table)
         .values(user)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     if rows == 1 {
         remember(conn, user)?;
@@ -271,6 +272,7 @@ pub fn insert_identity(conn: &mut Conn, identity: &Identity) -> QueryResult<bool
     let rows = crate::on_backend!(conn, |c| diesel::insert_into(identities::table)
         .values(identity)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     if rows == 1 {
         search::remember_subject(conn, identity)?;

@@ -120,9 +120,8 @@ pub(super) fn remember(conn: &mut Conn, user: &User) -> QueryResult<()> {
             .on_conflict((user_keys::user_sub, user_keys::name))
             .do_update()
             .set(user_keys::value.eq(&value))
-            .returning(user_keys::user_sub)
             .prepared()
-            .get_result::<String>(c))?;
+            .execute(c))?;
     }
     Ok(())
 }

@@ -12,8 +12,8 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use serde_json::Value;
 
 use super::{Identity, Status, User};
-use crate::db::Conn;
 use crate::db::schema::{identities, identity_providers, memberships, user_passwords, user_terms, users};
+use crate::db::{Conn, Prepare};
 use crate::model::reach::Reach;
 
 /// What is kept of a term, in characters.
@@ -136,6 +136,7 @@ fn insert(conn: &mut Conn, user_pool_id: &str, term: &str, user_sub: &str) -> Qu
     crate::on_backend!(conn, |c| diesel::insert_into(user_terms::table)
         .values(row)
         .on_conflict_do_nothing()
+        .prepared()
         .execute(c))?;
     Ok(())
 }
