@@ -139,30 +139,26 @@ fn closed(open: &mut Open) {
 
 /// What comes behind the body that was announced is no request.
 fn longer_than_it_says(node: SocketAddr, path: &str) {
-    let mut line = Line::open(node).unwrap();
-    let mut request = head(path, "Content-Length: 5");
-    request.extend(b"grant_type=refresh_token&refresh_token=nobody%27s\r\n\r\n");
-    let answer = line
-        .ask(&request)
-        .unwrap_or_else(|why| panic!("{path} and more: {why:?}"));
-    assert!(answer.status < 500, "{path}: {}", answer.head);
-    let what = format!("{path} with more than it says: {}", answer.head);
-    closed(&mut Open { line, what });
+    let rest = b"grant_type=refresh_token&refresh_token=nobody%27s\r\n\r\n";
+    of_another_length(node, path, "Content-Length: 5", rest);
 }
 
 fn shorter_than_it_says(node: SocketAddr, path: &str) {
     let begun = Instant::now();
-    let mut line = Line::open(node).unwrap();
-    let mut request = head(path, "Content-Length: 40");
-    request.extend(b"grant");
-    let answer = line
-        .ask(&request)
-        .unwrap_or_else(|why| panic!("{path} and less: {why:?}"));
-    assert!(answer.status < 500, "{path}: {}", answer.head);
-    let what = format!("{path} with less than it says: {}", answer.head);
-    closed(&mut Open { line, what });
+    of_another_length(node, path, "Content-Length: 40", b"grant");
     let took = begun.elapsed();
     assert!(took < CLOSED_WITHIN, "{path}: {took:?}");
+}
+
+/// Answered, whatever it is, and closed.
+fn of_another_length(node: SocketAddr, path: &str, length: &str, body: &[u8]) {
+    let mut line = Line::open(node).unwrap();
+    let mut request = head(path, length);
+    request.extend(body);
+    let what = format!("{path} with {length} and {} bytes", body.len());
+    let answer = line.ask(&request).unwrap_or_else(|why| panic!("{what}: {why:?}"));
+    assert!(answer.status < 500, "{what}: {}", answer.head);
+    closed(&mut Open { line, what });
 }
 
 /// What is sent at once is more than anything here may have; then it goes on slowly until nobody takes it any more.

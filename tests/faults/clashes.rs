@@ -10,9 +10,9 @@ use forebay::demo::{SPA_CLIENT, WEB_CLIENT};
 use super::Options;
 use super::http::{answered, get};
 use super::load::{ask, bytes};
-use super::log::{Log, Operation, Outcome, Request, hash_of};
+use super::log::{Log, Outcome, Request};
 use super::postgres;
-use super::races::{at_once, sound, tokens};
+use super::races::{race, sound, tokens};
 use super::report::{Verdict, percentile, spread};
 use super::sign_in::{code_of, until_the_callback};
 use super::stage::{Base, Code, Node, Stage, free_address};
@@ -170,27 +170,15 @@ pub fn f28_as_if_one_after_the_other(options: &Options) -> Verdict {
         let request = Request::Exchange {
             code: code.code.clone(),
         };
-        let began = log.now();
         let mut of_this = 0;
-        for (node, took, answer) in at_once(&addresses, 16, &bytes(&request, WEB_CLIENT)) {
-            let outcome = Outcome::of(&answer);
-            match &outcome {
+        for (outcome, took) in race(&log, &addresses, 16, &request, &code.sub) {
+            match outcome {
                 Outcome::Done(_) => of_this += 1,
                 Outcome::Refused(error) => assert_eq!(error, "invalid_grant"),
                 Outcome::Unavailable(503) => busy += 1,
                 other => panic!("a racer got {other:?}"),
             }
             took_all.push(took);
-            log.write(Operation {
-                node,
-                began,
-                ended: began + took,
-                request: request.clone(),
-                sub: code.sub.clone(),
-                client: WEB_CLIENT,
-                outcome,
-                answer_hash: hash_of(&answer),
-            });
         }
         // Who was told to come again does, and the code is spent once in the end.
         if of_this == 0 {

@@ -3,25 +3,24 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use forebay::db::schema::signing_keys;
 use forebay::demo::{POOL, SPA_CLIENT, WEB_CLIENT};
-use forebay::rules::{params, pkce};
 
 use super::Options;
 use super::http::{self, get};
 use super::load::bytes;
 use super::log::{Log, Request};
 use super::postgres::{have, is_root};
-use super::power::attached;
+use super::power::attach;
 use super::process::wrapped;
 use super::races::tokens;
 use super::report::Verdict;
-use super::sign_in::until_the_callback;
-use super::stage::{Base, CALLBACK, Node, Stage, VERIFIER, free_address, is_ready};
+use super::sign_in::{authorize, until_the_callback};
+use super::stage::{Base, Node, Stage, free_address, is_ready};
 
 /// What the system call says: that there is none of it, or that it failed.
 const ERRORS: [&str; 2] = ["ENOSYS", "EIO"];
@@ -63,19 +62,7 @@ fn made(stage: &Stage) -> Made {
 type Asks = fn(&Stage, &Node) -> Vec<u8>;
 
 const ASKS: [(&str, Asks); 4] = [
-    ("a login that begins", |_, _| {
-        let challenge = pkce::challenge(VERIFIER);
-        let query = params::encode([
-            ("client_id", WEB_CLIENT),
-            ("redirect_uri", CALLBACK),
-            ("response_type", "code"),
-            ("scope", "openid"),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-            ("identity_provider", "acme-okta"),
-        ]);
-        get(&format!("/oauth2/authorize?{query}"), "")
-    }),
+    ("a login that begins", |_, _| authorize()),
     ("a login that ends", |stage, node| {
         stage.newcomer("unlucky@acme.test");
         let back = until_the_callback(stage, node.address, "unlucky@acme.test");
@@ -120,18 +107,7 @@ fn while_it_runs(error: &str, what: &str, asks: Asks) -> Result<String, String> 
     let request = asks(&stage, &node);
     let before = made(&stage);
     let trace = stage.directory.path().join("strace");
-    let mut strace = Command::new("strace")
-        .args(injecting(error, &trace))
-        .args(["-p", &node.pid().to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    if !attached(&mut strace, node.pid()) {
-        let _ = strace.wait();
-        return Err("strace may not look at another process here".into());
-    }
+    let mut strace = attach(Command::new("strace").args(injecting(error, &trace)), node.pid())?;
     let answer = http::ask(node.address, &request);
     let end = node.ended(Duration::from_secs(5));
     drop(node);

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use forebay::demo::{POOL, WEB_CLIENT};
-use forebay::rules::{params, pkce};
 
 use super::Options;
 use super::http::{answered, get};
 use super::process::{Use, megabytes};
 use super::report::{Verdict, middle_p99, spread};
-use super::sign_in::{code_of, until_the_callback};
-use super::stage::{Base, CALLBACK, Node, Stage, VERIFIER};
+use super::sign_in::{authorize, code_of, until_the_callback};
+use super::stage::{Base, Node, Stage};
 
 /// How fast a broker is there.
 const READY: Duration = Duration::from_secs(3);
@@ -83,7 +82,6 @@ struct Took {
 type Which = fn(&Took) -> &Vec<Duration>;
 
 fn measure(stage: &Stage, node: SocketAddr, count: usize) -> Took {
-    let challenge = pkce::challenge(VERIFIER);
     let mut took = Took {
         sign_in: Vec::new(),
         authorize: Vec::new(),
@@ -94,17 +92,8 @@ fn measure(stage: &Stage, node: SocketAddr, count: usize) -> Took {
         let answer = answered(node, &get(&back.callback, &back.cookies));
         assert!(code_of(&answer).is_some(), "{}", answer.text());
         let sign_in = begun.elapsed();
-        let query = params::encode([
-            ("client_id", WEB_CLIENT),
-            ("redirect_uri", CALLBACK),
-            ("response_type", "code"),
-            ("scope", "openid"),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-            ("identity_provider", "acme-okta"),
-        ]);
         let begun = Instant::now();
-        let answer = answered(node, &get(&format!("/oauth2/authorize?{query}"), ""));
+        let answer = answered(node, &authorize());
         assert_eq!(answer.status, 302, "{}", answer.text());
         // The first ones read what is kept from then on.
         if number >= 3 {

@@ -25,21 +25,16 @@ pub fn f3_synced_before_it_is_answered(_: &Options) -> Verdict {
     let node = stage.node();
     let codes = stage.codes(WEB_CLIENT, EXCHANGES + 1);
     let path = stage.directory.path().join("strace");
-    let mut strace = Command::new("strace")
+    let mut watching = Command::new("strace");
+    watching
         .args(["-f", "-y", "-s", "32", "-e"])
         .arg("trace=fsync,fdatasync,write,writev,sendto,sendmsg")
         .arg("-o")
-        .arg(&path)
-        .args(["-p", &node.pid().to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    if !attached(&mut strace, node.pid()) {
-        let _ = strace.wait();
-        return Verdict::NotRun("strace may not look at another process here".into());
-    }
+        .arg(&path);
+    let mut strace = match attach(&mut watching, node.pid()) {
+        Ok(strace) => strace,
+        Err(reason) => return Verdict::NotRun(reason),
+    };
     for code in codes {
         let answer = answered(
             node.address,
@@ -59,8 +54,24 @@ pub fn f3_synced_before_it_is_answered(_: &Options) -> Verdict {
     )])
 }
 
+/// Has strace watch the process; why not, where it may not.
+pub fn attach(strace: &mut Command, pid: u32) -> Result<Child, String> {
+    let mut strace = strace
+        .args(["-p", &pid.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    if attached(&mut strace, pid) {
+        return Ok(strace);
+    }
+    let _ = strace.wait();
+    Err("strace may not look at another process here".into())
+}
+
 /// Waits until every thread of the process is watched; false when strace gave up.
-pub fn attached(strace: &mut Child, pid: u32) -> bool {
+fn attached(strace: &mut Child, pid: u32) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(10) {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();

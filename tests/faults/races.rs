@@ -95,6 +95,33 @@ pub fn tokens(log: &Log, stage: &Stage, node: SocketAddr, client: &'static str) 
     }
 }
 
+/// Sends the web client's request so often at the same moment, and writes down what each was answered.
+pub fn race(
+    log: &Log,
+    nodes: &[SocketAddr],
+    count: usize,
+    request: &Request,
+    sub: &str,
+) -> Vec<(Outcome, Duration)> {
+    let began = log.now();
+    let answers = at_once(nodes, count, &bytes(request, WEB_CLIENT)).into_iter();
+    let written = answers.map(|(node, took, answer)| {
+        let outcome = Outcome::of(&answer);
+        log.write(Operation {
+            node,
+            began,
+            ended: began + took,
+            request: request.clone(),
+            sub: sub.to_owned(),
+            client: WEB_CLIENT,
+            outcome: outcome.clone(),
+            answer_hash: hash_of(&answer),
+        });
+        (outcome, took)
+    });
+    written.collect()
+}
+
 pub fn f1_one_code(options: &Options) -> Verdict {
     let count = options.count(20, 1_000);
     on_each(options, |stage, nodes| {
@@ -105,25 +132,13 @@ pub fn f1_one_code(options: &Options) -> Verdict {
         for portion in (0..count).collect::<Vec<_>>().chunks(50) {
             for code in stage.codes(WEB_CLIENT, portion.len()) {
                 let request = Request::Exchange { code: code.code };
-                let began = log.now();
-                for (node, took, answer) in at_once(nodes, 64, &bytes(&request, WEB_CLIENT)) {
-                    let outcome = Outcome::of(&answer);
-                    match &outcome {
+                for (outcome, took) in race(&log, nodes, 64, &request, &code.sub) {
+                    match outcome {
                         Outcome::Done(_) => successes += 1,
                         Outcome::Refused(error) => assert_eq!(error, "invalid_grant"),
                         other => panic!("a racer got {other:?}"),
                     }
                     latencies.push(took);
-                    log.write(Operation {
-                        node,
-                        began,
-                        ended: began + took,
-                        request: request.clone(),
-                        sub: code.sub.clone(),
-                        client: WEB_CLIENT,
-                        outcome,
-                        answer_hash: hash_of(&answer),
-                    });
                 }
             }
         }

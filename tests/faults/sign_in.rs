@@ -24,8 +24,8 @@ pub struct Back {
     pub cookies: String,
 }
 
-/// From the app to Okta's answer; at Okta the person signs in.
-pub fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back {
+/// The request that a sign-in begins with.
+pub fn authorize() -> Vec<u8> {
     let challenge = pkce::challenge(VERIFIER);
     let query = params::encode([
         ("client_id", WEB_CLIENT),
@@ -38,7 +38,12 @@ pub fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back 
         ("code_challenge_method", "S256"),
         ("identity_provider", "acme-okta"),
     ]);
-    let away = answered(node, &get(&format!("/oauth2/authorize?{query}"), ""));
+    get(&format!("/oauth2/authorize?{query}"), "")
+}
+
+/// From the app to Okta's answer; at Okta the person signs in.
+pub fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back {
+    let away = answered(node, &authorize());
     let there = path_of(
         away.header("location")
             .unwrap_or_else(|| panic!("{}", away.text())),
