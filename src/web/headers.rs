@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::body::{self, Arriving};
-use super::{Route, guards};
+use super::{guards, route_of};
 use crate::broker::Broker;
 use crate::trace_context::{self, TRACEPARENT, TraceContext};
 
@@ -82,16 +82,20 @@ pub async fn apply<B: MessageBody + 'static>(
             span.answered(error.as_response_error().status_code().as_u16());
         }
     })?;
-    let (route, status) = (Route::of(response.request()), response.status());
+    let (route, status) = (route_of(response.request()), response.status());
     if let Some(span) = &mut span {
         if let Some(route) = &route {
-            span.routed(route.clone(), path(response.request(), route));
+            let template = route.template();
+            span.routed(template.to_owned(), path(response.request(), template));
         }
         span.answered(status.as_u16());
     }
-    broker
-        .metrics
-        .request(method.as_str(), route, status.as_u16(), begun.elapsed());
+    broker.metrics.request(
+        method.as_str(),
+        route.as_deref(),
+        status.as_u16(),
+        begun.elapsed(),
+    );
     guards::give_back(&broker, response.request(), status);
     if broker.draining.load(Ordering::Relaxed) {
         body::close(response.response_mut());
@@ -103,23 +107,23 @@ pub async fn apply<B: MessageBody + 'static>(
 }
 
 /// What a route names of ours, and nobody's secret.
-const NAMED: [&str; 4] = ["pool", "tenant", "connection", "client"];
+const NAMED: [&str; 4] = ["{pool}", "{tenant}", "{connection}", "{client}"];
 
 /// The path as it may be shown: of what the route leaves open only names of ours, for it is also links that open something.
 /// A path without a route is whatever somebody typed, and not shown at all.
 fn path(request: &HttpRequest, route: &str) -> String {
-    let shown = |part: &str| {
-        let name = part.strip_prefix('{')?.strip_suffix('}')?;
-        let value = request.match_info().get(name)?;
-        let is_name = value.len() <= 64
-            && value
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        (NAMED.contains(&name) && is_name).then(|| value.to_owned())
+    let is_name = |value: &str| {
+        let mut bytes = value.bytes();
+        value.len() <= 64 && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
     };
-    let parts = route
-        .split('/')
-        .map(|part| shown(part).unwrap_or_else(|| part.to_owned()));
+    let shown = |(part, value)| {
+        if NAMED.contains(&part) && is_name(value) {
+            value
+        } else {
+            part
+        }
+    };
+    let parts = route.split('/').zip(request.path().split('/')).map(shown);
     parts.collect::<Vec<_>>().join("/")
 }
 

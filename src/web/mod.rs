@@ -17,17 +17,19 @@ pub mod pages;
 mod peer;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::guard::fn_guard;
+use actix_web::guard::{Guard, fn_guard};
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpMessage, HttpRequest, HttpResponse, HttpServer};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Document, PoolFacts};
+use crate::metrics::Route;
 use crate::rules::discovery::paths;
 
 /// The service as production runs it and tests call it.
@@ -149,16 +151,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
                 .options(oidc::cors::preflight),
         )
         .service(resource("/error").document(oidc::error::page))
-        .service(
-            resource("/{pool}/.well-known/openid-configuration")
-                .document(oidc::well_known::configuration)
-                .options(oidc::cors::preflight),
-        )
-        .service(
-            resource("/{pool}/.well-known/jwks.json")
-                .document(oidc::well_known::jwks)
-                .options(oidc::cors::preflight),
-        )
+        .configure(|cfg| {
+            document_of_pool(cfg, "/.well-known/openid-configuration", |pool| {
+                &pool.configuration
+            });
+            document_of_pool(cfg, "/.well-known/jwks.json", |pool| &pool.jwks);
+        })
         .service(
             resource("/oauth2/idpresponse/{connection}")
                 .get(oidc::idpresponse::named)
@@ -190,29 +188,47 @@ pub fn routes(cfg: &mut ServiceConfig) {
 /// A path with its methods; every other method is answered 405 with `Allow`. HEAD is answered where GET changes nothing: a
 /// code, a session or a sign-out is not made for somebody who does not look at the answer.
 fn resource(path: &str) -> Methods {
-    let route: Arc<str> = path.into();
-    // The router has just found it; asked again for the metrics' sake it would search anew.
-    let note = fn_guard(move |context| {
-        context.req_data_mut().insert(Route(route.clone()));
-        true
-    });
     Methods {
-        resource: web::resource(path).guard(note),
+        resource: web::resource(path).guard(noting(path)),
         allowed: Vec::new(),
     }
 }
 
-/// The template of the path that a request was for.
-struct Route(Arc<str>);
+/// A document at `/{pool}` and this ending. Every relying party asks for these again and again, so they are known by how they
+/// end: the router would try one expression after the other.
+fn document_of_pool(cfg: &mut ServiceConfig, ending: &'static str, document: fn(&PoolFacts) -> &Document) {
+    let ends_so = fn_guard(move |context| {
+        let pool = context.head().uri.path().strip_suffix(ending);
+        pool.and_then(|path| path.strip_prefix('/'))
+            .is_some_and(|pool| !pool.is_empty() && !pool.contains('/'))
+    });
+    let answer = move |request: HttpRequest, broker: Data<Broker>| async move {
+        match *request.method() {
+            Method::GET | Method::HEAD => oidc::well_known::of_named_pool(&request, &broker, document).await,
+            Method::OPTIONS => oidc::cors::preflight().await,
+            _ => not_allowed("GET, HEAD, OPTIONS"),
+        }
+    };
+    let path = format!("/{{pool}}{ending}");
+    let scope = web::scope("").guard(ends_so).guard(noting(&path));
+    // In the table of routes it stands like every other.
+    cfg.external_resource(&path, &path)
+        .service(scope.default_service(web::to(answer)));
+}
 
-impl Route {
-    fn of(request: &HttpRequest) -> Option<String> {
-        let noted = request
-            .extensions()
-            .get::<Route>()
-            .map(|route| route.0.to_string());
-        noted.or_else(|| request.match_pattern())
-    }
+/// Notes which route a request is for: the router has just found it, and would search anew if it were asked.
+fn noting(path: &str) -> impl Guard + use<> {
+    let route = Rc::new(Route::new(path));
+    fn_guard(move |context| {
+        context.req_data_mut().insert(route.clone());
+        true
+    })
+}
+
+/// The route that a request was for, if it was for any.
+fn route_of(request: &HttpRequest) -> Option<Rc<Route>> {
+    let noted = request.extensions().get::<Rc<Route>>().cloned();
+    noted.or_else(|| Some(Rc::new(Route::new(&request.match_pattern()?))))
 }
 
 struct Methods {
@@ -268,16 +284,18 @@ impl Methods {
     }
 }
 
+fn not_allowed(allow: &str) -> HttpResponse {
+    HttpResponse::MethodNotAllowed()
+        .insert_header(("Allow", allow))
+        .finish()
+}
+
 impl actix_web::dev::HttpServiceFactory for Methods {
     fn register(self, config: &mut actix_web::dev::AppService) {
         let allow = self.allowed.join(", ");
         let refuse = move |_: HttpRequest| {
             let allow = allow.clone();
-            async move {
-                HttpResponse::MethodNotAllowed()
-                    .insert_header(("Allow", allow))
-                    .finish()
-            }
+            async move { not_allowed(&allow) }
         };
         self.resource.default_service(web::to(refuse)).register(config);
     }

@@ -16,14 +16,6 @@ static CACHED: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&cached).unwrap_or_else(|_| HeaderValue::from_static("no-cache"))
 });
 
-pub async fn configuration(
-    request: HttpRequest,
-    pool: web::Path<String>,
-    broker: web::Data<Broker>,
-) -> HttpResponse {
-    serve(&request, &pool, &broker, |facts| &facts.configuration).await
-}
-
 pub async fn oauth_metadata(
     request: HttpRequest,
     pool: web::Path<String>,
@@ -32,8 +24,14 @@ pub async fn oauth_metadata(
     serve(&request, &pool, &broker, |facts| &facts.oauth_metadata).await
 }
 
-pub async fn jwks(request: HttpRequest, pool: web::Path<String>, broker: web::Data<Broker>) -> HttpResponse {
-    serve(&request, &pool, &broker, |facts| &facts.jwks).await
+/// A document of the pool that the path begins with.
+pub async fn of_named_pool(
+    request: &HttpRequest,
+    broker: &Broker,
+    pick: fn(&PoolFacts) -> &Document,
+) -> HttpResponse {
+    let pool = request.path().split('/').nth(1).unwrap_or_default();
+    serve(request, pool, broker, pick).await
 }
 
 /// The same of the pool whose own host it is.
