@@ -27,7 +27,7 @@ mod ways;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use ipnet::IpNet;
 
@@ -128,15 +128,13 @@ pub struct Broker {
     pub failed_sign_ins: Allowance,
     /// Challenges of passkeys, which strangers make us store.
     pub challenges: Allowance,
-    /// Counts the times configuration was forgotten, so that a value read before is not kept after.
-    generation: AtomicU64,
-    pools: Cache<String, PoolFacts>,
-    apps: Cache<String, App>,
-    dresses: Cache<String, Dress>,
-    ways: Cache<String, Ways>,
-    connections: Cache<String, Connection>,
-    sites: Cache<String, domains::Sites>,
-    tenant_sites: Cache<String, Site>,
+    pools: Cache<PoolFacts>,
+    apps: Cache<App>,
+    dresses: Cache<Dress>,
+    ways: Cache<Ways>,
+    connections: Cache<Connection>,
+    sites: Cache<domains::Sites>,
+    tenant_sites: Cache<Site>,
 }
 
 impl Broker {
@@ -181,7 +179,6 @@ impl Broker {
             challenges: Allowance::new(300, 30),
             guards: parts.guards,
             spans: parts.spans,
-            generation: AtomicU64::new(0),
         }
     }
 
@@ -200,9 +197,9 @@ impl Broker {
         format!("{}/{user_pool_id}", self.public_url)
     }
 
-    /// Forgets all cached configuration: to be called after each change of it on this node.
+    /// Forgets all cached configuration: to be called after each change of it on this node. Pools before the apps that hold
+    /// them, or an app would be kept with a pool that is not.
     pub fn forget(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
         self.pools.clear();
         self.apps.clear();
         self.dresses.clear();
@@ -217,10 +214,10 @@ impl Broker {
         if !storable(id) {
             return Ok(None);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.connections.get(id) {
-            return Ok(Some(known));
-        }
+        let reading = match self.connections.look(id).await {
+            Ok(known) => return Ok(Some(known)),
+            Err(reading) => reading,
+        };
         let (wanted, sealer) = (id.to_owned(), self.sealer.clone());
         let found = self
             .db
@@ -231,7 +228,7 @@ impl Broker {
                 }
             })
             .await?;
-        Ok(found.map(|connection| self.keep(&self.connections, generation, id, connection)))
+        Ok(found.map(|connection| reading.keep(connection)))
     }
 
     /// How often each cache had what was asked of it, and how often it had not.
@@ -243,15 +240,6 @@ impl Broker {
             self.connections.asked("connections"),
             self.sites.asked("domains"),
         ]
-    }
-
-    /// Keeps what was read, unless configuration was forgotten since.
-    fn keep<V>(&self, cache: &Cache<String, V>, generation: u64, key: &str, value: V) -> Arc<V> {
-        let value = Arc::new(value);
-        if self.generation.load(Ordering::SeqCst) == generation {
-            cache.put(key.to_owned(), value.clone());
-        }
-        value
     }
 
     /// Makes a signing key, off the async threads: it takes tenths of a second.

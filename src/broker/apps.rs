@@ -1,7 +1,6 @@
 //! App clients with what every request of theirs needs, whatever it asks for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{Broker, Dress, Look, PoolFacts, looks, storable};
 use crate::actions::offers::Offer;
@@ -53,12 +52,12 @@ impl Broker {
         if !storable(client_id) {
             return Ok(None);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
         let now = self.clock.now();
         let lives = |app: &Arc<App>| app.lives(now);
-        if let Some(known) = self.apps.get(client_id) {
-            return Ok(Some(known).filter(lives));
-        }
+        let reading = match self.apps.look(client_id).await {
+            Ok(known) => return Ok(Some(known).filter(lives)),
+            Err(reading) => reading,
+        };
         let wanted = client_id.to_owned();
         let found = self
             .db
@@ -87,7 +86,7 @@ impl Broker {
             dress: None,
             expires_at,
         };
-        Ok(Some(self.keep(&self.apps, generation, client_id, app)).filter(lives))
+        Ok(Some(reading.keep(app)).filter(lives))
     }
 
     /// An enabled app client as it is at a tenant's own host: with that tenant's connections alone, under its name. None
@@ -115,16 +114,16 @@ impl Broker {
         if !storable(tenant_id) {
             return Ok(None);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
         let key = format!("{pool_id} {tenant_id}");
-        if let Some(known) = self.dresses.get(&key) {
-            return Ok(Some(known));
-        }
+        let reading = match self.dresses.look(&key).await {
+            Ok(known) => return Ok(Some(known)),
+            Err(reading) => reading,
+        };
         let (pool_id, wanted) = (pool_id.to_owned(), tenant_id.to_owned());
         let found = self
             .db
             .read(move |conn| Ok::<_, StoreError>(looks::of_tenant(conn, &pool_id, &wanted)?))
             .await?;
-        Ok(found.map(|dress| self.keep(&self.dresses, generation, &key, dress)))
+        Ok(found.map(|dress| reading.keep(dress)))
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{Broker, storable};
 use crate::error::StoreError;
@@ -43,10 +42,10 @@ impl Broker {
     }
 
     async fn sites(&self) -> Result<Arc<Sites>, StoreError> {
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.sites.get(ALL) {
-            return Ok(known);
-        }
+        let reading = match self.sites.look(ALL).await {
+            Ok(known) => return Ok(known),
+            Err(reading) => reading,
+        };
         let place = self.place.clone();
         let sites = self
             .db
@@ -55,7 +54,7 @@ impl Broker {
                 Ok(domains.map(|domain| site(&place, domain)).collect())
             })
             .await?;
-        Ok(self.keep(&self.sites, generation, ALL, sites))
+        Ok(reading.keep(sites))
     }
 
     /// `auth.<tenant>.<base>`, which every tenant has.
@@ -63,10 +62,10 @@ impl Broker {
         if !storable(tenant) {
             return Ok(None);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.tenant_sites.get(tenant) {
-            return Ok(Some(known));
-        }
+        let reading = match self.tenant_sites.look(tenant).await {
+            Ok(known) => return Ok(Some(known)),
+            Err(reading) => reading,
+        };
         let wanted = tenant.to_owned();
         let found = self
             .db
@@ -78,7 +77,7 @@ impl Broker {
                 user_pool_id,
                 tenant_id: Some(tenant.to_owned()),
             };
-            self.keep(&self.tenant_sites, generation, tenant, site)
+            reading.keep(site)
         }))
     }
 }

@@ -1,7 +1,6 @@
 //! Pools with what answering for them needs: keys, documents made once, resource servers, hooks.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Bytes;
@@ -64,10 +63,10 @@ impl Broker {
         if !storable(id) {
             return Ok(None);
         }
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.pools.get(id) {
-            return Ok(Some(known));
-        }
+        let reading = match self.pools.look(id).await {
+            Ok(known) => return Ok(Some(known)),
+            Err(reading) => reading,
+        };
         let (wanted, public_url, sealer) = (id.to_owned(), self.public_url.clone(), self.sealer.clone());
         let place = self.place.clone();
         let facts = self
@@ -85,14 +84,14 @@ impl Broker {
                 pool_facts(&published, issuer, &sealer, pool, &keys, servers, hooks).map(Some)
             })
             .await?;
-        Ok(facts.map(|facts| self.keep(&self.pools, generation, id, facts)))
+        Ok(facts.map(|facts| reading.keep(facts)))
     }
 
     /// A pool for its public documents, which relying parties check tokens by whether the database answers or not: while it
     /// does not, the pool as it was last known.
     pub async fn published_pool(&self, id: &str) -> Result<Option<Arc<PoolFacts>>, StoreError> {
         match self.pool(id).await {
-            Err(cause) => self.pools.last(&id.to_owned()).map(Some).ok_or(cause),
+            Err(cause) => self.pools.last(id).map(Some).ok_or(cause),
             known => known,
         }
     }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{App, Broker, storable};
 use crate::actions::canaries;
@@ -134,13 +133,13 @@ impl Broker {
     pub async fn ways(&self, app: &App, wanted: Wanted) -> Result<Arc<Ways>, StoreError> {
         let wanted = wanted.storable();
         let key = format!("{} {:?} {wanted:?}", app.client.id, app.offer.tenant_id);
-        let generation = self.generation.load(Ordering::SeqCst);
-        if let Some(known) = self.ways.get(&key) {
-            return Ok(known);
-        }
+        let reading = match self.ways.look(&key).await {
+            Ok(known) => return Ok(known),
+            Err(reading) => reading,
+        };
         let offer = app.offer.clone();
         let found = self.db.read(move |conn| read(conn, &offer, &wanted)).await?;
-        Ok(self.keep(&self.ways, generation, &key, found))
+        Ok(reading.keep(found))
     }
 
     /// The connection that this person is sent to where a connection has a canary; none where it stays.
