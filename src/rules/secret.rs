@@ -31,14 +31,16 @@ pub fn uuid_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     // One is made for every request: digit by digit rather than by formatting.
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
+    let mut text = [b'-'; 36];
+    let mut places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0x0f] {
+            if let Some(place) = places.next() {
+                text[place] = b"0123456789abcdef"[usize::from(digit)];
+            }
         }
-        text.extend([byte >> 4, byte & 0x0f].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
     }
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Lower-case letters and digits, five bits each: client ids (26 characters) and client secrets (52), as Cognito's.

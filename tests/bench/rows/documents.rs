@@ -24,7 +24,7 @@ pub async fn rows(plan: &Plan, report: &mut Report, server: &Process) {
         let load = Load {
             name,
             at_once: AT_ONCE,
-            total: plan.of(60_000),
+            total: plan.of(160_000),
             beside: Beside::Bare(&bare),
         };
         report.row(
