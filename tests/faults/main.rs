@@ -26,7 +26,7 @@
 //! | F9 | [`rotation`] |
 //! | F10, F11, F20, F22 | `tests/broker/upstream/token_endpoint_faults.rs` |
 //! | F12, F13, F14 | `tests/broker/upstream/slow.rs` (F14 without slow or changing DNS answers) |
-//! | F15 | `src/upstream/tests/tls.rs` (without revoked chains and TLS 1.0) |
+//! | F15 | `src/upstream/tests/tls.rs` (without revoked chains: nothing asks for revocation) |
 //! | F16, F17, F18 | `tests/broker/upstream/metadata_faults.rs` |
 //! | F19 | `tests/broker/upstream/id_token_faults.rs` |
 //! | F23, F24 | [`sqlite`] |
@@ -39,7 +39,7 @@
 //! | F34 | [`upgrade`]; what an older version left behind in `tests/broker/database/upgrade.rs` |
 //! | F35, F37 | [`abandoned`], [`large`] |
 //! | F36 | `tests/broker/upstream/many_at_once.rs` |
-//! | F38 | `tests/broker/traces.rs` (not on two nodes) |
+//! | F38 | `tests/broker/jobs.rs`, `tests/broker/traces.rs` |
 //! | F39 | `tests/broker/moving/backup.rs` |
 //! | F41 | [`entropy`] |
 //! | F43 | `tests/interop/browser/story.test.mjs` (the story, not a thousand sign-ins) |

@@ -201,6 +201,45 @@ async fn only_a_certificate_of_a_known_authority_for_this_host_and_time_will_do(
     }
 }
 
+/// A server on loopback that answers every greeting with these bytes; its issuer.
+async fn answering(greeting: Vec<u8>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(&greeting).await;
+            // Whoever goes on talking to it is left to wait.
+            let _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    issuer
+}
+
+/// RFC 8996: TLS 1.0 and 1.1 are not to be used, whether a server chooses them or knows nothing else.
+#[actix_web::test]
+async fn a_server_of_another_age_is_refused() {
+    // A ServerHello (RFC 2246 §7.4.1.3): a random, no session id, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+    let server_hello = |minor| {
+        let mut hello = vec![0x16, 3, minor, 0, 42, 2, 0, 0, 38, 3, minor];
+        hello.extend([0x5a; 32]);
+        hello.extend([0, 0, 0x2f, 0]);
+        hello
+    };
+    let protocol_version = vec![0x15, 3, 1, 0, 2, 2, 70];
+    let ours = Party::new("Acme Root CA");
+    for greeting in [server_hello(1), server_hello(2), protocol_version] {
+        let issuer = answering(greeting).await;
+        let upstream = trusting(&ours);
+        let signed_in = upstream.authorize_url(&connection(&issuer), &request()).await;
+        let failure = signed_in.unwrap_err();
+        assert_eq!(failure.cause.name(), "TLS_HANDSHAKE_FAILED", "{failure}");
+        let stage = tls_stage(&upstream, &issuer).await;
+        assert_eq!(stage.code, "TLS_HANDSHAKE_FAILED", "{stage:?}");
+        assert!(stage.remedy.contains("a TLS version below 1.2"), "{stage:?}");
+    }
+}
+
 #[actix_web::test]
 async fn an_inspecting_proxy_is_named_whether_it_is_trusted_or_not() {
     let (proxy, other) = (Party::new("Zscaler Root CA"), Party::new("Other Root CA"));
