@@ -12,6 +12,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask, jsonify, url_for
 from werkzeug.serving import make_server
 
+from aws import management_client
 from stage import CALLBACK, MACHINE, WEB, Browser
 
 
@@ -60,8 +61,16 @@ def test_client_credentials(metadata):
 def test_flask_knows_the_discovery_url_and_nothing_else(demo):
     app = Flask(__name__)
     app.secret_key = "a test's"
+    # A port of its own: the suites of the other database run at the same time.
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    origin = f"http://127.0.0.1:{server.server_port}"
+    registered = management_client(demo).create_user_pool_client(
+        UserPoolId=demo.pool, ClientName="flask", GenerateSecret=True, CallbackURLs=[f"{origin}/callback"],
+        SupportedIdentityProviders=["acme-okta"], AllowedOAuthFlowsUserPoolClient=True, AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=["openid", "email", "profile"],
+    )["UserPoolClient"]
     provider = OAuth(app).register(
-        "forebay", client_id=WEB[0], client_secret=WEB[1],
+        "forebay", client_id=registered["ClientId"], client_secret=registered["ClientSecret"],
         server_metadata_url=f"{demo.issuer}/.well-known/openid-configuration",
         client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
     )
@@ -76,11 +85,10 @@ def test_flask_knows_the_discovery_url_and_nothing_else(demo):
         token = provider.authorize_access_token()
         return jsonify(claims=token["userinfo"], info=provider.userinfo(token=token))
 
-    server = make_server("127.0.0.1", 9999, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        _, response = Browser(stop_at=None).sign_in("http://127.0.0.1:9999/signin", "grace@acme.test")
+        _, response = Browser(stop_at=None).sign_in(f"{origin}/signin", "grace@acme.test")
     finally:
         server.shutdown()
         thread.join()

@@ -27,9 +27,11 @@ class Demo:
     acme: str
     globex: str
 
+    pool = "us-local-1_Forebay01"
+
     @property
     def issuer(self):
-        return f"{self.origin}/us-local-1_Forebay01"
+        return f"{self.origin}/{self.pool}"
 
 
 def free_ports(count):

@@ -6,17 +6,17 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 import * as client from 'openid-client';
 import { accessible, launch, newPage, nothingFound, screenshot } from '../../support/chromium.mjs';
-import { CALLBACK } from '../../support/demo.mjs';
 import { freePorts, freshDatabase, ready, scratch, start } from '../../support/process.mjs';
 import { startOkta } from '../../upstream/okta-shaped.mjs';
 
 const CLIENT = { client_id: '0oa1firststart000001', client_secret: 'a-secret-between-okta-and-the-first-start' };
 
-let folder, server, browser, okta, origin, oktaPort;
+let folder, server, browser, okta, origin, oktaPort, callback;
 before(async () => {
   folder = await scratch();
-  let port;
-  [port, oktaPort] = await freePorts(2);
+  let port, appPort;
+  [port, oktaPort, appPort] = await freePorts(3);
+  callback = `http://127.0.0.1:${appPort}/callback`;
   origin = `http://localhost:${port}`;
   server = start(['serve'], {
     cwd: folder.path,
@@ -66,7 +66,7 @@ test('first start to first sign-in', async () => {
   const pool = decodeURIComponent(new URL(page.url()).pathname.split('/')[3]);
   await page.goto(`${origin}/console/clients/new?pool=${encodeURIComponent(pool)}`);
   await page.getByLabel('Name', { exact: true }).fill('Portal');
-  await page.getByLabel('Callback URLs', { exact: true }).fill(CALLBACK);
+  await page.getByLabel('Callback URLs', { exact: true }).fill(callback);
   for (const scope of [/^openid\b/, /^email\b/, /^profile\b/]) await page.getByRole('group', { name: 'Scopes' }).getByRole('checkbox', { name: scope }).check();
   await press('Make the app client');
   await page.locator('#client-secret').waitFor();
@@ -121,16 +121,16 @@ test('first start to first sign-in', async () => {
   const config = await client.discovery(new URL(`${origin}/${pool}`), app.id, app.secret, undefined, { execute: [client.allowInsecureRequests] });
   const ada = await newPage(browser);
   // Where the app waits for its code: a route of the page would not see the redirect that leads there.
-  let callback;
+  let called;
   const listener = http.createServer((request, response) => {
-    if (request.url.startsWith('/callback')) callback = new URL(request.url, CALLBACK);
+    if (request.url.startsWith('/callback')) called = new URL(request.url, callback);
     response.end('signed in');
   });
-  await new Promise((listening) => listener.listen(new URL(CALLBACK).port, '127.0.0.1', listening));
+  await new Promise((listening) => listener.listen(new URL(callback).port, '127.0.0.1', listening));
   after(() => listener.close());
   const verifier = client.randomPKCECodeVerifier();
   await ada.page.goto(client.buildAuthorizationUrl(config, {
-    redirect_uri: CALLBACK, scope: 'openid email profile', state: 'a-state',
+    redirect_uri: callback, scope: 'openid email profile', state: 'a-state',
     code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
   }).href);
   await ada.page.getByText('Okta SSO').click();
@@ -138,8 +138,8 @@ test('first start to first sign-in', async () => {
   await ada.page.fill('input[name=username]', 'ada@acme.test');
   await ada.page.fill('input[name=password]', 'demo');
   await ada.page.keyboard.press('Enter');
-  await ada.page.waitForURL(`${CALLBACK}**`);
-  const tokens = await client.authorizationCodeGrant(config, callback, { pkceCodeVerifier: verifier, expectedState: 'a-state' });
+  await ada.page.waitForURL(`${callback}**`);
+  const tokens = await client.authorizationCodeGrant(config, called, { pkceCodeVerifier: verifier, expectedState: 'a-state' });
   assert.equal(tokens.claims().email, 'ada@acme.test');
   nothingFound(ada.findings);
   await ada.context.close();
