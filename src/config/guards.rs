@@ -1,7 +1,11 @@
 //! The guards: what one request, one connection and one caller may take of a node. Whoever runs a node sets them; the
 //! defaults are those that the README names.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use super::Flags;
+use super::check::Checker;
 
 /// The bounds of a node. A rate of zero is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,5 +49,80 @@ impl Default for Guards {
             wrong_passwords_per_address: 30,
             drain_delay: Duration::ZERO,
         }
+    }
+}
+
+impl Checker {
+    pub(super) fn guards(&mut self, flags: &Flags) -> Guards {
+        const RATES: RangeInclusive<u32> = 0..=10_000_000;
+        let usual = Guards::default();
+        Guards {
+            request_within: self.seconds(
+                "request-deadline",
+                &flags.request_deadline,
+                1..=30,
+                usual.request_within,
+            ),
+            body_within: self.seconds("body-deadline", &flags.body_deadline, 1..=30, usual.body_within),
+            longest_url: self.number(
+                "longest-url",
+                &flags.longest_url,
+                2_048..=65_536,
+                usual.longest_url,
+            ),
+            largest_headers: self.number(
+                "largest-headers",
+                &flags.largest_headers,
+                8_192..=65_536,
+                usual.largest_headers,
+            ),
+            largest_body: self.number(
+                "largest-body",
+                &flags.largest_body,
+                4_096..=1_048_576,
+                usual.largest_body,
+            ),
+            connections: self.number(
+                "connections",
+                &flags.connections,
+                16..=1_000_000,
+                usual.connections,
+            ),
+            connections_per_address: self.number(
+                "connections-per-address",
+                &flags.connections_per_address,
+                1..=1_000_000,
+                usual.connections_per_address,
+            ),
+            requests_per_address: self.number(
+                "requests-per-address",
+                &flags.requests_per_address,
+                RATES,
+                usual.requests_per_address,
+            ),
+            requests_per_client: self.number(
+                "requests-per-client",
+                &flags.requests_per_client,
+                RATES,
+                usual.requests_per_client,
+            ),
+            wrong_passwords_per_address: self.number(
+                "wrong-passwords-per-address",
+                &flags.wrong_passwords_per_address,
+                1..=10_000,
+                usual.wrong_passwords_per_address,
+            ),
+            drain_delay: self.seconds("drain-delay", &flags.drain_delay, 0..=300, usual.drain_delay),
+        }
+    }
+
+    fn seconds(
+        &mut self,
+        name: &str,
+        text: &Option<String>,
+        bounds: RangeInclusive<u64>,
+        default: Duration,
+    ) -> Duration {
+        Duration::from_secs(self.number(name, text, bounds, default.as_secs()))
     }
 }
