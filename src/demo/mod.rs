@@ -5,7 +5,6 @@ pub mod app;
 pub mod okta;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 
 use actix_web::web::Data;
 use serde_json::{Map, Value, json};
@@ -353,24 +352,6 @@ fn provider(upstream: &Registration) -> NewProvider {
     }
 }
 
-/// The database of one demo, gone with it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> std::io::Result<Scratch> {
-        let path = std::env::temp_dir().join(format!("forebay-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is the temporary directory's to clear.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Runs the demo until Ctrl-C, on a database file of its own unless an empty database is given. Must be called within an
 /// actix system.
 pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), String> {
@@ -389,9 +370,13 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
     let public_url = format!("http://localhost:{}", ports.broker);
     let app_origin = format!("http://127.0.0.1:{}", ports.app);
 
-    let scratch = Scratch::new().map_err(|cause| format!("the temporary directory: {cause}"))?;
-    let target =
-        empty_database.unwrap_or_else(|| Target::Sqlite(scratch.0.join("demo.db").display().to_string()));
+    // Gone with the demo.
+    let directory = tempfile::Builder::new()
+        .prefix("forebay-demo-")
+        .tempdir()
+        .map_err(|cause| format!("the temporary directory: {cause}"))?;
+    let file = directory.path().join("demo.db");
+    let target = empty_database.unwrap_or_else(|| Target::Sqlite(file.display().to_string()));
     let mut conn = target.open().map_err(|cause| cause.to_string())?;
     db::migrate(&mut conn).map_err(|cause| cause.to_string())?;
     let sealer = Sealer::new(vec![entropy.bytes::<32>()], entropy.clone());
@@ -478,6 +463,6 @@ pub async fn run(ports: Ports, empty_database: Option<Target>) -> Result<(), Str
         ports.acme, ports.globex
     );
     let outcome = server.await.map_err(|cause| cause.to_string());
-    drop(scratch);
+    drop(directory);
     outcome
 }
