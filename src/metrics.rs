@@ -3,7 +3,7 @@
 //! apart, the rest is `other`. No label holds a secret or anything of a user's.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -153,19 +153,14 @@ impl Metrics {
         });
         seconds.observe(took.as_secs_f64());
         let mut counters = route.requests.borrow_mut();
-        let known = counters
-            .iter()
-            .position(|known| (known.0, known.1) == (method, status));
-        let at = known.unwrap_or_else(|| {
-            let labels = Request {
+        let counter = counters.entry((method, status)).or_insert_with(|| {
+            self.requests.get_or_create_owned(&Request {
                 method,
                 route: route.template.clone(),
                 status,
-            };
-            counters.push((method, status, self.requests.get_or_create_owned(&labels)));
-            counters.len() - 1
+            })
         });
-        counters[at].2.inc();
+        counter.inc();
     }
 
     /// A sign-in ended. Outcome and cause are the trace's.
@@ -211,7 +206,8 @@ impl Metrics {
 pub struct Route {
     template: String,
     seconds: OnceCell<Histogram>,
-    requests: RefCell<Vec<(&'static str, &'static str, Counter)>>,
+    /// By method and status class.
+    requests: RefCell<BTreeMap<(&'static str, &'static str), Counter>>,
 }
 
 impl Route {
