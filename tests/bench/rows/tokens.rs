@@ -1,6 +1,7 @@
 //! The token endpoint, grant by grant, and userInfo.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use forebay::demo::{API, MACHINE_CLIENT, MACHINE_SECRET, SPA_CLIENT};
 use forebay::rules::params;
@@ -36,40 +37,24 @@ async fn exchange(report: &mut Report, server: &Process, stock: &Stock) {
         ]);
         post("/oauth2/token", &web, &form)
     };
-    let before = stock.codes.len() / 4;
-    let half = (stock.codes.len() - before) / 2;
-    let load = |name, at_once| Load {
-        name,
-        at_once,
-        total: half,
-        beside: TWO,
+    let exchange = async |name, at_once, beside, numbers: Range<usize>| {
+        let load = Load {
+            name,
+            at_once,
+            total: numbers.len(),
+            beside,
+        };
+        drive(&[server], &load, |number| code(numbers.start + number), is_ok).await
     };
     // A server that has run for a while: its statements are prepared, and SQLite's log has the length that it keeps. What a
     // first request takes, the rows of the start say.
-    let warming = Load {
-        total: before,
-        beside: Beside::Nothing,
-        ..load("", 32)
-    };
-    drive(&[server], &warming, code, is_ok).await;
-    let first_half = |number| code(before + number);
-    let row = drive(
-        &[server],
-        &load("code exchange, 32 at once", 32),
-        first_half,
-        is_ok,
-    )
-    .await;
+    let all = stock.codes.len();
+    let (warm, half) = (all / 4, all - all * 3 / 8);
+    exchange("", 32, Beside::Nothing, 0..warm).await;
+    let row = exchange("code exchange, 32 at once", 32, TWO, warm..half).await;
     report.milliseconds("code exchange, 32 at once, p99", row.percentile(0.99), 15.0);
     report.row(row, Some(0.72));
-    let second_half = |number| code(before + half + number);
-    let row = drive(
-        &[server],
-        &load("code exchange, 64 at once", 64),
-        second_half,
-        is_ok,
-    )
-    .await;
+    let row = exchange("code exchange, 64 at once", 64, TWO, half..all).await;
     report.milliseconds(
         "code exchange, 64 at once, the slowest",
         row.percentile(1.0),
