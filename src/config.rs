@@ -4,6 +4,7 @@
 mod check;
 mod document;
 mod guards;
+mod room;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -130,8 +131,9 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "BYTES", env = "FOREBAY_LARGEST_BODY", help_heading = GUARDS, hide_env_values = true)]
     pub largest_body: Option<String>,
 
-    /// Open connections, 16-1000000; more wait in the system's queue. Each needs a file descriptor
-    /// and about 19 KB: 4000 for a node with 128 MB [default: 20000]
+    /// Open connections, 16-1000000; more wait in the system's queue. Each needs a file descriptor and about 19 KB. Where a
+    /// control group limits memory (a container, a systemd unit), the default is what there is room for: 24 KiB each beside
+    /// 64 MiB, 2730 in 128 MiB [default: 20000]
     #[arg(long, global = true, value_name = "NUMBER", env = "FOREBAY_CONNECTIONS", help_heading = GUARDS, hide_env_values = true)]
     pub connections: Option<String>,
 

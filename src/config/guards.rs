@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Flags;
 use super::check::Checker;
+use super::room;
 
 /// The bounds of a node. A rate of zero is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl Checker {
                 "connections",
                 &flags.connections,
                 16..=1_000_000,
-                usual.connections,
+                room::connections(usual.connections),
             ),
             connections_per_address: self.number(
                 "connections-per-address",
