@@ -25,7 +25,8 @@
 //! | F7, F8 | [`sign_in`]; also `tests/broker/upstream/twice.rs` and `many_at_once.rs` |
 //! | F9 | [`rotation`] |
 //! | F10, F11, F20, F22 | `tests/broker/upstream/token_endpoint_faults.rs` |
-//! | F12, F13, F14 | `tests/broker/upstream/slow.rs` (F14 without slow or changing DNS answers) |
+//! | F12, F13 | `tests/broker/upstream/slow.rs` |
+//! | F14 | [`names`]; also `tests/broker/upstream/slow.rs` |
 //! | F15 | `src/upstream/tests/tls.rs` (without revoked chains: nothing asks for revocation) |
 //! | F16, F17, F18 | `tests/broker/upstream/metadata_faults.rs` |
 //! | F19 | `tests/broker/upstream/id_token_faults.rs` |
@@ -42,7 +43,7 @@
 //! | F38 | `tests/broker/jobs.rs`, `tests/broker/traces.rs` |
 //! | F39 | `tests/broker/moving/backup.rs` |
 //! | F41 | [`entropy`] |
-//! | F43 | `tests/interop/browser/story.test.mjs` (the story, not a thousand sign-ins) |
+//! | F43 | `tests/interop/browser/loop.test.mjs`, thirty sign-ins; a thousand where `FOREBAY_SIGN_INS=1000` asks for them |
 //! | F45 | [`soak`] (without an upstream in trouble meanwhile), where `--soak` asks for it |
 //! | F21 | nothing to test: a session and its refresh tokens end here, and the upstream is not asked again |
 #![allow(clippy::unwrap_used)]
@@ -62,6 +63,7 @@ mod load;
 mod log;
 mod lost_answers;
 mod malformed;
+mod names;
 mod postgres;
 mod power;
 mod process;
@@ -217,6 +219,7 @@ fn main() -> ExitCode {
         Each races::f6_an_end_during_refreshes;
         Each sign_in::f7_one_callback_twice;
         Each sign_in::f8_a_newcomer_in_many_browsers;
+        Sqlite names::f14_a_name_server_in_trouble;
         Each rotation::f9_keys_rotate_under_load;
         Sqlite sqlite::f23_locked_by_another_process;
         Sqlite sqlite::f24_disk_full;

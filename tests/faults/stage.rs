@@ -63,6 +63,8 @@ pub struct Stage {
     pub url: String,
     pub okta: Okta,
     pub okta_address: SocketAddr,
+    /// Where the nodes call it, `host:port`.
+    upstream: String,
     /// For what the nodes leave: logs, the SQLite file.
     pub directory: TempDir,
     people: Vec<String>,
@@ -84,7 +86,12 @@ impl Stage {
         match base {
             Base::Sqlite => {
                 let path = directory.path().join("faults.db");
-                Stage::over(directory, format!("sqlite://{}", path.display()), None)
+                Stage::over(
+                    directory,
+                    format!("sqlite://{}", path.display()),
+                    None,
+                    "127.0.0.1",
+                )
             }
             Base::Postgres(server) => {
                 let name = format!("faults_{}", secret::lower(&Entropy::system(), 12));
@@ -92,7 +99,7 @@ impl Stage {
                 conn.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
                 let mut url = url::Url::parse(server).unwrap();
                 url.set_path(&name);
-                Stage::over(directory, url.into(), Some((server.clone(), name)))
+                Stage::over(directory, url.into(), Some((server.clone(), name)), "127.0.0.1")
             }
         }
     }
@@ -100,13 +107,21 @@ impl Stage {
     /// On a SQLite file in a directory of the caller's.
     pub fn in_directory(path: &Path) -> Stage {
         let url = format!("sqlite://{}", path.join("faults.db").display());
-        Stage::over(tempfile::tempdir().unwrap(), url, None)
+        Stage::over(tempfile::tempdir().unwrap(), url, None, "127.0.0.1")
     }
 
-    fn over(directory: TempDir, url: String, drop: Option<(String, String)>) -> Stage {
+    /// On SQLite, with an organisation of that host name, which is the caller's to make known.
+    pub fn named(host: &str) -> Stage {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("faults.db").display());
+        Stage::over(directory, url, None, host)
+    }
+
+    fn over(directory: TempDir, url: String, drop: Option<(String, String)>, host: &str) -> Stage {
         let target = Target::parse(&url).unwrap();
         let okta_address = free_address();
-        let origin = format!("http://{okta_address}");
+        let upstream = format!("{host}:{}", okta_address.port());
+        let origin = format!("http://{upstream}");
         let registration = demo::registration(0, &origin);
         let okta = Okta::for_tests(Setup {
             name: ORGANISATIONS[0].0.into(),
@@ -122,7 +137,7 @@ impl Stage {
 
         let mut conn = target.open().unwrap();
         db::migrate(&mut conn).unwrap();
-        let allowed = [AllowedHost::parse(&okta_address.to_string()).unwrap()];
+        let allowed = [AllowedHost::parse(&upstream).unwrap()];
         demo::seed(
             &mut conn,
             &ctx(),
@@ -149,6 +164,7 @@ impl Stage {
             url,
             okta,
             okta_address,
+            upstream,
             directory,
             people,
             drop,
@@ -234,7 +250,7 @@ impl Stage {
             .args(["serve", "--database", &self.url])
             .args(["--database-connections", CONNECTIONS])
             .args(["--listen", &address.to_string(), "--public-url", PUBLIC_URL])
-            .args(["--allow-upstream", &self.okta_address.to_string()])
+            .args(["--allow-upstream", &self.upstream])
             .env("FOREBAY_ROOT_KEY", root_key_text())
             .env("FOREBAY_LOG", "warn")
             // All of the load comes from one address.
