@@ -44,7 +44,7 @@
 //! | F39 | `tests/broker/moving/backup.rs` |
 //! | F41 | [`entropy`] |
 //! | F43 | `tests/interop/browser/loop.test.mjs`, thirty sign-ins; a thousand where `FOREBAY_SIGN_INS=1000` asks for them |
-//! | F45 | [`soak`] (without an upstream in trouble meanwhile), where `--soak` asks for it |
+//! | F45 | [`soak`], where `--soak` asks for it |
 //! | F21 | nothing to test: a session and its refresh tokens end here, and the upstream is not asked again |
 #![allow(clippy::unwrap_used)]
 

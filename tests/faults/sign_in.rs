@@ -43,22 +43,27 @@ pub fn authorize() -> Vec<u8> {
 
 /// From the app to Okta's answer; at Okta the person signs in.
 pub fn until_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Back {
+    towards_the_callback(stage, node, login).unwrap_or_else(|page| panic!("{}", page.text()))
+}
+
+/// The same; or the page of a broker that sends nobody to Okta.
+pub fn towards_the_callback(stage: &Stage, node: SocketAddr, login: &str) -> Result<Back, Answer> {
     let away = answered(node, &authorize());
-    let there = path_of(
-        away.header("location")
-            .unwrap_or_else(|| panic!("{}", away.text())),
-    );
+    let there = match away.header("location") {
+        Some(location) if away.status == 302 => path_of(location),
+        _ => return Err(away),
+    };
     let form = params::encode([("username", login), ("password", "demo")]);
     let at_okta = answered(stage.okta_address, &post("/signin", "", &form));
     let cookie = format!("Cookie: {}\r\n", jar(&at_okta));
     let back = answered(stage.okta_address, &get(&there, &cookie));
-    Back {
+    Ok(Back {
         callback: path_of(
             back.header("location")
                 .unwrap_or_else(|| panic!("{}", back.text())),
         ),
         cookies: format!("Cookie: {}\r\n", jar(&away)),
-    }
+    })
 }
 
 fn jar(answer: &Answer) -> String {
