@@ -2,9 +2,8 @@
 //! another address than before. The broker asks through the system's resolver, so it runs in a mount namespace of its own
 //! whose `resolv.conf` names the server that stands in for it here.
 
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use super::http::{Answer, answered, get};
 use super::load::bytes;
 use super::log::Request;
 use super::process::wrapped;
+use super::proxy::Proxy;
 use super::report::Verdict;
 use super::sign_in::{code_of, until_the_callback};
 use super::stage::{Node, Stage, free_address, is_ready};
@@ -83,18 +83,9 @@ fn answer(query: &[u8], mood: Mood) -> Vec<u8> {
         Mood::KnowsNobody => (3, None),
     };
     let mut answer = query[..2].to_vec();
-    answer.extend([
-        0x81,
-        0x80 | code,
-        0,
-        1,
-        0,
-        u8::from(address.is_some()),
-        0,
-        0,
-        0,
-        0,
-    ]);
+    // Recursion was wanted and is there; one question, an answer or none.
+    answer.extend([0x81, 0x80 | code, 0, 1]);
+    answer.extend([0, u8::from(address.is_some()), 0, 0, 0, 0]);
     answer.extend(question);
     if let Some(address) = address {
         // The question's name; an IPv4 address that nobody may keep; four bytes.
@@ -102,59 +93,6 @@ fn answer(query: &[u8], mood: Mood) -> Vec<u8> {
         answer.extend(address.octets());
     }
     answer
-}
-
-/// An address at which the organisation can be found, until it moves.
-struct Door {
-    address: SocketAddr,
-    is_open: Arc<AtomicBool>,
-    passing: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Door {
-    fn open(address: SocketAddr, behind: SocketAddr) -> Door {
-        let listener = TcpListener::bind(address).unwrap();
-        let door = Door {
-            address,
-            is_open: Arc::new(AtomicBool::new(true)),
-            passing: Arc::default(),
-        };
-        let (is_open, passing) = (door.is_open.clone(), door.passing.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if !is_open.load(Ordering::SeqCst) {
-                    return;
-                }
-                let server = TcpStream::connect(behind).unwrap();
-                passing.lock().unwrap().push(client.try_clone().unwrap());
-                for (mut from, mut to) in [
-                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                    (server, client),
-                ] {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Both);
-                    });
-                }
-            }
-        });
-        door
-    }
-
-    /// Cuts who is passing; whoever comes next has to ask for the address again.
-    fn cut(&self) {
-        for stream in self.passing.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// Nobody is here any more.
-    fn close(&self) {
-        self.is_open.store(false, Ordering::SeqCst);
-        // The listener goes when it wakes up.
-        let _ = TcpStream::connect(self.address);
-        self.cut();
-    }
 }
 
 /// The node in its namespace; or why there can be none.
@@ -210,11 +148,12 @@ pub fn f14_a_name_server_in_trouble(options: &Options) -> Verdict {
         Err(reason) => return Verdict::NotRun(reason),
     };
     let port = stage.okta_address.port();
-    let old = Door::open(SocketAddr::from((OLD, port)), stage.okta_address);
+    // Where the organisation can be found, until it moves.
+    let old = Proxy::at(SocketAddr::from((OLD, port)), stage.okta_address);
     signs_in(&stage, node.address);
 
     // It moves: from one sign-in to the next, and nobody notices.
-    let door = Door::open(SocketAddr::from((NEW, port)), stage.okta_address);
+    let door = Proxy::at(SocketAddr::from((NEW, port)), stage.okta_address);
     names.turn(Mood::Says(NEW));
     old.close();
     let moved = signs_in(&stage, node.address);

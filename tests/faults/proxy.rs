@@ -1,10 +1,10 @@
 //! A small TCP proxy in front of a server. It loses an answer when it is told to: the request goes on to the server, what comes
-//! back does not, and the connection is cut. Or it makes every request wait.
+//! back does not, and the connection is cut. Or it makes every request wait, cuts who is connected, or is there no more.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long the server has to do what it was asked before the connection is cut.
@@ -22,17 +22,28 @@ struct Shared {
     lost: AtomicUsize,
     /// How long each piece on the way to the server waits, in milliseconds.
     delay: AtomicU64,
+    connected: Mutex<Vec<TcpStream>>,
+    is_closed: AtomicBool,
 }
 
 impl Proxy {
     /// In front of that server; it ends with this process.
     pub fn before(server: SocketAddr) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Proxy::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server)
+    }
+
+    /// The same, at an address of the caller's.
+    pub fn at(address: SocketAddr, server: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let its = shared.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if its.is_closed.load(Ordering::SeqCst) {
+                    return;
+                }
+                its.connected().extend(client.try_clone());
                 // A server that is gone: the client sees a closed connection.
                 if let Ok(server) = TcpStream::connect(server) {
                     relay(client, server, &its);
@@ -52,6 +63,21 @@ impl Proxy {
         self.shared.delay.store(milliseconds, Ordering::SeqCst);
     }
 
+    /// Cuts who is connected.
+    pub fn cut(&self) {
+        for client in self.shared.connected().drain(..) {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Cuts who is connected, and takes nobody any more.
+    pub fn close(&self) {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
+        // The listener goes when it wakes up.
+        let _ = TcpStream::connect(self.address);
+        self.cut();
+    }
+
     /// How many answers were lost.
     pub fn lost(&self) -> usize {
         self.shared.lost.load(Ordering::SeqCst)
@@ -59,6 +85,10 @@ impl Proxy {
 }
 
 impl Shared {
+    fn connected(&self) -> MutexGuard<'_, Vec<TcpStream>> {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether this is the request whose answer is to be lost; asked once each.
     fn strikes(&self, bytes: &[u8]) -> bool {
         let mut loses = self.loses.lock().unwrap_or_else(PoisonError::into_inner);

@@ -132,8 +132,9 @@ pub fn f45_steady_load(options: &Options) -> Verdict {
     ])
 }
 
-/// People sign in one after the other, half of them while the organisation is in some trouble (F10 to F18). Each is signed in or
-/// has a page in time; and when all is well again, so are sign-ins. What came of them.
+/// People sign in one after the other, half of them while the organisation is in some trouble (those of F10 to F18 that its answers
+/// can be in; names and certificates stay as they are). Each is signed in or has a page in time; and when all is well again, so
+/// are sign-ins. What came of them.
 fn sign_ins(stage: &Stage, node: SocketAddr, mut dice: Dice, stop: &AtomicBool) -> String {
     let (mut signed_in, mut pages) = (0, BTreeMap::new());
     while !stop.load(Ordering::Relaxed) {

@@ -76,6 +76,10 @@ pub fn root_key_text() -> String {
     base64::engine::general_purpose::STANDARD.encode(ROOT_KEY)
 }
 
+fn sqlite_in(directory: &Path) -> String {
+    format!("sqlite://{}", directory.join("faults.db").display())
+}
+
 pub fn issuer() -> String {
     format!("{PUBLIC_URL}/{POOL}")
 }
@@ -106,14 +110,14 @@ impl Stage {
 
     /// On a SQLite file in a directory of the caller's.
     pub fn in_directory(path: &Path) -> Stage {
-        let url = format!("sqlite://{}", path.join("faults.db").display());
+        let url = sqlite_in(path);
         Stage::over(tempfile::tempdir().unwrap(), url, None, "127.0.0.1")
     }
 
     /// On SQLite, with an organisation of that host name, which is the caller's to make known.
     pub fn named(host: &str) -> Stage {
         let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("faults.db").display());
+        let url = sqlite_in(directory.path());
         Stage::over(directory, url, None, host)
     }
 
