@@ -4,10 +4,13 @@
 //! against whichever connection is open. The derive's own `establish` is not used: it would try one backend after
 //! the other and turn a mistyped PostgreSQL URL into a new SQLite file.
 
+use std::time::{Duration, Instant};
+
 use diesel::connection::SimpleConnection;
 use diesel::dsl::max;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::prelude::*;
+use diesel::result::Error::DatabaseError;
 use diesel::{PgConnection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -18,6 +21,9 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Held while one node migrates, so that others which start at the same moment wait for it (any constant will do).
 const MIGRATION_LOCK: i64 = 0x0046_4f52_4542_4159;
+
+/// How long a connection that is opened waits for others that hold an SQLite database.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// A database connection of either kind.
 #[derive(diesel::MultiConnection)]
@@ -74,12 +80,7 @@ impl Target {
         match self {
             Target::Sqlite(path) => {
                 let mut conn = SqliteConnection::establish(path)?;
-                conn.batch_execute(
-                    // WAL lets readers go on beside the writer; FULL makes an acknowledged commit survive a power cut.
-                    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;",
-                )
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                set_up(&mut conn).map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Conn::Sqlite(conn))
             }
             Target::Postgres(url) => Ok(Conn::Postgres(PgConnection::establish(url)?)),
@@ -96,6 +97,25 @@ impl Target {
         )
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
+    }
+}
+
+/// What every connection to SQLite needs. An empty file is switched to WAL by whoever comes first; who comes at the same moment
+/// does not wait for that, whatever its busy timeout, but is told that the database is locked, and has to come again.
+fn set_up(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let begun = Instant::now();
+    loop {
+        let done = conn.batch_execute(
+            // WAL lets readers go on beside the writer; FULL makes an acknowledged commit survive a power cut.
+            "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;",
+        );
+        match done {
+            Err(DatabaseError(_, why)) if why.message() == "database is locked" && begun.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
     }
 }
 
