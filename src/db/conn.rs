@@ -22,7 +22,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// Held while one node migrates, so that others which start at the same moment wait for it (any constant will do).
 const MIGRATION_LOCK: i64 = 0x0046_4f52_4542_4159;
 
-/// How long a connection that is opened waits for others that hold an SQLite database.
+/// How long a connection waits for others that hold an SQLite database.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// A database connection of either kind.
@@ -104,13 +104,14 @@ impl Target {
 /// does not wait for that, whatever its busy timeout, but is told that the database is locked, and has to come again.
 fn set_up(conn: &mut SqliteConnection) -> QueryResult<()> {
     let begun = Instant::now();
+    // WAL lets readers go on beside the writer; FULL makes an acknowledged commit survive a power cut.
+    let settings = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;",
+        BUSY.as_millis()
+    );
     loop {
-        let done = conn.batch_execute(
-            // WAL lets readers go on beside the writer; FULL makes an acknowledged commit survive a power cut.
-            "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048;",
-        );
-        match done {
+        match conn.batch_execute(&settings) {
             Err(DatabaseError(_, why)) if why.message() == "database is locked" && begun.elapsed() < BUSY => {
                 std::thread::sleep(Duration::from_millis(5));
             }
